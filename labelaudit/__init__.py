@@ -1,0 +1,55 @@
+"""Find the wrong labels of a dataset: which ones, what they should be, and how sure.
+
+    >>> import labelaudit
+    >>> audit = labelaudit.scan("photos/")     # trains a detector, writes .labelaudit/audits/...
+    >>> audit.suspects                         # a DataFrame, most suspicious first
+    >>> audit.summary                          # a dict: noise rate, counts, worst samples
+    >>> labelaudit.export(audit, "suspect.csv")
+    >>> labelaudit.load(".labelaudit")         # the latest audit of a folder
+
+Names are imported when they are first used: `import labelaudit` costs nothing, only `scan` needs torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from labelaudit.api.demo import demo as demo
+    from labelaudit.api.export import export as export
+    from labelaudit.api.inspect import inspect as inspect
+    from labelaudit.api.load import load as load
+    from labelaudit.api.scan import scan as scan
+    from labelaudit.core.audits import Audit as Audit
+    from labelaudit.core.errors import ConfigError as ConfigError
+    from labelaudit.core.errors import DataError as DataError
+    from labelaudit.core.errors import LabelAuditError as LabelAuditError
+    from labelaudit.core.errors import TrainingError as TrainingError
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "scan": "labelaudit.api.scan",
+    "inspect": "labelaudit.api.inspect",
+    "export": "labelaudit.api.export",
+    "demo": "labelaudit.api.demo",
+    "load": "labelaudit.api.load",
+    "Audit": "labelaudit.core.audits",
+    "LabelAuditError": "labelaudit.core.errors",
+    "ConfigError": "labelaudit.core.errors",
+    "DataError": "labelaudit.core.errors",
+    "TrainingError": "labelaudit.core.errors",
+}
+__all__ = sorted([*_HOMES, "__version__"])  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'labelaudit' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,1 @@
+"""Orchestration: one function for each command."""

@@ -1,0 +1,1 @@
+"""Planted noise, rivals and side-by-side tables."""

@@ -1,0 +1,1 @@
+"""The terminal: options in, one api call, text and exit code out."""

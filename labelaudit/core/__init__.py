@@ -1,0 +1,1 @@
+"""Data types and rules; numpy, pandas and pyarrow, no torch."""

@@ -1,0 +1,217 @@
+"""The table of samples: what there is to audit, before anything is decoded or trained."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from labelaudit.core.errors import DataError, shorten
+
+IntN = NDArray[np.int64]  # (N,)
+BoolN = NDArray[np.bool_]  # (N,)
+FloatND = NDArray[np.float32]  # (N, D)
+FloatNC = NDArray[np.float32]  # (N, C)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFiles:
+    """Images in files of their own."""
+
+    files: tuple[Path, ...]  # (N,) absolute, in Dataset order
+
+    kind = "images"
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def read(self, index: int) -> bytes:
+        """Return the bytes of one file; raises OSError as the file system does."""
+        return self.files[index].read_bytes()
+
+    def take(self, keep: IntN) -> ImageFiles:
+        """Return the images at these positions."""
+        return ImageFiles(tuple(self.files[i] for i in keep))
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedImages:
+    """Images as bytes in a table's column, such as Parquet files of the Hugging Face hub."""
+
+    data: pa.ChunkedArray  # (rows of the file,) binary, memory-mapped where the format allows
+    names: tuple[str, ...]  # (N,) the name of each image, for its suffix and for messages
+    rows: tuple[int, ...]  # (N,) position in `data`
+
+    kind = "images"
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def read(self, index: int) -> bytes:
+        """Return the bytes of one image; empty where the cell is null."""
+        value = self.data[self.rows[index]].as_py()
+        return b"" if value is None else bytes(value)
+
+    def take(self, keep: IntN) -> EmbeddedImages:
+        """Return the images at these positions."""
+        return EmbeddedImages(self.data, tuple(self.names[i] for i in keep), tuple(self.rows[i] for i in keep))
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """One vector of numbers per sample: encoded table columns, or embeddings."""
+
+    values: FloatND  # (N, D) float32, finite
+    kind: Literal["features", "embeddings"]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, keep: IntN) -> Vectors:
+        """Return the vectors at these positions."""
+        return Vectors(self.values[keep], self.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Probabilities:
+    """Out-of-sample class probabilities that the user already has; nothing is trained."""
+
+    values: FloatNC  # (N, C) float32; rows sum to 1
+
+    kind = "probs"
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, keep: IntN) -> Probabilities:
+        """Return the probabilities of these positions."""
+        return Probabilities(self.values[keep])
+
+
+Content = ImageFiles | EmbeddedImages | Vectors | Probabilities
+Images = ImageFiles | EmbeddedImages
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A row or file that cannot be scanned; it stays in the findings, flagged, so that nothing is lost."""
+
+    sample_id: str
+    path: str
+    given_label: str | None  # None where the label is what is missing
+    issue: Literal["unreadable", "missing-label", "missing-file"]
+    detail: str  # one line: what is wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something said about the data while it was read."""
+
+    level: Literal["note", "warning"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """The samples of one audit, in a fixed order: position in here is the `index` of every batch."""
+
+    source: Path  # the folder or table that the user named
+    sample_ids: tuple[str, ...]  # (N,) unique; POSIX path relative to the root, the id column, or the row number
+    paths: tuple[str, ...]  # (N,) what to show: path relative to the root, or "table.csv:17" for a row of a table
+    given: IntN  # (N,) position in `classes`
+    classes: tuple[str, ...]  # (C,)
+    content: Content
+    trusted: BoolN  # (N,) labels that the user vouches for
+    split: str | None = None  # which split was read, None where there are none
+    set_aside: tuple[SetAside, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check sizes, ids and labels."""
+        n = len(self.sample_ids)
+        for name, size in (
+            ("paths", len(self.paths)),
+            ("given", len(self.given)),
+            ("content", len(self.content)),
+            ("trusted", len(self.trusted)),
+        ):
+            if size != n:
+                raise ValueError(f"Dataset.{name} has {size} entries for {n} samples")
+        if n and not (0 <= int(self.given.min()) and int(self.given.max()) < len(self.classes)):
+            raise ValueError(f"Dataset.given must lie in 0..{len(self.classes) - 1}")
+        require_unique_ids(self.sample_ids, self.source)
+
+    def __len__(self) -> int:
+        return len(self.sample_ids)
+
+    @property
+    def n_classes(self) -> int:
+        """C, the number of classes."""
+        return len(self.classes)
+
+    @property
+    def kind(self) -> Literal["images", "features", "embeddings", "probs"]:
+        """What a sample is."""
+        return self.content.kind
+
+    def class_counts(self) -> IntN:
+        """Return (C,) samples of each class."""
+        return np.bincount(self.given, minlength=self.n_classes).astype(np.int64)
+
+    def without(self, bad: Sequence[tuple[int, SetAside]]) -> Dataset:
+        """Return the dataset with these positions moved to `set_aside`."""
+        if not bad:
+            return self
+        drop = {index for index, _ in bad}
+        keep = np.array([i for i in range(len(self)) if i not in drop], dtype=np.int64)
+        return dataclasses.replace(
+            self,
+            sample_ids=tuple(self.sample_ids[i] for i in keep),
+            paths=tuple(self.paths[i] for i in keep),
+            given=self.given[keep],
+            trusted=self.trusted[keep],
+            content=self.content.take(keep),
+            set_aside=self.set_aside + tuple(row for _, row in bad),
+        )
+
+    def with_remarks(self, *remarks: Remark) -> Dataset:
+        """Return the dataset with more remarks."""
+        return dataclasses.replace(self, remarks=self.remarks + remarks)
+
+
+def require_unique_ids(sample_ids: Sequence[str], source: Path) -> None:
+    """Raise DataError naming the ids that occur more than once."""
+    if len(set(sample_ids)) == len(sample_ids):
+        return
+    seen: set[str] = set()
+    twice = sorted({name for name in sample_ids if name in seen or seen.add(name)})  # type: ignore[func-returns-value]
+    raise DataError(
+        f"{source}: {len(twice):,} sample ids occur more than once: {shorten(map(repr, twice))}.",
+        hint="Every row needs its own id; remove the repeated rows, or name another column with --id-column.",
+    )
+
+
+def fingerprint(dataset: Dataset, content_hashes: Sequence[str]) -> str:
+    """Return 16 hex digits that change when a sample, its content or its label changes.
+
+    Args:
+        dataset: N samples.
+        content_hashes: (N,) one for each sample.
+    """
+    digest = hashlib.sha256()
+    _update(digest, ("classes", *dataset.classes))
+    labels = [dataset.classes[label] for label in dataset.given]
+    for row in sorted(zip(dataset.sample_ids, content_hashes, labels, strict=True)):
+        _update(digest, row)
+    return digest.hexdigest()[:16]
+
+
+def _update(digest: Any, parts: Iterable[str]) -> None:
+    digest.update("\x1f".join(parts).encode("utf-8", "surrogateescape") + b"\x1e")

@@ -1,0 +1,59 @@
+"""The errors a user can meet, each with the exit code of the command line.
+
+    LabelAuditError
+    ├── ConfigError    2  usage or settings: the command, an option, a recipe
+    ├── DataError      3  what is on disk: files, tables, labels
+    └── TrainingError  3  the run itself: a loss that is not a number, a device that went away
+
+`ValueError` stays for a caller's bug inside `functional`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class LabelAuditError(Exception):
+    """A problem that the user can act on: what is wrong, and the next step.
+
+    Args:
+        problem: place, value and what is wrong with it, as one sentence.
+        hint: what to do next; shown on a line of its own.
+    """
+
+    exit_code = 3
+
+    def __init__(self, problem: str, *, hint: str | None = None) -> None:
+        super().__init__(problem if hint is None else f"{problem}\n{hint}")
+        self.problem = problem
+        self.hint = hint
+
+
+class ConfigError(LabelAuditError):
+    """A command, an option or a recipe that cannot be used as it is."""
+
+    exit_code = 2
+
+
+class DataError(LabelAuditError):
+    """Data that cannot be audited as it is."""
+
+
+class TrainingError(LabelAuditError):
+    """A run that cannot go on."""
+
+
+def did_you_mean(wrong: str, known: Iterable[str]) -> str | None:
+    """Return "Did you mean 'x'?" for the closest known name, or None when nothing is close."""
+    names = list(known)
+    folded = {name.casefold(): name for name in names}
+    close = get_close_matches(wrong.casefold(), folded, n=1, cutoff=0.6)
+    return f"Did you mean {folded[close[0]]!r}?" if close else None
+
+
+def shorten(items: Iterable[object], *, show: int = 5) -> str:
+    """Return the first items as text and the count of the rest: "a, b, c, d, e and 12 more"."""
+    names = [str(item) for item in items]
+    text = ", ".join(names[:show])
+    return text if len(names) <= show else f"{text} and {len(names) - show:,} more"
