@@ -41,7 +41,7 @@ _HOMES = {
     "DataError": "labelaudit.core.errors",
     "TrainingError": "labelaudit.core.errors",
 }
-__all__ = sorted([*_HOMES, "__version__"])  # noqa: PLE0605
+__all__ = sorted([*_HOMES, "__version__"])
 
 
 def __getattr__(name: str) -> Any:

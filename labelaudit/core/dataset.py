@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +27,7 @@ class ImageFiles:
 
     files: tuple[Path, ...]  # (N,) absolute, in Dataset order
 
-    kind = "images"
+    kind: ClassVar[Literal["images"]] = "images"
 
     def __len__(self) -> int:
         return len(self.files)
@@ -49,7 +49,7 @@ class EmbeddedImages:
     names: tuple[str, ...]  # (N,) the name of each image, for its suffix and for messages
     rows: tuple[int, ...]  # (N,) position in `data`
 
-    kind = "images"
+    kind: ClassVar[Literal["images"]] = "images"
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -85,7 +85,7 @@ class Probabilities:
 
     values: FloatNC  # (N, C) float32; rows sum to 1
 
-    kind = "probs"
+    kind: ClassVar[Literal["probs"]] = "probs"
 
     def __len__(self) -> int:
         return len(self.values)
@@ -144,7 +144,7 @@ class Dataset:
         ):
             if size != n:
                 raise ValueError(f"Dataset.{name} has {size} entries for {n} samples")
-        if n and not (0 <= int(self.given.min()) and int(self.given.max()) < len(self.classes)):
+        if n and not (int(self.given.min()) >= 0 and int(self.given.max()) < len(self.classes)):
             raise ValueError(f"Dataset.given must lie in 0..{len(self.classes) - 1}")
         require_unique_ids(self.sample_ids, self.source)
 

@@ -69,7 +69,9 @@ class TrainSettings:
     momentum: float = 0.9  # of SGD
     nesterov: bool = False
     crop_padding: int = 4  # pixels of padding before a random crop; 0 = no crop
+    crop_margin: int = 0  # pixels decoded beyond the image size, for crops from a larger image instead of a padded one
     flip: bool = True  # random mirror images
+    normalise: Literal["dataset", "cifar10", "cifar100", "imagenet"] = "dataset"  # whose channel means and deviations
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto = bf16 where the processor has instructions for it
 
     def __post_init__(self) -> None:
@@ -78,6 +80,7 @@ class TrainSettings:
         require(0 <= self.weight_decay <= 1, "train.weight_decay", self.weight_decay, "0 to 1")
         require(0 <= self.momentum < 1, "train.momentum", self.momentum, "0 to 1, below 1")
         require(0 <= self.crop_padding <= 128, "train.crop_padding", self.crop_padding, "0 to 128 pixels")
+        require(0 <= self.crop_margin <= 256, "train.crop_margin", self.crop_margin, "0 to 256 pixels")
 
 
 @dataclass(frozen=True, slots=True)

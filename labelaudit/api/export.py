@@ -1,0 +1,41 @@
+"""Write the results of an audit as tables for other tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from labelaudit.api.load import load
+from labelaudit.core.audits import Audit
+from labelaudit.core.errors import ConfigError, DataError
+from labelaudit.exports.names import parse_export_name
+from labelaudit.exports.tables import select, write_table
+
+
+def export(
+    audit: Audit | Path | str | None = None, *names: str, output: Path | str = ".", raw: bool = False
+) -> list[Path]:
+    """Write tables of an audit and return their paths.
+
+    Args:
+        audit: an audit, where to find one, or None for the latest one here or above.
+        names: such as "suspect.csv" or "relabelled.parquet": suspect, clean, relabelled or all, with .csv, .tsv,
+            .parquet, .jsonl or .json.
+        output: folder to write to; made if it is not there. Tables of the same name are replaced.
+        raw: leave csv and tsv cells that a spreadsheet would run as formulas as they are.
+
+    Raises:
+        ConfigError: no name, or one that is not known; nothing is written.
+        DataError: no finished audit there, or the folder cannot be written to.
+    """
+    if not names:
+        raise ConfigError("nothing to export.", hint="Name a table, such as suspect.csv.")
+    wanted = {name: parse_export_name(name) for name in names}
+    found = audit if isinstance(audit, Audit) else load(audit)
+    findings, folder = found.findings, Path(output).expanduser()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, (what, fmt) in wanted.items():
+            write_table(select(findings, what), folder / name, fmt, raw=raw)
+    except OSError as error:
+        raise DataError(f"cannot write to {folder}: {error.strerror}.", hint="Choose another --output.") from error
+    return [folder / name for name in wanted]

@@ -1,0 +1,181 @@
+"""From a dataset to samples on a device: decode, set unreadable files aside, find twins, normalise."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from labelaudit.core.dataset import (
+    BoolN,
+    Dataset,
+    EmbeddedImages,
+    FloatND,
+    ImageFiles,
+    Probabilities,
+    SetAside,
+    Vectors,
+)
+from labelaudit.core.errors import DataError, shorten
+from labelaudit.core.events import EventSink, Said, SamplesDone, StageFinished, StageStarted
+from labelaudit.core.recipe import Recipe, TrainSettings
+from labelaudit.sources.probe import find_duplicates
+from labelaudit.training.batches import Inputs, Pixels, VectorInputs
+from labelaudit.training.decode import DecodedImages, decode_images
+
+# Channel means and deviations on a 0..1 scale. CIFAR: as in the published DRPL code (spec of S2); ImageNet: the usual.
+NORMALISATIONS = {
+    "cifar10": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
+    "cifar100": ((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+}
+_STATISTICS_SAMPLE = 10_000  # images that the dataset's own channel statistics are taken from
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A dataset whose every remaining sample can be trained on."""
+
+    dataset: Dataset
+    inputs: Inputs | None  # None for probabilities: there is nothing to train
+    content_hashes: tuple[str, ...]  # (N,)
+    conflict: BoolN  # (N,) has a twin under another label
+    details: tuple[str, ...]  # (N,) what is odd about the sample, mostly empty
+
+
+def load_inputs(dataset: Dataset, recipe: Recipe, device: torch.device, on_event: EventSink) -> Loaded:
+    """Bring the samples to the device.
+
+    Raises:
+        DataError: nothing can be read, or one class is left.
+    """
+    content = dataset.content
+    if isinstance(content, ImageFiles | EmbeddedImages):
+        return _load_images(dataset, recipe, device, on_event)
+    hashes = _row_hashes(content.values)
+    inputs = VectorInputs(torch.from_numpy(content.values).to(device)) if isinstance(content, Vectors) else None
+    # equal rows of a coarse table are common and mean nothing; equal embeddings come from equal inputs
+    twins = hashes if not isinstance(content, Probabilities) and content.kind == "embeddings" else ()
+    return _loaded(dataset, inputs, hashes, twins, {}, on_event)
+
+
+def _load_images(dataset: Dataset, recipe: Recipe, device: torch.device, on_event: EventSink) -> Loaded:
+    content = dataset.content
+    size = recipe.data.image_size
+    if size is None or not isinstance(content, ImageFiles | EmbeddedImages):
+        raise ValueError("images need a resolved image size")
+    decoded = _decode(dataset, content, size + recipe.train.crop_margin, on_event)
+    bad = [
+        (index, SetAside(dataset.sample_ids[index], dataset.paths[index], _label(dataset, index), "unreadable", reason))
+        for index, reason in decoded.failures
+    ]
+    if len(bad) == len(dataset):
+        raise DataError(
+            f"{dataset.source}: none of the {len(bad):,} images can be read; {bad[0][1].path}: {bad[0][1].detail}."
+        )
+    if bad:
+        names = shorten(f"{row.path} ({row.detail})" for _, row in bad)
+        on_event(Said("warning", f"{len(bad):,} images cannot be read and are set aside: {names}"))
+    kept = np.setdiff1d(np.arange(len(dataset)), [index for index, _ in bad])
+    odd = dict(decoded.warnings)
+    details = {place: odd[index] for place, index in enumerate(kept.tolist()) if index in odd}
+    pixels = torch.from_numpy(decoded.pixels)
+    means, deviations = channel_statistics(decoded.pixels, recipe.train)
+    scale = torch.tensor([1.0 / (255.0 * deviation) for deviation in deviations])
+    shift = torch.tensor([-mean / deviation for mean, deviation in zip(means, deviations, strict=True)])
+    inputs = Pixels(
+        pixels.to(device), size, scale.to(device), shift.to(device), recipe.train.crop_padding, recipe.train.flip
+    )
+    return _loaded(dataset.without(bad), inputs, decoded.content_hashes, decoded.pixel_hashes, details, on_event)
+
+
+def _decode(dataset: Dataset, content: ImageFiles | EmbeddedImages, size: int, on_event: EventSink) -> DecodedImages:
+    started, told, done = time.monotonic(), 0.0, 0
+
+    def count(n: int) -> None:
+        nonlocal told, done
+        done += n
+        if time.monotonic() - told > 0.2:  # seconds between progress events
+            told = time.monotonic()
+            on_event(SamplesDone("decode", done))
+
+    on_event(StageStarted("decode", "Read the images", len(dataset)))
+    decoded = decode_images(content, dataset.paths, size, on_samples=count)
+    on_event(StageFinished("decode", time.monotonic() - started))
+    return decoded
+
+
+def channel_statistics(
+    pixels: NDArray[np.uint8], settings: TrainSettings
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the means and deviations of the three channels on a 0..1 scale.
+
+    Args:
+        pixels: (N, S, S, 3).
+        settings: `normalise` names fixed values, or "dataset" for those of these pixels.
+    """
+    if settings.normalise != "dataset":
+        return NORMALISATIONS[settings.normalise]
+    step = max(1, len(pixels) // _STATISTICS_SAMPLE)
+    sums, squares, count = np.zeros(3), np.zeros(3), 0
+    for start in range(0, len(pixels), 256 * step):
+        chunk = pixels[start : start + 256 * step : step].reshape(-1, 3).astype(np.float32) / 255.0
+        sums += chunk.sum(axis=0, dtype=np.float64)
+        squares += np.square(chunk).sum(axis=0, dtype=np.float64)
+        count += len(chunk)
+    means = sums / count
+    deviations = np.sqrt(np.maximum(squares / count - means**2, 1e-4))  # a constant channel must not divide by zero
+    return tuple(means.tolist()), tuple(deviations.tolist())
+
+
+def _loaded(
+    dataset: Dataset,
+    inputs: Inputs | None,
+    hashes: tuple[str, ...],
+    twin_hashes: tuple[str, ...],
+    details: dict[int, str],
+    on_event: EventSink,
+) -> Loaded:
+    left = int((dataset.class_counts() > 0).sum())
+    if left < 2:
+        raise DataError(
+            f"{dataset.source}: only one class has readable samples; there is nothing to confuse it with.",
+            hint="See the files that were set aside with labelaudit inspect.",
+        )
+    conflict = np.zeros(len(dataset), dtype=bool)
+    if twin_hashes:
+        group, conflict = find_duplicates(twin_hashes, dataset.given)
+        details = {**details, **_twin_details(dataset, group, conflict)}
+    if conflict.any():
+        on_event(
+            Said("warning", f"{int(conflict.sum()):,} samples have an exact twin under another label: review them")
+        )
+    return Loaded(dataset, inputs, hashes, conflict, tuple(details.get(i, "") for i in range(len(dataset))))
+
+
+def _twin_details(dataset: Dataset, group: NDArray[np.int64], conflict: BoolN) -> dict[int, str]:
+    """Return for each conflicting sample the twins that contradict it."""
+    members: dict[int, list[int]] = {}
+    for index in np.flatnonzero(conflict).tolist():
+        members.setdefault(int(group[index]), []).append(index)
+    details = {}
+    for twins in members.values():
+        for index in twins:
+            others = [i for i in twins if dataset.given[i] != dataset.given[index]]
+            names = shorten((f"{dataset.paths[i]} ({_label(dataset, i)})" for i in others), show=3)
+            details[index] = f"same content as {names}"
+    return details
+
+
+def _row_hashes(values: FloatND) -> tuple[str, ...]:
+    """Return (N,) hashes of the rows' bytes."""
+    rows = np.ascontiguousarray(values)
+    return tuple(hashlib.sha256(row.tobytes()).hexdigest()[:32] for row in rows)
+
+
+def _label(dataset: Dataset, index: int) -> str:
+    return dataset.classes[int(dataset.given[index])]

@@ -1,0 +1,100 @@
+"""What `scan` and `inspect` share: read the data, check it, choose device and recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from labelaudit.api.recipes import Facts, choose_recipe
+from labelaudit.core.dataset import Dataset, EmbeddedImages, ImageFiles, Images
+from labelaudit.core.errors import DataError
+from labelaudit.core.recipe import DataSettings, ModelSettings, Recipe
+from labelaudit.functional.images import UnreadableImage, decode_image, median_size
+from labelaudit.sources.probe import check_dataset
+from labelaudit.sources.read import read_dataset
+from labelaudit.training.device import choose_device
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A dataset that can be scanned, and how."""
+
+    dataset: Dataset
+    recipe: Recipe
+    why: str  # one sentence: which recipe was chosen, and by what
+    device: torch.device
+
+
+def prepare(
+    source: Path | str,
+    *,
+    recipe: str | Recipe | None = None,
+    data: DataSettings | None = None,
+    model: ModelSettings | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    overrides: Mapping[str, str] | None = None,
+) -> Prepared:
+    """Read and check a dataset and resolve its recipe; nothing is trained.
+
+    Args:
+        source: a folder or a table.
+        recipe: name or TOML file, a finished `Recipe` to use as it is, or None to choose.
+        data: how to read the data.
+        model: backbone and weights.
+        seed: the run's seed.
+        device: auto, cpu, cuda, mps.
+        overrides: `key=value` settings.
+
+    Raises:
+        ConfigError: settings that cannot be used.
+        DataError: data that cannot be audited.
+    """
+    settings = recipe.data if isinstance(recipe, Recipe) else data or DataSettings()
+    dataset = check_dataset(read_dataset(Path(source).expanduser(), settings))
+    if isinstance(recipe, Recipe):
+        return Prepared(
+            dataset, recipe, f"the recipe of the scan that is resumed ({recipe.name})", choose_device(recipe.device)
+        )
+    chosen_device = choose_device(device)
+    facts = dataset_facts(dataset, device=chosen_device.type)
+    resolved, why = choose_recipe(
+        facts, name=recipe, data=settings, model=model, seed=seed, device=device, overrides=overrides
+    )
+    return Prepared(dataset, resolved, why, chosen_device)
+
+
+def dataset_facts(dataset: Dataset, *, device: str) -> Facts:
+    """Return what a recipe is chosen by.
+
+    Raises:
+        DataError: not one of the sampled images can be read.
+    """
+    content = dataset.content
+    if not isinstance(content, ImageFiles | EmbeddedImages):
+        return Facts(dataset.kind, len(dataset), dataset.n_classes, None, device=device)
+    side = median_size(content)
+    if side is None:
+        raise DataError(
+            f"{dataset.source}: none of the {len(dataset):,} images can be read.",
+            hint=f"Is {dataset.paths[0]} an image that other programs open?",
+        )
+    return Facts("images", len(dataset), dataset.n_classes, side, grey=_is_grey(content, dataset.paths), device=device)
+
+
+def _is_grey(images: Images, names: tuple[str, ...], *, sample: int = 32) -> bool:
+    """Whether an evenly spaced sample of the images holds no colour at all."""
+    seen = False
+    for index in np.unique(np.linspace(0, len(images) - 1, sample).astype(int)):
+        try:
+            pixels = decode_image(images.read(int(index)), names[index], 32).pixels
+        except (OSError, UnreadableImage):
+            continue
+        if (pixels.max(axis=2) != pixels.min(axis=2)).any():
+            return False
+        seen = True
+    return seen

@@ -1,0 +1,57 @@
+"""The command line: `labelaudit COMMAND`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from labelaudit import __version__
+from labelaudit.cli.demo import demo
+from labelaudit.cli.export import export, show
+from labelaudit.cli.scan import inspect, scan
+
+app = typer.Typer(
+    name="labelaudit",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - the signature of a typer callback
+    if wanted:
+        typer.echo(f"labelaudit {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+]
+
+
+@app.callback()
+def root(version: Version = False) -> None:
+    """Find the wrong labels of a dataset: which ones, what they should be, and how sure.
+
+    Exit codes: 0 done, 2 usage or settings, 3 data or run-time, 130 interrupted (go on with scan --resume).
+
+    Start with:
+
+      labelaudit demo
+
+      labelaudit scan photos/
+
+      labelaudit export --suspect.csv
+    """
+    del version
+
+
+for command in (scan, inspect, export, show, demo):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,130 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from labelaudit.core.errors import ConfigError
+
+_DATA, _RUN, _OUT = "What to read", "How to scan", "What to print"
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="A folder with one sub-folder per class, or a table: CSV, TSV, Parquet, JSONL.",
+        show_default=False,
+    ),
+]
+Split = Annotated[
+    str,
+    typer.Option(
+        help="Which of train/, val/, test/ (or of a split column) to read; all for every one.", rich_help_panel=_DATA
+    ),
+]
+PathColumn = Annotated[
+    str | None, typer.Option(help="Column of a table that names the image.", show_default=False, rich_help_panel=_DATA)
+]
+LabelColumn = Annotated[
+    str | None, typer.Option(help="Column of a table that holds the label.", show_default=False, rich_help_panel=_DATA)
+]
+IdColumn = Annotated[
+    str | None, typer.Option(help="Column of a table that identifies a row.", show_default=False, rich_help_panel=_DATA)
+]
+ImageRoot = Annotated[
+    str | None,
+    typer.Option(
+        help="Folder that a table's paths are relative to.", show_default="the table's", rich_help_panel=_DATA
+    ),
+]
+PathTemplate = Annotated[
+    str | None,
+    typer.Option(help='How bare ids become paths: "images/{image}.jpg".', show_default=False, rich_help_panel=_DATA),
+]
+Embeddings = Annotated[
+    str | None,
+    typer.Option(
+        help="(N, D) numbers for the rows of the table, .npy or Parquet: trains on them instead of images.",
+        show_default=False,
+        rich_help_panel=_DATA,
+    ),
+]
+Probs = Annotated[
+    str | None,
+    typer.Option(
+        help="(N, C) out-of-sample probabilities for the rows of the table, .npy or Parquet: trains nothing.",
+        show_default=False,
+        rich_help_panel=_DATA,
+    ),
+]
+FoldLabels = Annotated[
+    bool, typer.Option("--fold-labels", help='Read class names like "Cat" and "cat " as one.', rich_help_panel=_DATA)
+]
+ImageSize = Annotated[
+    int | None,
+    typer.Option(
+        help="Pixels: images are resized to this short side and cut to a square in the middle.",
+        show_default="the median short side, at most 224",
+        rich_help_panel=_DATA,
+    ),
+]
+RecipeName = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe",
+        help="fast (minutes), paper (the published schedule: hours, a GPU), paper:ROW, or a TOML file.",
+        show_default="fast",
+        rich_help_panel=_RUN,
+    ),
+]
+Backbone = Annotated[
+    str,
+    typer.Option(
+        help="Network: small, preact-resnet18, or torchvision's resnet..., mobilenet..., convnext..., efficientnet....",
+        show_default="the recipe's",
+        rich_help_panel=_RUN,
+    ),
+]
+Weights = Annotated[
+    str,
+    typer.Option(
+        help="Where the network starts: none, default (fetches torchvision's), or a file.", rich_help_panel=_RUN
+    ),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=_RUN)]
+Seed = Annotated[int, typer.Option(min=0, help="Same seed, same machine: same findings.", rich_help_panel=_RUN)]
+Override = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        "-o",
+        metavar="KEY=VALUE",
+        help="Any setting of the recipe or method, e.g. -o stage1_epochs=10 -o train.batch_size=64.",
+        show_default=False,
+        rich_help_panel=_RUN,
+    ),
+]
+Root = Annotated[
+    str, typer.Option("--root", metavar="DIR", help="Folder that gets (or has) .labelaudit/.", rich_help_panel=_OUT)
+]
+AuditPath = Annotated[
+    str | None,
+    typer.Option("--audit", metavar="PATH", help="An audit, or a folder with .labelaudit/.", show_default="the latest"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.", rich_help_panel=_OUT)]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes.", rich_help_panel=_OUT)]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="A line for every epoch.", rich_help_panel=_OUT)]
+NoColor = Annotated[bool, typer.Option("--no-color", help="No colour; NO_COLOR does the same.", rich_help_panel=_OUT)]
+
+
+def parse_overrides(pairs: list[str] | None) -> dict[str, str]:
+    """Return {key: value} of "key=value" texts; anything else raises ConfigError."""
+    overrides: dict[str, str] = {}
+    for pair in pairs or []:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"-o {pair!r} is not KEY=VALUE.", hint="For example: -o stage1_epochs=10.")
+        overrides[key.strip()] = value.strip()
+    return overrides

@@ -1,0 +1,193 @@
+"""Summaries, inspections and demonstrations as text on the terminal."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labelaudit.cli.progress import duration
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from labelaudit.api.demo import Demo
+
+_CLASSES_SHOWN, _PAIRS_SHOWN = 10, 5
+
+
+def print_summary(console: Console, summary: Mapping[str, Any], *, root: str = ".") -> None:
+    """Print an audit's summary and the commands that come next."""
+    _print_header(console, summary)
+    _print_verdict(console, summary)
+    if summary["worst"]:
+        console.print()
+        console.print(_worst_table(summary["worst"]))
+        console.print()
+        console.print(_side_by_side(_class_table(summary["per_class"]), _pair_table(summary["confused_pairs"])))
+    _print_set_aside(console, summary["set_aside"])
+    _print_next(console, summary, root)
+
+
+def print_inspection(console: Console, found: Mapping[str, Any]) -> None:
+    """Print what would be scanned."""
+    kind = {"images": "images", "features": "table rows", "embeddings": "embeddings", "probs": "rows of probabilities"}
+    split = f", split {found['split']}" if found["split"] else ""
+    console.print(f"{found['source']}{split}", style="bold", markup=False)
+    console.print(_facts(found, kind[found["kind"]]))
+    console.print()
+    classes = found["classes"]
+    console.print(_counts_table(classes))
+    for remark in found["remarks"]:
+        style = "yellow" if remark["level"] == "warning" else "dim"
+        console.print(f"{remark['level']}: {remark['text']}", style=style, markup=False)
+    problems = found["problems"]
+    if problems:
+        console.print(f"\n{len(problems):,} samples would be set aside:", style="yellow")
+        for row in problems[:5]:
+            console.print(f"  {row['path']}: {row['detail']}", markup=False)
+        if len(problems) > 5:
+            console.print(f"  and {len(problems) - 5:,} more (--json lists all)")
+    console.print(f"\nNext: labelaudit scan {shlex.quote(str(found['source']))}", markup=False)
+
+
+def print_demo(console: Console, demo: Demo) -> None:
+    """Print how a demonstration compares with the truth."""
+    console.print("\nAgainst the truth", style="bold")
+    console.print(f"  {demo.found} of {demo.planted} planted errors found, {demo.false_alarms} false alarms")
+    console.print(f"  {demo.corrected} of the {demo.found} found come with the true label as suggestion")
+    console.print(
+        f"  average precision {demo.average_precision:.3f}; of the {demo.planted} most suspicious samples "
+        f"{demo.precision_at_k:.0%} are planted errors"
+    )
+    console.print(f"\n  the suspects: {demo.folder / 'suspect.csv'}", markup=False)
+    console.print(f"  the truth:    {demo.folder / 'truth.csv'}", markup=False)
+
+
+def percent(share: float) -> str:
+    """Return a share as "21.3 %", and very small ones as "< 0.1 %"."""
+    return "< 0.1 %" if 0 < share < 0.0005 else f"{share:.1%}".replace("%", " %")
+
+
+def _print_header(console: Console, summary: Mapping[str, Any]) -> None:
+    seconds = summary["seconds"]
+    parts = [
+        f"{summary['samples']:,} samples",
+        f"{summary['classes']} classes",
+        f"recipe {summary['recipe']}",
+        *([duration(seconds)] if seconds is not None else []),
+        str(summary["device"]),
+    ]
+    console.print()
+    console.print(str(summary["source"]), style="bold", markup=False)
+    console.print(" · ".join(parts), style="dim", markup=False)
+
+
+def _print_verdict(console: Console, summary: Mapping[str, Any]) -> None:
+    rate, actions = summary["noise"]["rate"], summary["actions"]
+    wrong = round(rate * summary["samples"])
+    console.print()
+    console.print(f"Estimated noise  [bold]{percent(rate)}[/] of the labels, about {wrong:,} of {summary['samples']:,}")
+    counts = " · ".join(f"{actions[name]:,} {name}" for name in ("keep", "relabel", "review", "drop") if actions[name])
+    console.print(f"Verdicts         {counts}")
+
+
+def _worst_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    table = _table("Most suspicious", "sample", "given", "suggested", ("P(suggested)", "right"), ("P(given)", "right"))
+    for row in rows:
+        suggested, prob = row["suggested_label"], row["suggested_prob"]
+        table.add_row(
+            row["path"],
+            row["given_label"],
+            suggested or "-",
+            "-" if prob is None else f"{prob:.2f}",
+            f"{row['clean_prob']:.2f}",
+        )
+    return table
+
+
+def _class_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    noisiest = sorted(rows, key=lambda row: (-row["share"], row["label"]))[:_CLASSES_SHOWN]
+    title = "Noise per class" if len(rows) <= _CLASSES_SHOWN else f"Noisiest {_CLASSES_SHOWN} of {len(rows)} classes"
+    table = _table(title, "class", ("samples", "right"), ("suspects", "right"), ("noise", "right"))
+    for row in noisiest:
+        table.add_row(row["label"], f"{row['samples']:,}", f"{row['suspects']:,}", percent(row["share"]))
+    return table
+
+
+def _pair_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    table = _table("Most confused", "given", "suggested", ("suspects", "right"))
+    for row in rows[:_PAIRS_SHOWN]:
+        table.add_row(row["given"], row["suggested"], f"{row['count']:,}")
+    return table
+
+
+def _counts_table(classes: Mapping[str, int]) -> Table:
+    shown = sorted(classes.items(), key=lambda item: (-item[1], item[0]))
+    title = f"{len(classes)} classes" if len(shown) <= 20 else f"20 largest of {len(classes)} classes"
+    table = _table(title, "class", ("samples", "right"))
+    for label, count in shown[:20]:
+        table.add_row(label, f"{count:,}")
+    return table
+
+
+def _facts(found: Mapping[str, Any], kind: str) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    sides = found["image_sides"]
+    rows = [("samples", f"{found['samples']:,} {kind}, {len(found['classes'])} classes")]
+    if found["trusted"]:
+        rows.append(("trusted", f"{found['trusted']:,} labels"))
+    if sides:
+        rows.append(("short side", f"{sides['least']} to {sides['most']} pixels, median {sides['median']}"))
+    rows += [("device", found["device"]), ("recipe", found["why"])]
+    if found["estimated_seconds"] is not None:
+        rows.append(("time", f"about {duration(found['estimated_seconds'])}"))
+    table = Table.grid(padding=(0, 2))
+    for name, value in rows:
+        table.add_row(Text(name, style="dim"), Text(value))
+    return table
+
+
+def _print_set_aside(console: Console, set_aside: Mapping[str, Any]) -> None:
+    if not set_aside["count"]:
+        return
+    console.print(f"\n{set_aside['count']:,} samples could not be scanned", style="yellow")
+    for row in set_aside["first"]:
+        console.print(f"  {row['path']}: {row['detail']}", markup=False)
+
+
+def _print_next(console: Console, summary: Mapping[str, Any], root: str) -> None:
+    where = "" if root == "." else f" --audit {shlex.quote(root)}"
+    path = Path(summary["audit"]["path"])
+    shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    console.print(f"\nResults in {shown}", markup=False, soft_wrap=True)
+    steps = [(f"labelaudit export --suspect.csv{where}", "the suspects as a table")]
+    if summary["actions"]["relabel"]:
+        steps.append((f"labelaudit export --relabelled.csv{where}", "all labels, the confident suggestions applied"))
+    steps.append((f"labelaudit show --json{where}", "this summary for a program"))
+    width = max(len(command) for command, _ in steps)
+    for command, purpose in steps:
+        console.print(f"  {command:<{width}}  [dim]{purpose}[/]", soft_wrap=True)
+
+
+def _table(title: str, *columns: str | tuple[str, str]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        name, justify = (column, "left") if isinstance(column, str) else column
+        table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
+    return table
+
+
+def _side_by_side(*tables: Table) -> Table:
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, 6))
+    grid.add_row(*[table for table in tables if table.row_count])
+    return grid

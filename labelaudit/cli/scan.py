@@ -1,0 +1,146 @@
+"""`labelaudit scan` and `labelaudit inspect`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from labelaudit.cli import options as opt
+from labelaudit.cli.console import make_console, print_json, reports_errors
+from labelaudit.cli.progress import ScanProgress
+from labelaudit.cli.render import print_inspection, print_summary
+
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with the last unfinished scan of DATA, with its settings.",
+        rich_help_panel="How to scan",
+    ),
+]
+
+
+@reports_errors
+def scan(
+    data: opt.Source,
+    split: opt.Split = "train",
+    path_column: opt.PathColumn = None,
+    label_column: opt.LabelColumn = None,
+    id_column: opt.IdColumn = None,
+    image_root: opt.ImageRoot = None,
+    path_template: opt.PathTemplate = None,
+    embeddings: opt.Embeddings = None,
+    probs: opt.Probs = None,
+    fold_labels: opt.FoldLabels = False,
+    image_size: opt.ImageSize = None,
+    recipe: opt.RecipeName = None,
+    backbone: opt.Backbone = "auto",
+    weights: opt.Weights = "none",
+    option: opt.Override = None,
+    device: opt.Device = "auto",
+    seed: opt.Seed = 0,
+    resume: Resume = False,
+    root: opt.Root = ".",
+    json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    verbose: opt.Verbose = False,
+    no_color: opt.NoColor = False,
+) -> None:
+    """Find the labels that are probably wrong, and what they should be.
+
+    Trains a detector on the data as it is: no predicted probabilities, no configuration. Writes an audit below
+    .labelaudit/ and prints a summary; the labels themselves are never touched.
+
+    Examples:
+      labelaudit scan photos/
+
+      labelaudit scan labels.csv --image-root photos/ --label-column species
+
+      labelaudit scan labels.csv --probs out_of_sample.npy
+
+      labelaudit scan photos/ --backbone resnet18 --weights default
+    """
+    from labelaudit.api.scan import scan as run
+
+    with ScanProgress(quiet=quiet, verbose=verbose, no_color=no_color) as progress:
+        audit = run(
+            data,
+            recipe=recipe,
+            backbone=backbone,
+            weights=weights,
+            seed=seed,
+            device=device,
+            overrides=opt.parse_overrides(option),
+            root=root,
+            resume=resume,
+            on_event=progress,
+            split=split,
+            path_column=path_column,
+            label_column=label_column,
+            id_column=id_column,
+            image_root=image_root,
+            path_template=path_template,
+            embeddings=embeddings,
+            probs=probs,
+            fold_labels=fold_labels,
+            image_size=image_size,
+        )
+    if json:
+        print_json(audit.summary)
+    else:
+        print_summary(make_console(no_color=no_color), audit.summary, root=root)
+
+
+@reports_errors
+def inspect(
+    data: opt.Source,
+    split: opt.Split = "train",
+    path_column: opt.PathColumn = None,
+    label_column: opt.LabelColumn = None,
+    id_column: opt.IdColumn = None,
+    image_root: opt.ImageRoot = None,
+    path_template: opt.PathTemplate = None,
+    embeddings: opt.Embeddings = None,
+    probs: opt.Probs = None,
+    fold_labels: opt.FoldLabels = False,
+    image_size: opt.ImageSize = None,
+    recipe: opt.RecipeName = None,
+    backbone: opt.Backbone = "auto",
+    weights: opt.Weights = "none",
+    option: opt.Override = None,
+    device: opt.Device = "auto",
+    json: opt.Json = False,
+    no_color: opt.NoColor = False,
+) -> None:
+    """Show what a scan would do: samples, classes, problems, recipe, time. Trains nothing.
+
+    Examples:
+      labelaudit inspect photos/
+
+      labelaudit inspect labels.csv --label-column species --json
+    """
+    from labelaudit.api.inspect import inspect as run
+
+    found = run(
+        data,
+        recipe=recipe,
+        backbone=backbone,
+        weights=weights,
+        device=device,
+        overrides=opt.parse_overrides(option),
+        split=split,
+        path_column=path_column,
+        label_column=label_column,
+        id_column=id_column,
+        image_root=image_root,
+        path_template=path_template,
+        embeddings=embeddings,
+        probs=probs,
+        fold_labels=fold_labels,
+        image_size=image_size,
+    ).to_dict()
+    if json:
+        print_json(found)
+    else:
+        print_inspection(make_console(no_color=no_color), found)

@@ -1,0 +1,297 @@
+"""Audits on disk: one folder per scan, below `.labelaudit/audits/`; nothing in it is ever half written.
+
+    .labelaudit/
+    ├── latest          the name of the newest finished audit
+    └── audits/<time>-<method>-<hex>/
+        ├── audit.json        status, settings, versions, times, results
+        ├── findings.parquet  one row per sample
+        ├── verdicts.npz      evidence, for a new policy without training
+        ├── events.jsonl      what the scan said
+        ├── decisions.jsonl   what people decided; only ever grows
+        └── checkpoints/
+
+pandas and numpy are imported where they are needed: listing audits must not cost a second.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import labelaudit
+from labelaudit.core.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+AUDIT_SCHEMA = 1
+HOME = ".labelaudit"
+_AUDITS, _LATEST, _META = "audits", "latest", "audit.json"
+
+
+class Audit:
+    """The folder of one scan and its results; opening it reads nothing."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path).absolute()
+        self.findings_path = self.path / "findings.parquet"
+        self.checkpoints_path = self.path / "checkpoints"  # from where an interrupted scan goes on
+        self._home = self.path.parent.parent  # the .labelaudit folder
+        self._findings: pd.DataFrame | None = None
+
+    @classmethod
+    def create(cls, root: Path | str = ".", *, method: str, facts: Mapping[str, Any]) -> Audit:
+        """Return a new audit in the folder `root`, with the status "running".
+
+        Args:
+            root: gets a folder `.labelaudit` if it has none.
+            method: name of the detector; part of the folder's name.
+            facts: what audit.json says besides status and times: recipe, source, dataset, fingerprint, device, seed,
+                versions. Paths and numpy numbers become plain; numbers that are not finite become null.
+
+        Raises:
+            DataError: the folder cannot be written to.
+        """
+        created = datetime.now(UTC)
+        name = f"{created:%Y%m%d-%H%M%S}-{method}-{secrets.token_hex(3)}"
+        audit = cls(Path(root) / HOME / _AUDITS / name)
+        try:
+            audit.checkpoints_path.mkdir(parents=True)
+            if not (audit._home / ".gitignore").exists():
+                _write_text(audit._home / ".gitignore", "*\n")
+        except OSError as error:
+            raise DataError(f"cannot write to {root}: {error.strerror}.", hint="Choose another folder.") from error
+        opening = {"schema": AUDIT_SCHEMA, "name": name, "status": "running", "method": method}
+        times = {"created": created.isoformat(), "finished": None, "labelaudit": labelaudit.__version__}
+        audit._write_meta({**opening, **times, **facts, "results": {}, "error": None})
+        return audit
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What audit.json says now; raises DataError for a missing or damaged one or another schema version."""
+        # Not kept: another program may be writing it.
+        return _read_meta(self.path / _META)
+
+    @property
+    def status(self) -> str:
+        """Whether the scan is running, finished, failed or interrupted."""
+        return str(self.meta["status"])
+
+    @property
+    def findings(self) -> pd.DataFrame:
+        """One row per sample, read once; raises DataError unless the audit has finished."""
+        from labelaudit.core.findings import read_findings  # pandas
+
+        if self._findings is None:
+            self.require_finished()
+            self._findings = read_findings(self.findings_path)
+        return self._findings
+
+    @property
+    def suspects(self) -> pd.DataFrame:
+        """The findings whose action is not keep, most suspicious first."""
+        from labelaudit.core.findings import suspects  # pandas
+
+        return suspects(self.findings)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The results in short, ready for JSON: noise rate, counts, worst samples."""
+        from labelaudit.core.summary import summarise  # pandas
+
+        return summarise(self.meta | {"path": str(self.path), "name": self.path.name}, self.findings)
+
+    def require_finished(self) -> Audit:
+        """Return this audit, or raise DataError with its status and how to go on."""
+        meta = self.meta
+        if meta["status"] != "finished":
+            reason = f" ({meta['error']})" if meta.get("error") else ""
+            hint = _NEXT_STEP.get(meta["status"], _NEXT_STEP["failed"]).format(source=meta.get("source", "DATA"))
+            raise DataError(f"{self.path} is not finished: its status is {meta['status']}{reason}.", hint=hint)
+        return self
+
+    def update(self, **facts: Any) -> None:
+        """Change what audit.json says; raises ValueError once the audit has finished."""
+        self._write_meta(self._open_meta() | facts)
+
+    def finish(self, results: Mapping[str, Any]) -> None:
+        """Close the audit for good and make it the latest; raises ValueError if its findings are not written."""
+        meta = self._open_meta()
+        if not self.findings_path.exists():
+            raise ValueError(f"{self.path.name} cannot finish without {self.findings_path.name}")
+        closing = {"status": "finished", "finished": datetime.now(UTC).isoformat(), "error": None}
+        self._write_meta(meta | closing | {"results": dict(results)})
+        _write_text(self._home / _LATEST, self.path.name + "\n")
+
+    def fail(self, text: str) -> None:
+        """Note that the scan ended with an error."""
+        self.update(status="failed", finished=datetime.now(UTC).isoformat(), error=text)
+
+    def interrupt(self, text: str) -> None:
+        """Note that the scan was stopped and can go on from its checkpoint."""
+        self.update(status="interrupted", finished=datetime.now(UTC).isoformat(), error=text)
+
+    def append_event(self, record: Mapping[str, Any]) -> None:
+        """Add one line to events.jsonl."""
+        self._open_meta()
+        _append_line(self.path / "events.jsonl", record)
+
+    def append_decision(self, record: Mapping[str, Any]) -> None:
+        """Add one line to decisions.jsonl; the only change that a finished audit allows."""
+        _append_line(self.path / "decisions.jsonl", record)
+
+    def write_arrays(self, name: str, /, **arrays: NDArray[Any]) -> Path:
+        """Write `<name>.npz` without pickle and return its path; raises ValueError for arrays of objects."""
+        import numpy as np
+
+        self._open_meta()
+        for key, array in arrays.items():
+            if np.asarray(array).dtype.hasobject:
+                raise ValueError(f"array {key!r} holds Python objects, which need pickle")
+        buffer = io.BytesIO()
+        np.savez(buffer, **arrays)  # type: ignore[arg-type]  # its stub mixes the arrays up with allow_pickle
+        path = self.path / f"{name}.npz"
+        write_atomically(path, lambda part: part.write_bytes(buffer.getbuffer()))
+        return path
+
+    def __repr__(self) -> str:
+        try:
+            state = self.status
+            if state == "finished":
+                state += f", {len(self.suspects):,} suspects of {len(self.findings):,}"
+        except DataError as error:
+            state = error.problem
+        return f"<Audit {self.path}: {state}>"
+
+    def _open_meta(self) -> dict[str, Any]:
+        meta = self.meta
+        if meta["status"] == "finished":
+            raise ValueError(f"{self.path.name} has finished and is never changed")
+        return meta
+
+    def _write_meta(self, meta: Mapping[str, Any]) -> None:
+        _write_text(self.path / _META, json.dumps(_plain(meta), indent=2) + "\n")
+
+
+def find_audit(path: Path | None = None) -> Audit:
+    """Return a finished audit; where there are several, the one that finished last.
+
+    Args:
+        path: an audit's folder, a `.labelaudit` folder, or a folder that holds one; None = the working directory or
+            the nearest one above it.
+
+    Raises:
+        DataError: there is none, it has not finished, its audit.json is damaged or of another schema version.
+    """
+    start = Path.cwd() if path is None else path
+    if (start / _META).exists():
+        return Audit(start).require_finished()
+    for folder in [start, *start.parents] if path is None else [start]:
+        home = folder if (folder / _AUDITS).is_dir() and folder.name == HOME else folder / HOME
+        audit = _latest(home)
+        if audit is not None:
+            return audit.require_finished()
+    place = f"{start} or above" if path is None else start
+    raise DataError(f"no audit in {place}.", hint="Run `labelaudit scan DATA` first.")
+
+
+def list_audits(root: Path | str = ".") -> list[Audit]:
+    """Return the audits of a folder that holds a `.labelaudit`, oldest first, whatever their status."""
+    return [Audit(file.parent) for file in sorted(Path(root).glob(f"{HOME}/{_AUDITS}/*/{_META}"))]
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file so that others see the old one or the new one, never a part.
+
+    Args:
+        path: where the file ends up; its folder exists.
+        write: writes the whole file to the path that it is given. If it raises, `path` stays as it was.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        write(part)
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+_NEXT_STEP = {
+    "running": "Wait until it ends; if it was stopped, `labelaudit scan {source} --resume` goes on with it.",
+    "interrupted": "Go on with `labelaudit scan {source} --resume`.",
+    "failed": "Scan again with `labelaudit scan {source}`.",
+}
+
+
+def _latest(home: Path) -> Audit | None:
+    """Return the audit that `latest` names, else the newest finished one, else the newest."""
+    try:
+        name = Path((home / _LATEST).read_text("utf-8").strip()).name  # a name, never a path to elsewhere
+    except (OSError, UnicodeDecodeError):
+        name = ""
+    if name and (home / _AUDITS / name / _META).exists():
+        return Audit(home / _AUDITS / name)
+    audits = list_audits(home.parent)
+    finished = [audit for audit in audits if audit.status == "finished"]
+    return next(reversed(finished or audits), None)
+
+
+def _read_meta(path: Path) -> dict[str, Any]:
+    try:
+        meta = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.", hint="Is this an audit's folder?") from error
+    except ValueError as error:
+        raise DataError(f"{path} is damaged: {error}.", hint="Scan the data again.") from error
+    if not isinstance(meta, dict) or "status" not in meta:
+        raise DataError(f"{path} is damaged: it has no status.", hint="Scan the data again.")
+    if meta.get("schema") != AUDIT_SCHEMA:
+        problem = f"{path} has audit schema {meta.get('schema')}; this labelaudit reads schema {AUDIT_SCHEMA}."
+        raise DataError(problem, hint=f"It was written by labelaudit {meta.get('labelaudit')}; use that version.")
+    return meta
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON knows it: numpy numbers and paths made plain, numbers that are not finite null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, os.PathLike):
+        return str(value)
+    if hasattr(value, "tolist"):  # numpy, without importing it
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _append_line(path: Path, record: Mapping[str, Any]) -> None:
+    with path.open("a", encoding="utf-8", newline="\n") as file:
+        file.write(json.dumps(_plain(record)) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _write_text(path: Path, text: str) -> None:
+    write_atomically(path, lambda part: part.write_bytes(text.encode()))
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # Windows cannot open folders
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

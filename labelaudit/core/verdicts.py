@@ -1,0 +1,93 @@
+"""What a method delivers: evidence for every sample, before any threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+TOP_LABELS = 5  # labels kept per sample; the whole (N, C) table is never stored
+
+FloatN = NDArray[np.float64]  # (N,)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """Evidence per sample, rows in Dataset order.
+
+    Args:
+        losses: (N,) nats, cross-entropy of the given label: the value the mixture sees.
+        given_probs: (N,) model probability of the given label.
+        top_labels: (N, K) positions in `classes`, most probable first.
+        top_probs: (N, K) their probabilities.
+        scores: further evidence by name, (N,) each.
+        stages: per stage what was found there (mixture parameters, counts); JSON-ready.
+    """
+
+    losses: FloatN
+    given_probs: FloatN
+    top_labels: NDArray[np.int64]
+    top_probs: FloatN
+    scores: Mapping[str, FloatN] = field(default_factory=dict)
+    stages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check shapes and that every value is a number."""
+        n = len(self.losses)
+        columns = {"losses": self.losses, "given_probs": self.given_probs, "top_probs": self.top_probs, **self.scores}
+        for name, values in columns.items():
+            if len(values) != n:
+                raise ValueError(f"Verdicts.{name} has {len(values)} rows for {n} samples")
+            if not np.isfinite(values).all():
+                raise ValueError(f"Verdicts.{name} has values that are not finite")
+        if self.top_labels.shape != self.top_probs.shape:
+            raise ValueError(f"top_labels {self.top_labels.shape} and top_probs {self.top_probs.shape} differ")
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays to store, by name."""
+        named = {f"score_{name}": values.astype(np.float32) for name, values in self.scores.items()}
+        return named | {
+            "losses": self.losses.astype(np.float32),
+            "given_probs": self.given_probs.astype(np.float32),
+            "top_labels": self.top_labels.astype(np.int32),
+            "top_probs": self.top_probs.astype(np.float32),
+        }
+
+
+def verdicts_from_probs(
+    probs: NDArray[np.floating[Any]],
+    given: NDArray[np.int64],
+    *,
+    stages: Mapping[str, Mapping[str, Any]] | None = None,
+    scores: Mapping[str, FloatN] | None = None,
+) -> Verdicts:
+    """Return the verdicts that a table of class probabilities implies.
+
+    Args:
+        probs: (N, C); rows sum to 1.
+        given: (N,) positions of the given labels.
+        stages: what each stage found.
+        scores: further evidence, (N,) each; the log margin of the given label is added as "margin".
+    """
+    rows = np.arange(len(given))
+    given_probs = probs[rows, given].astype(np.float64)
+    others = probs.astype(np.float64, copy=True)
+    others[rows, given] = -1.0
+    losses = -np.log(np.maximum(given_probs, _TINY))
+    margin = -losses - np.log(np.maximum(others.max(axis=1), _TINY))
+    top = min(TOP_LABELS, probs.shape[1])
+    order = np.argsort(-probs, axis=1, kind="stable")[:, :top].astype(np.int64)
+    return Verdicts(
+        losses=losses,
+        given_probs=given_probs,
+        top_labels=order,
+        top_probs=np.take_along_axis(probs, order, axis=1).astype(np.float64),
+        scores={"margin": margin, **(scores or {})},
+        stages=stages or {},
+    )
+
+
+_TINY = 1e-12  # a float32 softmax cannot tell smaller probabilities apart

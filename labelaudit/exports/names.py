@@ -1,0 +1,37 @@
+"""What can be exported and how it is called: `suspect.csv`, `relabelled.parquet`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Literal, get_args
+
+from labelaudit.core.errors import ConfigError
+
+What = Literal["suspect", "clean", "relabelled", "all"]
+Format = Literal["csv", "tsv", "parquet", "jsonl", "json"]
+
+WHATS: tuple[What, ...] = get_args(What)
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+
+def parse_export_name(name: str) -> tuple[What, Format]:
+    """Return what to export and in which format; anything else raises ConfigError with the nearest name."""
+    stem, _, suffix = name.rpartition(".")
+    for what in WHATS:
+        for fmt in FORMATS:
+            if (stem, suffix) == (what, fmt):
+                return what, fmt
+    raise ConfigError(f"cannot export {name!r}.", hint=_hint(name))
+
+
+def _hint(name: str) -> str:
+    stem, dot, suffix = name.rpartition(".")
+    what = _nearest(stem if dot else name, WHATS)
+    fmt = _nearest(suffix, FORMATS) if dot else None
+    question = f"Did you mean {what}.{fmt or 'csv'}? " if what else ""
+    return f"{question}Choose from {', '.join(WHATS)}, with .{', .'.join(FORMATS)}."
+
+
+def _nearest(word: str, known: Sequence[str]) -> str | None:
+    return next(iter(get_close_matches(word.casefold(), known, n=1)), None)

@@ -1,0 +1,284 @@
+"""DRPL: relabel, split by a mixture on the losses, train again semi-supervised, split again.
+
+Source:
+    Ortego et al. 2020, "Towards Robust Learning with Different Label Noise Distributions", arXiv:1912.08741 (S2);
+    stage 1 is the joint optimisation of Tanaka et al. 2018, arXiv:1803.11364; the mixture is that of
+    Arazo et al. 2019, arXiv:1904.11238. Where paper and published code disagree the code is followed, because the
+    published figures come from it: docs/methods/drpl.md lists every such place.
+
+Two settings of one algorithm: the paper's (relabelling with the two regularisers, then pseudo-labels with mixup) and
+the fast one, whose regularisers are as light as its budget (annealed cross-entropy, then soft targets on the suspect
+side). Both are in `api/recipes.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from labelaudit.core.events import Said
+from labelaudit.core.recipe import require
+from labelaudit.core.verdicts import Verdicts, verdicts_from_probs
+from labelaudit.functional.beta_mixture import fit_beta_mixture, noisy_posterior, published_posterior
+from labelaudit.functional.losses import entropy_term, prior_term, soft_cross_entropy
+from labelaudit.functional.mixup import mix
+from labelaudit.functional.schedules import milestones, one_cycle
+from labelaudit.training.batches import Batch
+from labelaudit.training.checkpoint import StageState
+from labelaudit.training.job import Job
+from labelaudit.training.streams import torch_generator
+
+SUMMARY = "two stages: relabel, split by a mixture on the losses, train again semi-supervised, split again"
+
+_PSEUDO_LABEL_WINDOW = 10  # epochs whose predictions are averaged; S2's published code
+_SSL_WARMUP_EPOCHS = 10  # S2's published code trains them and never loads them: see `ssl_warmup`
+_SMALLEST_MIXED_BATCH = 6  # S2's published code skips smaller ones
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Settings of DRPL; why these defaults: docs/methods/drpl.md."""
+
+    schedule: Literal["one-cycle", "milestones"] = "one-cycle"  # how the learning rate goes down
+    peak_lr: float = 0.1  # highest rate of the one-cycle schedule, first rate of the milestones
+    stage1_epochs: int = 24
+    stage1_milestones: tuple[int, ...] = ()  # epochs from which the rate is a tenth
+    relabel_from: int = 0  # epoch after which soft pseudo-labels replace the given ones; 0 = never
+    prior_weight: float = 0.0  # of the class prior term, both stages
+    entropy_weight: float = 0.0  # of the entropy term, both stages
+    stage1_threshold: float = 0.5  # a sample is kept as labelled where p(noisy) is at most this
+    stage2_epochs: int = 24
+    stage2_milestones: tuple[int, ...] = ()
+    stage2: Literal["soft-targets", "pseudo-labels"] = "soft-targets"  # what teaches on the suspect side
+    uniform_reset: float = 0.2  # share of the pseudo-labels that become uniform after every epoch
+    ssl_warmup: bool = False  # start stage 2 from ten epochs on the labelled side, as the paper describes
+    mixture: Literal["two-sided", "likelihood", "published"] = "two-sided"  # how losses become p(noisy)
+    losses: Literal["plain", "augmented"] = "plain"  # views whose losses the mixture sees; augmented = as published
+    evidence: Literal["mean", "last"] = "mean"  # verdicts from both networks, or from the second alone
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        require(0 < self.peak_lr <= 10, "method.peak_lr", self.peak_lr, "above 0, at most 10")
+        require(self.stage1_epochs >= 1, "method.stage1_epochs", self.stage1_epochs, "1 or more")
+        require(self.stage2_epochs >= 1, "method.stage2_epochs", self.stage2_epochs, "1 or more")
+        require(
+            0 <= self.relabel_from < self.stage1_epochs,
+            "method.relabel_from",
+            self.relabel_from,
+            f"0 (never) to {self.stage1_epochs - 1}",
+        )
+        for name in ("prior_weight", "entropy_weight"):
+            require(getattr(self, name) >= 0, f"method.{name}", getattr(self, name), "0 or more")
+        require(0 < self.stage1_threshold < 1, "method.stage1_threshold", self.stage1_threshold, "between 0 and 1")
+        require(0 <= self.uniform_reset < 1, "method.uniform_reset", self.uniform_reset, "0 to 1, below 1")
+
+
+def training_passes(options: Options) -> int:
+    """Return how often each sample goes forward and back, to estimate the time; a plain forward counts a third."""
+    warmup = _SSL_WARMUP_EPOCHS if options.ssl_warmup else 0
+    recording = options.stage2_epochs / 3 if options.stage2 == "pseudo-labels" else 0
+    return round(options.stage1_epochs + options.stage2_epochs + warmup + recording + 1)
+
+
+def run(job: Job, options: Options) -> Verdicts:
+    """Run both stages and return the evidence for every sample."""
+    views = len(job.samples.inputs.views())
+    n = len(job.samples)
+    warmup = _SSL_WARMUP_EPOCHS if options.ssl_warmup else 0
+    job.plan(
+        ("stage1", n * (options.stage1_epochs + views)),
+        ("stage2", n * (options.stage2_epochs + warmup + views)),
+    )
+    with job.stage("stage1", "Stage 1 of 2: learn, and relabel", options.stage1_epochs + views):
+        first = job.finished("stage1") or job.finish("stage1", _relabelling_stage(job, options))
+    noisy, found1 = _split(job, first["fit_probs"], first["probs"], options)
+    labelled = noisy <= options.stage1_threshold
+    with job.stage("stage2", "Stage 2 of 2: learn again on the split", options.stage2_epochs + warmup + views):
+        second = job.finished("stage2") or job.finish(
+            "stage2", _semi_supervised_stage(job, options, labelled, first["probs"])
+        )
+    _, found2 = _split(job, second["fit_probs"], second["probs"], options)
+    probs = (first["probs"] + second["probs"]) / 2 if options.evidence == "mean" else second["probs"]
+    given = job.samples.labels.cpu().numpy()
+    return verdicts_from_probs(
+        probs.cpu().numpy(),
+        given,
+        stages={"stage1": found1 | {"labelled": int(labelled.sum())}, "stage2": found2},
+        scores={"stage1_loss": _losses(first["probs"], given), "stage2_loss": _losses(second["probs"], given)},
+    )
+
+
+def _relabelling_stage(job: Job, options: Options) -> dict[str, Tensor]:
+    """Train on the given labels; from `relabel_from` on, on the mean of the network's own recent predictions."""
+    state = job.new_state("stage1")
+    targets = F.one_hot(job.samples.labels, job.n_classes).float()  # (N, C)
+    relabels = options.relabel_from > 0
+    if relabels:
+        window = torch.zeros(_PSEUDO_LABEL_WINDOW, *targets.shape, dtype=torch.float16, device=job.device)
+        state.tables = {"targets": targets, "window": window}
+    job.resume("stage1", state)
+    lr_at = _learning_rate(job, options, options.stage1_epochs, options.stage1_milestones)
+
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        logits = model(batch.inputs)
+        if relabels:
+            seen = torch.softmax(logits.detach().float(), dim=1)
+            state.tables["window"][state.epoch % _PSEUDO_LABEL_WINDOW, batch.index] = seen.half()
+            return soft_cross_entropy(logits, state.tables["targets"][batch.index]) + _regulariser(logits, options)
+        return F.cross_entropy(logits.float(), batch.labels, reduction="none") + _regulariser(logits, options)
+
+    while state.epoch < options.stage1_epochs:
+        job.train_epoch("stage1", state, loss, lr_at, epochs=options.stage1_epochs)
+        if relabels and state.epoch >= options.relabel_from:
+            seen_epochs = state.tables["window"][: min(state.epoch, _PSEUDO_LABEL_WINDOW)]
+            state.tables["targets"] = seen_epochs.float().mean(dim=0)
+        job.checkpoint("stage1", state)
+    return _read_out(job, "stage1", state, options)
+
+
+def _semi_supervised_stage(job: Job, options: Options, labelled: Tensor, probs: Tensor) -> dict[str, Tensor]:
+    """Train a fresh network: given labels on the labelled side, soft or pseudo-labels on the other."""
+    state = job.new_state("stage2")
+    state.tables = {"targets": _first_targets(job, options, labelled, probs)}
+    if options.stage2 == "pseudo-labels":
+        state.tables["seen"] = torch.zeros_like(state.tables["targets"])
+    job.resume("stage2", state)
+    if options.ssl_warmup and not state.epoch:
+        _warm_up(job, options, state, labelled)
+    lr_at = _learning_rate(job, options, options.stage2_epochs, options.stage2_milestones)
+    while state.epoch < options.stage2_epochs:
+        if options.stage2 == "pseudo-labels":
+            draw = torch_generator(job.seed, "mixup", "stage2", state.epoch)
+            job.train_epoch("stage2", state, _mixup_loss(state, options, draw), lr_at, epochs=options.stage2_epochs)
+            _renew_pseudo_labels_(state, options, labelled, torch_generator(job.seed, "reset", "stage2", state.epoch))
+        else:
+            job.train_epoch("stage2", state, _soft_loss(state, options), lr_at, epochs=options.stage2_epochs)
+        job.checkpoint("stage2", state)
+    return _read_out(job, "stage2", state, options)
+
+
+def _first_targets(job: Job, options: Options, labelled: Tensor, probs: Tensor) -> Tensor:
+    """Return (N, C): one-hot given labels on the labelled side; elsewhere stage 1's view, or random labels."""
+    given = F.one_hot(job.samples.labels, job.n_classes).float()
+    if options.stage2 == "soft-targets":
+        elsewhere = probs
+    else:
+        draw = torch_generator(job.seed, "first-pseudo-labels")
+        random_labels = torch.randint(job.n_classes, (len(given),), generator=draw).to(given.device)
+        elsewhere = F.one_hot(random_labels, job.n_classes).float()
+    return torch.where(labelled[:, None], given, elsewhere)
+
+
+def _soft_loss(state: StageState, options: Options) -> Any:
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        logits = model(batch.inputs)
+        return soft_cross_entropy(logits, state.tables["targets"][batch.index]) + _regulariser(logits, options)
+
+    return loss
+
+
+def _mixup_loss(state: StageState, options: Options, draw: torch.Generator) -> Any:
+    """Return the loss of S2's stage 2: one forward that records predictions, one on mixed images that learns.
+
+    Both forwards are in train mode, so both move the running statistics of batch norm, as published.
+    """
+
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        with torch.no_grad():
+            state.tables["seen"][batch.index] = torch.softmax(model(batch.inputs).float(), dim=1)
+        B = len(batch.index)  # noqa: N806
+        weight = float(torch.rand(1, generator=draw))  # Beta(1, 1) is uniform; one weight per batch
+        partner = torch.randperm(B, generator=draw).to(batch.index.device)
+        targets = state.tables["targets"][batch.index]
+        logits = model(mix(batch.inputs, partner, weight))
+        losses = soft_cross_entropy(logits, mix(targets, partner, weight)) + _regulariser(logits, options)
+        return losses if B >= _SMALLEST_MIXED_BATCH else losses * 0.0
+
+    return loss
+
+
+def _renew_pseudo_labels_(state: StageState, options: Options, labelled: Tensor, draw: torch.Generator) -> None:
+    """Give the suspect side this epoch's predictions, and a fresh random share of it uniform labels."""
+    seen, targets = state.tables["seen"], state.tables["targets"]
+    reset = torch.rand(len(seen), generator=draw).to(seen.device) < options.uniform_reset
+    renewed = torch.where(reset[:, None], torch.full_like(seen, 1.0 / seen.shape[1]), seen)
+    state.tables["targets"] = torch.where(labelled[:, None], targets, renewed)
+
+
+def _warm_up(job: Job, options: Options, state: StageState, labelled: Tensor) -> None:
+    """Train on the labelled side alone, label the other side by the result, and restart optimiser and schedule."""
+
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        losses = F.cross_entropy(model(batch.inputs).float(), batch.labels, reduction="none")
+        kept = labelled[batch.index].float()
+        return losses * kept / kept.mean().clamp_min(1.0 / len(kept))
+
+    for _ in range(_SSL_WARMUP_EPOCHS):
+        job.train_epoch("stage2", state, loss, lambda _: options.peak_lr, epochs=_SSL_WARMUP_EPOCHS)
+    own = job.predict("stage2", state.model, ("plain",))
+    state.tables["targets"] = torch.where(labelled[:, None], state.tables["targets"], own)
+    fresh = job.new_state("stage2")
+    state.optimizer.load_state_dict(fresh.optimizer.state_dict())
+    state.epoch, state.step = 0, 0
+
+
+def _regulariser(logits: Tensor, options: Options) -> Tensor | float:
+    """Return the weighted class prior and entropy terms of the batch (S2's code: 0.8 prior, 0.4 entropy)."""
+    total: Tensor | float = 0.0
+    if options.prior_weight:
+        total = total + options.prior_weight * prior_term(logits)
+    if options.entropy_weight:
+        total = total + options.entropy_weight * entropy_term(logits)
+    return total
+
+
+def _learning_rate(job: Job, options: Options, epochs: int, at: tuple[int, ...]) -> Any:
+    """Return the rate as a function of the global step."""
+    steps = job.samples.steps()
+    if options.schedule == "one-cycle":
+        return lambda step: one_cycle(step, steps * epochs, peak=options.peak_lr)
+    return lambda step: milestones(step // steps + 1, base=options.peak_lr, at=at)
+
+
+def _read_out(job: Job, stage: str, state: StageState, options: Options) -> dict[str, Tensor]:
+    """Return (N, C) probabilities for the mixture's fit and for everything else.
+
+    As published, fit and scores come from two passes with different augmentation; the default reads the image and
+    its mirror image once, which is less noisy and the same every time.
+    """
+    if options.losses == "augmented":
+        fit_probs = job.predict(stage, state.model, ("augmented",), "fit")
+        return {"fit_probs": fit_probs, "probs": job.predict(stage, state.model, ("augmented",), "score")}
+    probs = job.predict(stage, state.model, job.samples.inputs.views())
+    return {"fit_probs": probs, "probs": probs.clone()}
+
+
+def _split(job: Job, fit_probs: Tensor, probs: Tensor, options: Options) -> tuple[Tensor, dict[str, Any]]:
+    """Return p(noisy) of every sample under a mixture fitted to the losses, and what was found.
+
+    Without evidence (constant losses) nothing is noisy.
+    """
+    given = job.samples.labels.cpu().numpy()
+    mixture = fit_beta_mixture(
+        _losses(fit_probs, given), method="robust" if options.mixture == "likelihood" else "published"
+    )
+    if mixture is None:
+        job.on_event(Said("warning", "the losses are all alike: no evidence for or against any label"))
+        return torch.zeros(len(given), device=job.device), {"mixture": None}
+    posterior_of = published_posterior if options.mixture == "published" else noisy_posterior
+    posterior = posterior_of(mixture, _losses(probs, given))
+    return torch.from_numpy(posterior).to(job.device, torch.float32), {
+        "mixture": mixture.to_dict(),
+        "noise_rate": float(posterior.mean()),
+    }
+
+
+def _losses(probs: Tensor, given: Any) -> Any:
+    """Return (N,) cross-entropies of the given labels in nats."""
+    picked = probs.cpu().numpy()[np.arange(len(given)), given].astype(np.float64)
+    return -np.log(np.maximum(picked, 1e-12))

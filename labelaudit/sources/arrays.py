@@ -1,0 +1,185 @@
+"""Embeddings and class probabilities that the user already has: .npy and Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from labelaudit.core.dataset import FloatNC, FloatND, IntN, Remark
+from labelaudit.core.errors import ConfigError, DataError, shorten
+from labelaudit.sources.labels import class_order, is_number
+from labelaudit.sources.paths import require_exists
+from labelaudit.sources.table_file import PARQUET_SUFFIXES, load_parquet
+
+_NPY_MAGIC = b"\x93NUMPY"
+SUM_TOLERANCE = 1e-2  # of a row of probabilities; float16 rows of 1,000 classes stay within it
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Numbers from a file, one row per sample."""
+
+    source: Path
+    values: NDArray[Any]  # (N, D) integers or floats; memory-mapped where the format allows
+    names: tuple[str, ...] | None  # (D,) of the columns, where they have names
+
+
+@dataclass(frozen=True, slots=True)
+class ClassProbabilities:
+    """Probabilities in the order of a class list."""
+
+    values: FloatNC
+    classes: tuple[str, ...]  # (C,) may hold classes that no sample has
+    remark: Remark  # how columns became classes
+
+
+def read_matrix(path: str, option: str, *, rows: int) -> Matrix:
+    """Return the numbers of a .npy or Parquet file.
+
+    Args:
+        path: as the user wrote it.
+        option: "--embeddings" or "--probs", for messages.
+        rows: what the label table has.
+
+    Raises:
+        ConfigError: no such file, or another format.
+        DataError: pickled objects, text, another number of rows, or not two dimensions.
+    """
+    source = Path(path).expanduser()
+    require_exists(source, f"{option} ")
+    suffix = source.suffix.lower()
+    if suffix == ".npy":
+        matrix = _read_npy(source)
+    elif suffix in PARQUET_SUFFIXES:
+        matrix = _read_parquet(source)
+    else:
+        raise ConfigError(f"{option} {source}: only .npy and .parquet files are read.", hint="Save it with numpy.save.")
+    if matrix.values.ndim != 2:
+        raise DataError(f"{source}: shape {matrix.values.shape}, but one row of numbers per sample is needed: (N, D).")
+    if len(matrix.values) != rows:
+        raise DataError(
+            f"{source}: {len(matrix.values):,} rows, but the table of labels has {rows:,}.",
+            hint="Row i of the array belongs to row i of the table; write both from the same list.",
+        )
+    return matrix
+
+
+def embedding_rows(matrix: Matrix, rows: IntN) -> tuple[FloatND, dict[int, str]]:
+    """Return some rows as float32, and what is wrong with those that are not finite, by position in `rows`."""
+    with np.errstate(over="ignore"):  # beyond float32: infinite, and told below
+        values = np.array(matrix.values[rows], dtype=np.float32)
+    bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
+    return values, {int(i): f"{matrix.source.name} row {rows[i]}: not a finite number" for i in bad}
+
+
+def class_probabilities(
+    matrix: Matrix, rows: IntN, found: Sequence[str], known: Sequence[str] | None
+) -> ClassProbabilities:
+    """Return the rows as probabilities, and the class of each column.
+
+    Args:
+        matrix: (N, C) numbers.
+        rows: the rows to take.
+        found: the classes that the labels have, in order.
+        known: the full class list of the table, where it has one.
+
+    Raises:
+        DataError: the columns do not fit the classes, or rows are no probabilities.
+    """
+    order, classes, text = _columns_to_classes(matrix, found, known)
+    values = np.array(matrix.values[rows][:, order], dtype=np.float32)
+    _require_probabilities(matrix.source, values, rows)
+    return ClassProbabilities(values, classes, Remark("note", f"{matrix.source.name}: {text}."))
+
+
+def _read_npy(source: Path) -> Matrix:
+    try:
+        values = np.load(source, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        with source.open("rb") as file:  # numpy calls anything that is not its own format pickled
+            is_npy = file.read(len(_NPY_MAGIC)) == _NPY_MAGIC
+        if is_npy and "object" in str(error).lower():
+            raise DataError(
+                f"{source}: holds Python objects, which are not read: loading them could run code.",
+                hint="Save plain numbers: numpy.save(file, numpy.asarray(values, dtype='float32')).",
+            ) from error
+        raise DataError(f"{source}: not a .npy file, or damaged.", hint="Write it with numpy.save.") from error
+    if values.dtype.kind not in "iuf":
+        raise DataError(f"{source}: type {values.dtype}, but numbers are needed.")
+    return Matrix(source, values, None)
+
+
+def _read_parquet(source: Path) -> Matrix:
+    table = load_parquet(source)
+    kinds = {name: table.schema.field(name).type for name in table.column_names}
+    lists = [name for name, kind in kinds.items() if _is_list(kind)]
+    if len(lists) == 1:
+        return Matrix(source, _from_lists(source, table.column(lists[0])), None)
+    other = [name for name, kind in kinds.items() if not (pa.types.is_floating(kind) or pa.types.is_integer(kind))]
+    if other or not kinds:
+        raise DataError(
+            f"{source}: columns that are no numbers: {shorten(map(repr, other))}.",
+            hint="Keep the columns of numbers only, or one column of lists of equal length.",
+        )
+    columns = [np.asarray(column.to_numpy(), dtype=np.float32) for column in table.columns]
+    return Matrix(source, np.stack(columns, axis=1), tuple(table.column_names))
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def _from_lists(source: Path, column: pa.ChunkedArray) -> NDArray[Any]:
+    rows = column.to_pylist()
+    lengths = sorted({-1 if row is None else len(row) for row in rows})
+    if len(lengths) != 1 or lengths[0] < 1:
+        raise DataError(f"{source}: lists of different lengths or empty ones: {shorten(lengths)}.")
+    return np.asarray(rows, dtype=np.float32)
+
+
+def _columns_to_classes(
+    matrix: Matrix, found: Sequence[str], known: Sequence[str] | None
+) -> tuple[IntN, tuple[str, ...], str]:
+    """Return the column of each class, the classes, and one line about how they were matched."""
+    width = matrix.values.shape[1]
+    as_stored = np.arange(width, dtype=np.int64)
+    if matrix.names is not None and set(found) <= set(matrix.names):
+        classes = class_order(matrix.names)
+        order = np.array([matrix.names.index(name) for name in classes], dtype=np.int64)
+        return order, classes, "columns are matched to classes by name"
+    if width == len(found):
+        return as_stored, tuple(found), f"columns are the classes in this order: {shorten(found, show=10)}"
+    if known is not None and width == len(known):
+        return as_stored, tuple(known), f"columns are the classes in this order: {shorten(known, show=10)}"
+    if all(is_number(name) and name.isdigit() and int(name) < width for name in found):
+        return as_stored, tuple(map(str, range(width))), f"column j is class j, for 0 to {width - 1}"
+    raise DataError(
+        f"{matrix.source}: {width} columns for {len(found)} classes: {shorten(found)}.",
+        hint="One column per class, in sorted order of the names; or Parquet with the class names as column names.",
+    )
+
+
+def _require_probabilities(source: Path, values: FloatNC, rows: IntN) -> None:
+    with np.errstate(invalid="ignore"):
+        sums = values.sum(axis=1, dtype=np.float64)
+    bad = np.flatnonzero(~((np.abs(sums - 1) <= SUM_TOLERANCE) & (values >= 0).all(axis=1)))  # ~: also for NaN
+    if not len(bad):
+        return
+    first = int(bad[0])
+    least = float(values[first].min())
+    what = f"holds {least:.4g}" if least < 0 or np.isnan(least) else f"sums to {sums[first]:.4g}"
+    if np.isnan(least):
+        hint = "Every sample needs finite probabilities."
+    elif least < 0:
+        hint = "These look like logits; apply a softmax to each row first."
+    else:
+        hint = "Divide each row by its sum, if these are counts or scores."
+    raise DataError(
+        f"{source}: {len(bad):,} of {len(values):,} rows are no probabilities; row {rows[first]} {what}.", hint=hint
+    )

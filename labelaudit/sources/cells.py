@@ -1,0 +1,78 @@
+"""Cells of a column as texts, labels or yes and no."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pyarrow as pa
+
+from labelaudit.core.dataset import BoolN
+from labelaudit.core.errors import DataError, shorten
+from labelaudit.sources.labels import tidy_numbers
+from labelaudit.sources.table_file import Table
+
+_YES = frozenset({"true", "1", "1.0", "yes", "y", "t", "x"})
+_NO = frozenset({"false", "0", "0.0", "no", "n", "f"})
+
+
+def cell_texts(column: pa.ChunkedArray) -> list[str | None]:
+    """Return each cell as text, None where it is null or blank; whole floats lose their ".0"."""
+    return [_text(value) for value in column.to_pylist()]
+
+
+def label_texts(table: Table, column: str) -> list[str | None]:
+    """Return the label of each row, None where it is missing.
+
+    Raises:
+        DataError: the cells hold lists, or class numbers that have no name.
+    """
+    cells = table.columns[column]
+    if pa.types.is_nested(cells.type):
+        raise DataError(
+            f"{table.source}: the cells of label column {column!r} hold several values ({cells.type}).",
+            hint="Each sample needs exactly one label; several labels for a sample are not supported.",
+        )
+    names = table.class_names.get(column)
+    if names and pa.types.is_integer(cells.type):
+        return _named_labels(table, column, names)
+    return tidy_numbers(cell_texts(cells))
+
+
+def yes_or_no(table: Table, column: str) -> BoolN:
+    """Return (rows,) whether each cell says yes; empty means no.
+
+    Raises:
+        DataError: other words than true, 1, yes, false, 0 and no.
+    """
+    texts = [(text or "").strip().casefold() for text in cell_texts(table.columns[column])]
+    wrong = [f"{table.place(row)} {text!r}" for row, text in enumerate(texts) if text and text not in _YES | _NO]
+    if wrong:
+        raise DataError(
+            f"{table.source}: column {column!r} must say true or false: {shorten(wrong)}.",
+            hint="Write true, 1 or yes for the labels that you vouch for; leave the others empty.",
+        )
+    return np.array([text in _YES for text in texts], dtype=np.bool_)
+
+
+def _named_labels(table: Table, column: str, names: tuple[str, ...]) -> list[str | None]:
+    values = table.columns[column].to_pylist()
+    wrong = [
+        f"{table.place(row)} {value}" for row, value in enumerate(values) if value is not None and value >= len(names)
+    ]
+    if wrong:
+        raise DataError(
+            f"{table.source}: column {column!r} has class numbers beyond its {len(names)} names: {shorten(wrong)}."
+        )
+    return [None if value is None or value < 0 else names[value] for value in values]  # -1: no label, by custom
+
+
+def _text(value: object) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, float):
+        if math.isnan(value):
+            return None
+        return str(int(value)) if value.is_integer() else repr(value)
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return text if text.strip() else None

@@ -1,0 +1,204 @@
+"""A folder with one sub-folder per class, with or without train/val/test above them."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from labelaudit.core.dataset import Dataset, ImageFiles, Remark
+from labelaudit.core.errors import ConfigError, DataError, shorten
+from labelaudit.core.recipe import DataSettings
+from labelaudit.functional.images import image_suffixes
+from labelaudit.sources.labels import encode_labels
+from labelaudit.sources.splits import ALL_SPLITS, choose_splits, is_split_name, split_remark
+
+_TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".pq", ".jsonl", ".ndjson")
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What one reading of the folder has met so far."""
+
+    root: str  # with symbolic links resolved
+    suffixes: frozenset[str]
+    samples: list[tuple[str, str]] = field(default_factory=list)  # (sample id, class name)
+    unlabelled: list[str] = field(default_factory=list)  # images above the class folders
+    empty: list[str] = field(default_factory=list)  # class folders without an image
+    other_files: Counter[str] = field(default_factory=Counter)  # by suffix
+    links_out: int = 0  # symbolic links to places outside of the root, or to nowhere
+    loops: int = 0  # symbolic links to a folder around themselves, or behind another link
+
+
+def read_folder(source: Path, settings: DataSettings) -> Dataset:
+    """Return the images of a folder, labelled by the name of their class folder.
+
+    The class is the first level below the root, or below a split folder; deeper folders belong to their class.
+    Hidden names are skipped, symbolic links are followed only within the root.
+
+    Raises:
+        DataError: no image has a class.
+        ConfigError: the split that is asked for does not exist.
+    """
+    tally = _Tally(os.path.realpath(source), image_suffixes())
+    levels = _split_folders(source, tally)
+    remarks: list[Remark] = []
+    chosen: list[str] = []
+    if levels:
+        chosen = choose_splits(settings.split, levels, source)
+        remarks.append(split_remark(chosen, levels))
+    elif settings.split not in ("train", ALL_SPLITS):
+        raise ConfigError(
+            f"{source}: there is no split {settings.split!r}: its sub-folders are no train, val or test folders.",
+            hint="Leave --split away, or name the folder that has them.",
+        )
+    tally.links_out = tally.loops = 0
+    for level in chosen or [""]:
+        _read_level(source, level, tally)
+    if not tally.samples:
+        raise _nothing_found(source, tally)
+    return _dataset(
+        source, tally, split=",".join(chosen) or None, remarks=[*remarks, *_remarks(tally)], settings=settings
+    )
+
+
+def _dataset(
+    source: Path, tally: _Tally, *, split: str | None, remarks: list[Remark], settings: DataSettings
+) -> Dataset:
+    tally.samples.sort()
+    ids = tuple(sample_id for sample_id, _ in tally.samples)
+    labels = encode_labels([label for _, label in tally.samples], fold=settings.fold_labels)
+    root = source.absolute()
+    return Dataset(
+        source=source,
+        sample_ids=ids,
+        paths=ids,
+        given=labels.given,
+        classes=labels.classes,
+        content=ImageFiles(tuple(root / name for name in ids)),
+        trusted=np.zeros(len(ids), dtype=np.bool_),
+        split=split,
+        remarks=(*remarks, *labels.remarks),
+    )
+
+
+def _split_folders(source: Path, tally: _Tally) -> list[str]:
+    """Return the names of the split folders, or none when the first level is the classes."""
+    names = [entry.name for entry in _visible(str(source)) if _is_folder(entry, tally)]
+    if not names or not all(is_split_name(name) for name in names):
+        return []
+    nested = any(_is_folder(entry, tally) for name in names for entry in _visible(str(source / name)))
+    return sorted(names) if nested else []
+
+
+def _read_level(source: Path, prefix: str, tally: _Tally) -> None:
+    """Add the class folders of one level to the tally."""
+    for entry in _visible(str(source / prefix)):
+        name = f"{prefix}/{entry.name}" if prefix else entry.name
+        if _is_folder(entry, tally):
+            before = len(tally.samples)
+            _read_class(entry, name, tally, label=entry.name)
+            if len(tally.samples) == before:
+                tally.empty.append(name)
+        elif _is_image(entry, tally):
+            tally.unlabelled.append(name)
+
+
+def _read_class(top: os.DirEntry[str], top_name: str, tally: _Tally, *, label: str) -> None:
+    """Add every image below a class folder to the tally."""
+    waiting = [(top.path, top_name, top.is_symlink())]
+    while waiting:
+        folder, prefix, through_link = waiting.pop()
+        for entry in _visible(folder):
+            name = f"{prefix}/{entry.name}"
+            if _is_folder(entry, tally, through_link=through_link):
+                waiting.append((entry.path, name, through_link or entry.is_symlink()))
+            elif _is_image(entry, tally):
+                tally.samples.append((name, label))
+
+
+def _visible(folder: str) -> Iterator[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            # "__MACOSX" is what macOS leaves in ZIP archives.
+            yield from (entry for entry in entries if not entry.name.startswith(".") and entry.name != "__MACOSX")
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read: {error.strerror}.") from error
+
+
+def _is_folder(entry: os.DirEntry[str], tally: _Tally, *, through_link: bool = False) -> bool:
+    """Return whether to read an entry as a folder.
+
+    A link behind another link is not followed: so every link is read once, and no chain of links can run forever.
+    """
+    if not entry.is_symlink():
+        return entry.is_dir()
+    if not entry.is_dir():
+        return False
+    target = os.path.realpath(entry.path)
+    if not _is_within(target, tally.root):
+        tally.links_out += 1
+        return False
+    if through_link or _is_within(os.path.realpath(os.path.dirname(entry.path)), target):  # noqa: PTH120
+        tally.loops += 1
+        return False
+    return True
+
+
+def _is_image(entry: os.DirEntry[str], tally: _Tally) -> bool:
+    """Return whether to read an entry as an image; count it where not."""
+    if entry.is_symlink():
+        if entry.is_dir():
+            return False  # counted as a folder already
+        if not _is_within(os.path.realpath(entry.path), tally.root) or not entry.is_file():
+            tally.links_out += 1
+            return False
+    suffix = PurePosixPath(entry.name).suffix.lower()
+    if suffix in tally.suffixes:
+        return True
+    tally.other_files[suffix or "no suffix"] += 1
+    return False
+
+
+def _is_within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def _remarks(tally: _Tally) -> list[Remark]:
+    remarks: list[Remark] = []
+    if tally.unlabelled:
+        names = shorten(sorted(tally.unlabelled), show=3)
+        text = f"Images above the class folders, without a label and left out: {len(tally.unlabelled):,} ({names})."
+        remarks.append(Remark("warning", text))
+    if tally.empty:
+        text = f"Class folders without an image: {len(tally.empty):,} ({shorten(sorted(tally.empty))})."
+        remarks.append(Remark("warning", text))
+    if tally.other_files:
+        kinds = shorten(f"{suffix} {count:,}" for suffix, count in sorted(tally.other_files.items()))
+        text = f"Files that Pillow does not read as images, left out: {tally.other_files.total():,} ({kinds})."
+        remarks.append(Remark("note", text))
+    if tally.links_out or tally.loops:
+        text = f"{tally.links_out:,} leave the folder, {tally.loops:,} lead in circles"
+        total = tally.links_out + tally.loops
+        remarks.append(Remark("warning", f"Symbolic links that are not followed: {total:,} ({text})."))
+    return remarks
+
+
+def _nothing_found(source: Path, tally: _Tally) -> DataError:
+    tables = sorted(path for path in source.iterdir() if path.suffix.lower() in _TABLE_SUFFIXES)
+    if tables:
+        hint = f"To read the labels from a table: labelaudit scan {tables[0]}"
+    elif tally.links_out:
+        hint = f"{tally.links_out:,} symbolic links leave the folder; scan the folder they lead to, or copy the files."
+    else:
+        hint = "Put them in one folder per class, such as cats/1.jpg, or give a table of paths and labels (CSV)."
+    if tally.unlabelled:
+        return DataError(
+            f"{source}: {len(tally.unlabelled):,} images, but none in a class folder: no labels.", hint=hint
+        )
+    others = f"; {tally.other_files.total():,} other files" if tally.other_files else ""
+    return DataError(f"{source}: no images in class folders{others}.", hint=hint)

@@ -1,0 +1,107 @@
+"""Checks before anything is trained: what would make an audit fail, or mean nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from labelaudit.core.dataset import BoolN, Dataset, IntN, Remark
+from labelaudit.core.errors import DataError, shorten
+from labelaudit.sources.labels import similar_names
+
+SMALL_CLASS = 5  # samples; below this a class is hardly learnt, and every one of them looks suspicious
+
+
+def check_dataset(dataset: Dataset) -> Dataset:
+    """Return the dataset with warnings about its classes.
+
+    Raises:
+        DataError: no samples, one class only, or labels that are nearly all different.
+    """
+    counts = dict(zip(dataset.classes, dataset.class_counts().tolist(), strict=True))
+    present = {name: count for name, count in counts.items() if count}
+    _require_samples(dataset)
+    _require_two_classes(dataset, present)
+    _require_repeated_labels(dataset, present)
+    return dataset.with_remarks(*_small_classes(present), *_similar_classes(present))
+
+
+def find_duplicates(pixel_hashes: Sequence[str], given: IntN) -> tuple[IntN, BoolN]:
+    """Return which samples have equal pixels, and where their labels differ.
+
+    Args:
+        pixel_hashes: (N,) equal for equal pixels.
+        given: (N,) labels.
+
+    Returns:
+        (N,) number of the group of equal samples, from 0 in order of appearance, -1 where a sample is the only one;
+        and (N,) whether that group has more than one label.
+    """
+    counts = Counter(pixel_hashes)
+    names = [name for name in counts if counts[name] > 1]  # in order of appearance
+    number = {name: position for position, name in enumerate(names)}
+    group = np.array([number.get(name, -1) for name in pixel_hashes], dtype=np.int64)
+    labels: list[set[int]] = [set() for _ in names]
+    for position, label in zip(group.tolist(), given.tolist(), strict=True):
+        if position >= 0:
+            labels[position].add(label)
+    conflict = [position >= 0 and len(labels[position]) > 1 for position in group.tolist()]
+    return group, np.array(conflict, dtype=np.bool_)
+
+
+def _require_samples(dataset: Dataset) -> None:
+    if len(dataset):
+        return
+    problem = f"{dataset.source}: no samples"
+    if dataset.set_aside:
+        problem += f"; {len(dataset.set_aside):,} cannot be used, the first: {dataset.set_aside[0].detail}"
+    raise DataError(f"{problem}.", hint="Check the path, --split, and the columns that are read.")
+
+
+def _require_two_classes(dataset: Dataset, counts: dict[str, int]) -> None:
+    if len(counts) > 1:
+        return
+    name = next(iter(counts))
+    inner = {sample_id.split("/")[1] for sample_id in dataset.sample_ids if sample_id.count("/") > 1}
+    if dataset.source.is_dir() and len(inner) > 1 and dataset.split is None:
+        hint = f"Its sub-folders look like classes ({shorten(sorted(inner))}); scan {dataset.source / name} instead."
+    elif dataset.source.is_dir():
+        hint = "Each class needs a folder of its own, side by side."
+    else:
+        hint = "Name another column with --label-column, or read every split with --split all."
+    raise DataError(
+        f"{dataset.source}: only one class, {name!r}, in {len(dataset):,} samples; nothing to confuse.", hint=hint
+    )
+
+
+def _require_repeated_labels(dataset: Dataset, counts: dict[str, int]) -> None:
+    if len(counts) <= max(2, len(dataset) / 2):
+        return
+    text = (
+        f"{len(counts):,} different labels for {len(dataset):,} samples, such as {shorten(map(repr, counts), show=3)}"
+    )
+    if dataset.source.is_dir():
+        hint = "Each class needs a folder with several images; is this one level too high or too deep?"
+    else:
+        hint = "The column of labels is probably another one; name it with --label-column."
+    raise DataError(f"{dataset.source}: {text}: these are hardly classes.", hint=hint)
+
+
+def _small_classes(counts: dict[str, int]) -> list[Remark]:
+    small = [f"{name} ({count})" for name, count in counts.items() if count < SMALL_CLASS]
+    if not small:
+        return []
+    text = f"Classes with fewer than {SMALL_CLASS} samples, too few to judge: {shorten(small, show=10)}."
+    return [Remark("warning", text)]
+
+
+def _similar_classes(counts: dict[str, int]) -> list[Remark]:
+    groups = [" / ".join(f"{name!r} ({counts[name]:,})" for name in group) for group in similar_names(counts)]
+    if not groups:
+        return []
+    text = (
+        f"Class names that differ only in case, blanks or hyphens: {shorten(groups)}; --fold-labels reads them as one."
+    )
+    return [Remark("warning", text)]

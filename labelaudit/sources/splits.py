@@ -1,0 +1,61 @@
+"""Train, validation and test: which part of the data is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from labelaudit.core.dataset import Remark
+from labelaudit.core.errors import ConfigError, did_you_mean
+
+ALL_SPLITS = "all"
+
+_CANONICAL = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
+
+
+def is_split_name(name: str) -> bool:
+    """Return whether a name is a usual one for a split."""
+    return name.casefold() in _CANONICAL
+
+
+def choose_splits(asked: str, present: Iterable[str], source: Path) -> list[str]:
+    """Return the names in `present` that are asked for; "val" also finds "valid" and "validation".
+
+    Raises:
+        ConfigError: there is no such split.
+    """
+    names = sorted(set(present))
+    if asked == ALL_SPLITS:
+        return names
+    exact = [name for name in names if name.casefold() == asked.casefold()]
+    chosen = exact or [name for name in names if _canonical(name) == _canonical(asked)]
+    if not chosen:
+        known = ", ".join(names) or "none"
+        raise ConfigError(
+            f"{source}: there is no split {asked!r}; splits here: {known}.",
+            hint=did_you_mean(asked, names) or "Pick one with --split, or read every one with --split all.",
+        )
+    return chosen
+
+
+def split_remark(chosen: list[str], present: Iterable[str]) -> Remark:
+    """Return the remark that says which split is read and which others exist."""
+    others = [name for name in sorted(set(present)) if name not in chosen]
+    if not others:
+        return Remark("note", f"Reading every split: {', '.join(chosen)}.")
+    return Remark(
+        "note", f"Reading split {', '.join(chosen)}; not {', '.join(others)} (--split picks another, or all)."
+    )
+
+
+def _canonical(name: str) -> str:
+    return _CANONICAL.get(name.casefold(), name.casefold())

@@ -1,0 +1,100 @@
+"""Images that a table names, or holds as bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from labelaudit.core.dataset import Content, EmbeddedImages, ImageFiles, IntN, Remark
+from labelaudit.core.recipe import DataSettings
+from labelaudit.sources.cells import cell_texts
+from labelaudit.sources.columns import Roles
+from labelaudit.sources.paths import Located, fill_template, image_root, locate, none_found
+from labelaudit.sources.table_file import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """What some rows of a table hold beside their labels."""
+
+    content: Content  # (N,)
+    paths: tuple[str, ...]  # (N,) what to show
+    missing: Mapping[int, str] = field(default_factory=dict)  # position -> why there is no file
+    unreadable: Mapping[int, str] = field(default_factory=dict)  # position -> why the row cannot be used
+    remarks: tuple[Remark, ...] = ()
+    classes: tuple[str, ...] | None = None  # the class list, where the content fixes it
+
+
+def path_texts(table: Table, roles: Roles, settings: DataSettings, rows: IntN) -> list[str | None] | None:
+    """Return the image path of each row as the table has it; None where it has no paths."""
+    if roles.image is not None:
+        column = table.columns[roles.image]
+        return cell_texts(pc.struct_field(column, "path").take(rows)) if pa.types.is_struct(column.type) else None
+    if roles.path is not None:
+        return cell_texts(table.columns[roles.path].take(rows))
+    if settings.path_template is not None:
+        return fill_template(settings.path_template, table, rows)
+    return None
+
+
+def finds_images(table: Table, roles: Roles, settings: DataSettings) -> bool:
+    """Return whether a column that may hold paths leads to at least one file."""
+    if roles.path is None:
+        return False
+    texts = cell_texts(table.columns[roles.path])
+    return bool(locate(texts, image_root(table, settings.image_root), column=roles.path).found.any())
+
+
+def read_embedded(table: Table, column: str, rows: IntN, paths: Sequence[str | None] | None) -> Samples:
+    """Return images from a column of bytes, or of structs with bytes and a path."""
+    cells = table.columns[column]
+    data = pc.struct_field(cells, "bytes") if pa.types.is_struct(cells.type) else cells
+    shown = tuple(table.place(row) for row in rows)
+    names = shown if paths is None else tuple(p or place for p, place in zip(paths, shown, strict=True))
+    empty = set(pc.indices_nonzero(pc.is_null(data)).to_pylist())
+    missing = {i: f"{shown[i]}: the cell holds no image" for i, row in enumerate(rows.tolist()) if row in empty}
+    return Samples(EmbeddedImages(data, names, tuple(rows.tolist())), shown, missing)
+
+
+def has_bytes(table: Table, column: str) -> bool:
+    """Return whether any cell of an image column holds bytes; if none does, its paths count."""
+    cells = table.columns[column]
+    data = pc.struct_field(cells, "bytes") if pa.types.is_struct(cells.type) else cells
+    return int(data.null_count) < len(data)
+
+
+def read_files(
+    table: Table, rows: IntN, texts: Sequence[str | None], *, column: str | None, settings: DataSettings
+) -> Samples:
+    """Return images in files of their own.
+
+    Args:
+        table: for the place of each row.
+        rows: (N,) rows to take.
+        texts: (N,) path of each row as the table has it.
+        column: where the texts are from; None where they are from more than one column.
+        settings: image_root and path_template.
+
+    Raises:
+        DataError: none of the files exists.
+    """
+    root = image_root(table, settings.image_root)
+    if settings.path_template is None:
+        located = locate(texts, root, column=column)
+    else:
+        located = locate(fill_template(settings.path_template, table, rows), root)
+    if not located.found.any():
+        raise none_found(located, table, root)
+    shown = tuple(path or table.place(row) for path, row in zip(located.shown, rows, strict=True))
+    return Samples(ImageFiles(located.files), shown, _missing(table, rows, located), remarks=located.remarks)
+
+
+def _missing(table: Table, rows: IntN, located: Located) -> dict[int, str]:
+    return {
+        position: f"{table.place(row)}: " + (f"there is no file {located.files[position]}" if path else "no path given")
+        for position, (row, path) in enumerate(zip(rows, located.shown, strict=True))
+        if not located.found[position]
+    }

@@ -1,0 +1,91 @@
+"""The state of every stage on disk: tensors in safetensors, never pickle.
+
+A stage is a network, its optimiser, a few per-sample tables and two counters. Because every random draw comes from
+a stream named by stage and epoch, nothing else is needed to go on exactly where a run stopped.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from labelaudit.core.audits import write_atomically
+from labelaudit.core.errors import DataError
+
+
+@dataclass
+class StageState:
+    """What a stage needs to go on after an epoch."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    epoch: int = 0  # epochs finished
+    step: int = 0  # optimiser steps taken
+    tables: dict[str, Tensor] = field(default_factory=dict)  # (N, ...) each
+
+
+def save_stage(path: Path, state: StageState) -> None:
+    """Write a stage's state; the old file stays until the new one is complete."""
+    tensors = {f"model/{name}": value for name, value in state.model.state_dict().items()}
+    for number, entries in state.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer/{number}/{name}": torch.as_tensor(value) for name, value in entries.items()}
+    tensors |= {f"table/{name}": value for name, value in state.tables.items()}
+    save_tensors(path, tensors, {"epoch": state.epoch, "step": state.step})
+
+
+def load_stage(path: Path, state: StageState) -> bool:
+    """Fill a freshly made state from a file; return whether there was one.
+
+    Raises:
+        DataError: the file is damaged or belongs to another network.
+    """
+    if not path.exists():
+        return False
+    tensors, counters = load_tensors(path)
+    groups = state.optimizer.state_dict()["param_groups"]
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        kind, _, rest = name.partition("/")
+        if kind == "optimizer":
+            number, _, entry = rest.partition("/")
+            moments.setdefault(int(number), {})[entry] = value
+        elif kind == "table":
+            state.tables[rest] = value.to(_device_of(state.model))
+    try:
+        state.model.load_state_dict({k.removeprefix("model/"): v for k, v in tensors.items() if k.startswith("model/")})
+    except RuntimeError as error:
+        raise DataError(f"{path} belongs to another network: {error}", hint="Scan again without --resume.") from error
+    state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    state.epoch, state.step = counters["epoch"], counters["step"]
+    return True
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], counters: dict[str, int]) -> None:
+    """Write named tensors and whole numbers, atomically."""
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    write_atomically(path, lambda to: save_file(plain, to, metadata={"counters": json.dumps(counters)}))
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, int]]:
+    """Read what `save_tensors` wrote.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            counters = json.loads((file.metadata() or {})["counters"])
+    except (SafetensorError, KeyError, json.JSONDecodeError, OSError) as error:
+        raise DataError(f"{path} is damaged: {error}", hint="Delete it and scan again.") from error
+    return tensors, counters
+
+
+def _device_of(model: nn.Module) -> torch.device:
+    return next(model.parameters()).device

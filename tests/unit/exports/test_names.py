@@ -1,0 +1,31 @@
+import pytest
+
+from labelaudit.core.errors import ConfigError
+from labelaudit.exports.names import FORMATS, WHATS, parse_export_name
+
+
+def test_every_table_in_every_format_has_a_name():
+    parsed = [parse_export_name(f"{what}.{fmt}") for what in WHATS for fmt in FORMATS]
+    assert parsed == [(what, fmt) for what in WHATS for fmt in FORMATS]
+    assert len(parsed) == 20
+
+
+@pytest.mark.parametrize(
+    ("name", "question"),
+    [
+        ("suspects.csv", "Did you mean suspect.csv? "),
+        ("suspect.xlsx", "Did you mean suspect.csv? "),
+        ("relabeled.parquet", "Did you mean relabelled.parquet? "),
+        ("clean.ndjson", "Did you mean clean.json? "),
+        ("suspect", "Did you mean suspect.csv? "),
+        ("Suspect.CSV", "Did you mean suspect.csv? "),
+        ("zzz.csv", ""),
+        ("", ""),
+    ],
+)
+def test_a_wrong_name_is_told_with_the_nearest_one_and_the_choices(name, question):
+    with pytest.raises(ConfigError) as caught:
+        parse_export_name(name)
+    assert caught.value.problem == f"cannot export {name!r}."
+    choices = "Choose from suspect, clean, relabelled, all, with .csv, .tsv, .parquet, .jsonl, .json."
+    assert caught.value.hint == question + choices
