@@ -15,6 +15,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from labelaudit.core.version import VERSION
+
 if TYPE_CHECKING:
     from labelaudit.api.demo import demo as demo
     from labelaudit.api.export import export as export
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
     from labelaudit.core.errors import LabelAuditError as LabelAuditError
     from labelaudit.core.errors import TrainingError as TrainingError
 
-__version__ = "0.1.0"
+
+__version__ = VERSION
 
 _HOMES = {
     "scan": "labelaudit.api.scan",

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from labelaudit import __version__
+from labelaudit.cli.bench import bench
 from labelaudit.cli.demo import demo
 from labelaudit.cli.export import export, show
 from labelaudit.cli.scan import inspect, scan
+from labelaudit.core.version import VERSION
 
 app = typer.Typer(
     name="labelaudit",
@@ -22,7 +23,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - the signature of a typer callback
     if wanted:
-        typer.echo(f"labelaudit {__version__}")
+        typer.echo(f"labelaudit {VERSION}")
         raise typer.Exit
 
 
@@ -48,7 +49,7 @@ def root(version: Version = False) -> None:
     del version
 
 
-for command in (scan, inspect, export, show, demo):
+for command in (scan, inspect, export, show, demo, bench):
     app.command()(command)
 
 

@@ -30,6 +30,7 @@ def demo(
     how many of the planted errors were found. About a minute on two CPU cores.
 
     Example:
+
       labelaudit demo
     """
     from labelaudit.api.demo import demo as run

@@ -41,6 +41,7 @@ def export(
     never touched: a table is a new file, named like its option.
 
     Examples:
+
       labelaudit export --suspect.csv
 
       labelaudit export --suspect.csv --relabelled.parquet --output results/
@@ -65,6 +66,7 @@ def show(audit: opt.AuditPath = None, json: opt.Json = False, no_color: opt.NoCo
     """Print the summary of a finished audit again.
 
     Examples:
+
       labelaudit show
 
       labelaudit show --audit photos/ --json

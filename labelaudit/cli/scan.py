@@ -53,6 +53,7 @@ def scan(
     .labelaudit/ and prints a summary; the labels themselves are never touched.
 
     Examples:
+
       labelaudit scan photos/
 
       labelaudit scan labels.csv --image-root photos/ --label-column species
@@ -116,6 +117,7 @@ def inspect(
     """Show what a scan would do: samples, classes, problems, recipe, time. Trains nothing.
 
     Examples:
+
       labelaudit inspect photos/
 
       labelaudit inspect labels.csv --label-column species --json

@@ -25,8 +25,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import labelaudit
 from labelaudit.core.errors import DataError
+from labelaudit.core.version import VERSION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +70,7 @@ class Audit:
         except OSError as error:
             raise DataError(f"cannot write to {root}: {error.strerror}.", hint="Choose another folder.") from error
         opening = {"schema": AUDIT_SCHEMA, "name": name, "status": "running", "method": method}
-        times = {"created": created.isoformat(), "finished": None, "labelaudit": labelaudit.__version__}
+        times = {"created": created.isoformat(), "finished": None, "labelaudit": VERSION}
         audit._write_meta({**opening, **times, **facts, "results": {}, "error": None})
         return audit
 

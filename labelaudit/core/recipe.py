@@ -181,6 +181,7 @@ def _convert(hint: Any, value: Any, *, name: str) -> Any:
     if origin is tuple:
         return _convert_tuple(hint, value, name=name)
     if origin is not None:
+        require(isinstance(value, Mapping), name, value, "a table of settings")
         return dict(value)
     return _convert_scalar(hint, value, name=name)
 
@@ -194,6 +195,7 @@ def _convert_optional(hint: Any, value: Any, *, name: str) -> Any:
 
 def _convert_tuple(hint: Any, value: Any, *, name: str) -> tuple[Any, ...]:
     inner = typing.get_args(hint)[0]
+    require(isinstance(value, str | list | tuple), name, value, "values with commas between them")
     parts = [part for part in value.split(",") if part] if isinstance(value, str) else list(value)
     return tuple(_convert(inner, part, name=name) for part in parts)
 
@@ -213,7 +215,7 @@ def _convert_scalar(kind: type, value: Any, *, name: str) -> Any:
     require(not isinstance(value, bool), name, value, expected)
     try:
         converted = kind(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # overflow: infinity as a whole number
         raise ConfigError(f"{name} = {value!r}: expected {expected}.") from None
-    require(kind is float or float(value) == converted, name, value, expected)
+    require(kind is float or isinstance(value, str) or value == converted, name, value, expected)
     return converted

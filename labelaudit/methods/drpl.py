@@ -13,6 +13,7 @@ side). Both are in `api/recipes.py`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -30,10 +31,13 @@ from labelaudit.functional.mixup import mix
 from labelaudit.functional.schedules import milestones, one_cycle
 from labelaudit.training.batches import Batch
 from labelaudit.training.checkpoint import StageState
+from labelaudit.training.epoch import LossFn
 from labelaudit.training.job import Job
 from labelaudit.training.streams import torch_generator
 
 SUMMARY = "two stages: relabel, split by a mixture on the losses, train again semi-supervised, split again"
+
+Recorder = Callable[[Batch, Tensor], None]
 
 _PSEUDO_LABEL_WINDOW = 10  # epochs whose predictions are averaged; S2's published code
 _SSL_WARMUP_EPOCHS = 10  # S2's published code trains them and never loads them: see `ssl_warmup`
@@ -59,6 +63,7 @@ class Options:
     ssl_warmup: bool = False  # start stage 2 from ten epochs on the labelled side, as the paper describes
     mixture: Literal["two-sided", "likelihood", "published"] = "two-sided"  # how losses become p(noisy)
     losses: Literal["plain", "augmented"] = "plain"  # views whose losses the mixture sees; augmented = as published
+    record: float = 0.33  # share of a stage's epochs, the last ones, whose training passes join the evidence
     evidence: Literal["mean", "last"] = "mean"  # verdicts from both networks, or from the second alone
 
     def __post_init__(self) -> None:
@@ -76,6 +81,7 @@ class Options:
             require(getattr(self, name) >= 0, f"method.{name}", getattr(self, name), "0 or more")
         require(0 < self.stage1_threshold < 1, "method.stage1_threshold", self.stage1_threshold, "between 0 and 1")
         require(0 <= self.uniform_reset < 1, "method.uniform_reset", self.uniform_reset, "0 to 1, below 1")
+        require(0 <= self.record <= 1, "method.record", self.record, "0 to 1")
 
 
 def training_passes(options: Options) -> int:
@@ -121,11 +127,13 @@ def _relabelling_stage(job: Job, options: Options) -> dict[str, Tensor]:
     if relabels:
         window = torch.zeros(_PSEUDO_LABEL_WINDOW, *targets.shape, dtype=torch.float16, device=job.device)
         state.tables = {"targets": targets, "window": window}
+    recorder = _recorder(job, state, options, options.stage1_epochs)
     job.resume("stage1", state)
     lr_at = _learning_rate(job, options, options.stage1_epochs, options.stage1_milestones)
 
     def loss(model: nn.Module, batch: Batch) -> Tensor:
         logits = model(batch.inputs)
+        recorder(batch, logits)
         if relabels:
             seen = torch.softmax(logits.detach().float(), dim=1)
             state.tables["window"][state.epoch % _PSEUDO_LABEL_WINDOW, batch.index] = seen.half()
@@ -147,6 +155,7 @@ def _semi_supervised_stage(job: Job, options: Options, labelled: Tensor, probs: 
     state.tables = {"targets": _first_targets(job, options, labelled, probs)}
     if options.stage2 == "pseudo-labels":
         state.tables["seen"] = torch.zeros_like(state.tables["targets"])
+    recorder = _recorder(job, state, options, options.stage2_epochs)
     job.resume("stage2", state)
     if options.ssl_warmup and not state.epoch:
         _warm_up(job, options, state, labelled)
@@ -154,10 +163,12 @@ def _semi_supervised_stage(job: Job, options: Options, labelled: Tensor, probs: 
     while state.epoch < options.stage2_epochs:
         if options.stage2 == "pseudo-labels":
             draw = torch_generator(job.seed, "mixup", "stage2", state.epoch)
-            job.train_epoch("stage2", state, _mixup_loss(state, options, draw), lr_at, epochs=options.stage2_epochs)
+            job.train_epoch(
+                "stage2", state, _mixup_loss(state, options, recorder, draw), lr_at, epochs=options.stage2_epochs
+            )
             _renew_pseudo_labels_(state, options, labelled, torch_generator(job.seed, "reset", "stage2", state.epoch))
         else:
-            job.train_epoch("stage2", state, _soft_loss(state, options), lr_at, epochs=options.stage2_epochs)
+            job.train_epoch("stage2", state, _soft_loss(state, options, recorder), lr_at, epochs=options.stage2_epochs)
         job.checkpoint("stage2", state)
     return _read_out(job, "stage2", state, options)
 
@@ -174,15 +185,16 @@ def _first_targets(job: Job, options: Options, labelled: Tensor, probs: Tensor) 
     return torch.where(labelled[:, None], given, elsewhere)
 
 
-def _soft_loss(state: StageState, options: Options) -> Any:
+def _soft_loss(state: StageState, options: Options, recorder: Recorder) -> LossFn:
     def loss(model: nn.Module, batch: Batch) -> Tensor:
         logits = model(batch.inputs)
+        recorder(batch, logits)
         return soft_cross_entropy(logits, state.tables["targets"][batch.index]) + _regulariser(logits, options)
 
     return loss
 
 
-def _mixup_loss(state: StageState, options: Options, draw: torch.Generator) -> Any:
+def _mixup_loss(state: StageState, options: Options, recorder: Recorder, draw: torch.Generator) -> LossFn:
     """Return the loss of S2's stage 2: one forward that records predictions, one on mixed images that learns.
 
     Both forwards are in train mode, so both move the running statistics of batch norm, as published.
@@ -190,7 +202,9 @@ def _mixup_loss(state: StageState, options: Options, draw: torch.Generator) -> A
 
     def loss(model: nn.Module, batch: Batch) -> Tensor:
         with torch.no_grad():
-            state.tables["seen"][batch.index] = torch.softmax(model(batch.inputs).float(), dim=1)
+            unmixed = model(batch.inputs)
+            state.tables["seen"][batch.index] = torch.softmax(unmixed.float(), dim=1)
+            recorder(batch, unmixed)
         B = len(batch.index)  # noqa: N806
         weight = float(torch.rand(1, generator=draw))  # Beta(1, 1) is uniform; one weight per batch
         partner = torch.randperm(B, generator=draw).to(batch.index.device)
@@ -237,7 +251,7 @@ def _regulariser(logits: Tensor, options: Options) -> Tensor | float:
     return total
 
 
-def _learning_rate(job: Job, options: Options, epochs: int, at: tuple[int, ...]) -> Any:
+def _learning_rate(job: Job, options: Options, epochs: int, at: tuple[int, ...]) -> Callable[[int], float]:
     """Return the rate as a function of the global step."""
     steps = job.samples.steps()
     if options.schedule == "one-cycle":
@@ -245,16 +259,40 @@ def _learning_rate(job: Job, options: Options, epochs: int, at: tuple[int, ...])
     return lambda step: milestones(step // steps + 1, base=options.peak_lr, at=at)
 
 
+def _recorder(job: Job, state: StageState, options: Options, epochs: int) -> Recorder:
+    """Return what adds up the training passes' own predictions over the last epochs of a stage.
+
+    They cost nothing and average over many augmentations and many states of the network: measured on 10,000
+    CIFAR-10 images with 20 % wrong labels, +1 point of average precision (docs/benchmarks.md).
+    """
+    first = epochs - _recorded_epochs(options, epochs)
+    if first < epochs:
+        state.tables["recorded"] = torch.zeros(len(job.samples), job.n_classes, device=job.device)
+
+    def record(batch: Batch, logits: Tensor) -> None:
+        if state.epoch >= first:
+            state.tables["recorded"][batch.index] += torch.softmax(logits.detach().float(), dim=1)
+
+    return record
+
+
+def _recorded_epochs(options: Options, epochs: int) -> int:
+    return round(options.record * epochs)
+
+
 def _read_out(job: Job, stage: str, state: StageState, options: Options) -> dict[str, Tensor]:
     """Return (N, C) probabilities for the mixture's fit and for everything else.
 
     As published, fit and scores come from two passes with different augmentation; the default reads the image and
-    its mirror image once, which is less noisy and the same every time.
+    its mirror image once, which is less noisy and the same every time, and averages that with what was recorded.
     """
     if options.losses == "augmented":
         fit_probs = job.predict(stage, state.model, ("augmented",), "fit")
         return {"fit_probs": fit_probs, "probs": job.predict(stage, state.model, ("augmented",), "score")}
     probs = job.predict(stage, state.model, job.samples.inputs.views())
+    if "recorded" in state.tables:
+        recorded = state.tables["recorded"]
+        probs = (probs + recorded / recorded.sum(dim=1, keepdim=True)) / 2
     return {"fit_probs": probs, "probs": probs.clone()}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -35,6 +35,10 @@ class Pixels:
     crop_padding: int  # pixels
     flip: bool
 
+    def take(self, index: Tensor) -> Pixels:
+        """Return the images at these positions."""
+        return replace(self, pixels=self.pixels[index])
+
     def views(self) -> tuple[View, ...]:
         """The views that predictions are averaged over: mirror images only where training flips."""
         return ("plain", "mirrored") if self.flip else ("plain",)
@@ -63,6 +67,10 @@ class VectorInputs:
     """Table rows or embeddings on the device."""
 
     values: Tensor  # (N, D) float32
+
+    def take(self, index: Tensor) -> VectorInputs:
+        """Return the vectors at these positions."""
+        return VectorInputs(self.values[index])
 
     def views(self) -> tuple[View, ...]:
         """The views that predictions are averaged over."""

@@ -62,6 +62,7 @@ def load_stage(path: Path, state: StageState) -> bool:
     except RuntimeError as error:
         raise DataError(f"{path} belongs to another network: {error}", hint="Scan again without --resume.") from error
     state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    _match_memory_layout_(state.optimizer)
     state.epoch, state.step = counters["epoch"], counters["step"]
     return True
 
@@ -85,6 +86,14 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, int]]:
     except (SafetensorError, KeyError, json.JSONDecodeError, OSError) as error:
         raise DataError(f"{path} is damaged: {error}", hint="Delete it and scan again.") from error
     return tensors, counters
+
+
+def _match_memory_layout_(optimizer: torch.optim.Optimizer) -> None:
+    """Lay every moment out as its parameter (channels last): fused optimisers walk both in memory order."""
+    for parameter, entries in optimizer.state.items():
+        for name, value in entries.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                entries[name] = torch.empty_like(parameter).copy_(value)
 
 
 def _device_of(model: nn.Module) -> torch.device:

@@ -26,7 +26,9 @@ def choose_device(name: str = "auto") -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise ConfigError(f"device {name!r} is not known.", hint="Use auto, cpu, cuda, cuda:1 or mps.") from None
+        raise _unknown_device(name) from None
+    if device.type not in ("cpu", "cuda", "mps"):  # torch knows more, such as meta, which holds no data
+        raise _unknown_device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ConfigError(
             f"device {name!r} is not there: {torch.cuda.device_count()} CUDA devices found.",
@@ -53,6 +55,10 @@ def describe_device(device: torch.device) -> str:
     if device.type == "mps":
         return "Apple GPU (MPS)"
     return f"CPU, {torch.get_num_threads()} threads, {_cpu_name()}"
+
+
+def _unknown_device(name: str) -> ConfigError:
+    return ConfigError(f"device {name!r} is not known.", hint="Use auto, cpu, cuda, cuda:1 or mps.")
 
 
 def _cpu_computes_bf16() -> bool:

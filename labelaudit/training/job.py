@@ -26,6 +26,7 @@ from labelaudit.core.recipe import TrainSettings
 from labelaudit.training.batches import Samples, View
 from labelaudit.training.checkpoint import StageState, load_stage, load_tensors, save_stage, save_tensors
 from labelaudit.training.epoch import LossFn, predict, train_epoch
+from labelaudit.training.streams import global_stream
 
 _EVENT_EVERY_S = 0.2  # progress events at most this often
 _CHECKPOINT_EVERY_S = 20.0  # so that a stopped run loses little and a fast one is not slowed by its disk
@@ -78,16 +79,17 @@ class Job:
     ) -> None:
         """Train the stage's next epoch and count it; a loss that is not a number raises TrainingError."""
         epoch = state.epoch + 1
-        state.step, mean_loss = train_epoch(
-            state.model,
-            self.samples.shuffled(stage, epoch),
-            loss_fn,
-            state.optimizer,
-            lr_at,
-            step=state.step,
-            precision=self.precision,
-            on_samples=lambda n: self._count(stage, n, epoch, epochs),
-        )
+        with global_stream(self.device, self.seed, "dropout", stage, epoch):
+            state.step, mean_loss = train_epoch(
+                state.model,
+                self.samples.shuffled(stage, epoch),
+                loss_fn,
+                state.optimizer,
+                lr_at,
+                step=state.step,
+                precision=self.precision,
+                on_samples=lambda n: self._count(stage, n, epoch, epochs),
+            )
         if not math.isfinite(mean_loss):
             raise TrainingError(
                 f"{stage}: the mean loss of epoch {epoch} of {epochs} is {mean_loss}.",

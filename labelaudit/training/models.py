@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from labelaudit.core.errors import ConfigError, did_you_mean
-from labelaudit.training.streams import torch_generator
+from labelaudit.training.streams import global_stream
 
 OWN_IMAGE_BACKBONES = ("small", "preact-resnet18")
 TORCHVISION_FAMILIES = ("resnet", "mobilenet", "convnext", "efficientnet")
@@ -170,8 +170,7 @@ def build_image_network(name: str, n_classes: int, image_size: int, *, seed: int
 
 def initialised(build: Callable[[], nn.Module], *, seed: int, stream: str) -> nn.Module:
     """Call `build` with torch's global generator seeded for this stream, and put the generator back."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(torch_generator(seed, "init", stream).initial_seed())
+    with global_stream(torch.device("cpu"), seed, "init", stream):
         return build()
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from labelaudit.core.seeds import stream_seed
@@ -13,3 +16,15 @@ def torch_generator(seed: int, *names: str | int) -> torch.Generator:
     Always on the CPU, so that a run draws the same numbers on every device.
     """
     return torch.Generator().manual_seed(stream_seed(seed, *names))
+
+
+@contextmanager
+def global_stream(device: torch.device, seed: int, *names: str | int) -> Iterator[None]:
+    """Seed torch's global generators for a named stream, and put them back afterwards.
+
+    Only for what cannot be handed a generator: weight initialisation, dropout, stochastic depth.
+    """
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(stream_seed(seed, *names))
+        yield

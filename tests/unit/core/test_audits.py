@@ -69,6 +69,14 @@ def test_writing_atomically_replaces_the_file_and_leaves_nothing_else(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
+def test_who_reads_the_old_file_goes_on_reading_it(tmp_path):
+    audit = Audit.create(tmp_path, method="drpl", facts={"seed": 1})
+    with (audit.path / "audit.json").open() as reader:
+        audit.update(seed=2)
+        assert json.load(reader)["seed"] == 1
+    assert audit.meta["seed"] == 2
+
+
 def test_a_write_that_fails_half_way_leaves_the_old_file(tmp_path):
     (tmp_path / "a.txt").write_text("old")
 
@@ -247,6 +255,21 @@ def test_a_folder_with_unfinished_audits_only_tells_the_status_of_the_newest(tmp
     audit.interrupt("Ctrl-C")
     with pytest.raises(DataError, match=rf"{audit.path.name} is not finished: its status is interrupted \(Ctrl-C\)"):
         find_audit(tmp_path)
+
+
+def test_the_latest_audit_is_the_one_that_finished_last(tmp_path):
+    first, second = (Audit.create(tmp_path, method=method, facts={}) for method in ("a", "b"))
+    for audit in (second, first):
+        write_findings(small_findings(), audit.findings_path)
+        audit.finish({})
+    assert find_audit(tmp_path).path == first.path
+
+
+def test_latest_cannot_lead_out_of_its_folder(tmp_path):
+    audit = finished_audit(tmp_path / "here")
+    other = finished_audit(tmp_path / "there")
+    (tmp_path / "here" / ".labelaudit" / "latest").write_text(str(other.path))
+    assert find_audit(tmp_path / "here").path == audit.path
 
 
 def test_latest_naming_a_deleted_audit_falls_back_to_a_finished_one(tmp_path):

@@ -18,7 +18,7 @@ def test_every_table_in_every_format_has_a_name():
         ("relabeled.parquet", "Did you mean relabelled.parquet? "),
         ("clean.ndjson", "Did you mean clean.json? "),
         ("suspect", "Did you mean suspect.csv? "),
-        ("Suspect.CSV", "Did you mean suspect.csv? "),
+        ("SUSPECT.CSV", "Did you mean suspect.csv? "),
         ("zzz.csv", ""),
         ("", ""),
     ],

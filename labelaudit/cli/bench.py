@@ -1,0 +1,117 @@
+"""`labelaudit bench`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from labelaudit.cli import options as opt
+from labelaudit.cli.console import make_console, print_json, reports_errors
+from labelaudit.cli.progress import ScanProgress
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+Noise = Annotated[
+    list[str] | None,
+    typer.Option("--noise", metavar="KIND:RATE", help="What to plant; several at once.", show_default="sym:0.2"),
+]
+Rival = Annotated[
+    list[str] | None,
+    typer.Option("--rival", help="cleanlab or argmax, on five-fold probabilities.", show_default=False),
+]
+Seeds = Annotated[int, typer.Option(min=1, help="Repetitions.")]
+
+_COLUMNS = (
+    "auroc",
+    "ap",
+    "p_at_k",
+    "f1",
+    "tpr",
+    "fpr",
+    "relabel_accuracy",
+    "noise_rate_error",
+    "ece",
+    "seconds",
+    "epochs",
+)
+
+
+@reports_errors
+def bench(
+    data: opt.Source,
+    noise: Noise = None,
+    rival: Rival = None,
+    seeds: Seeds = 1,
+    split: opt.Split = "train",
+    path_column: opt.PathColumn = None,
+    label_column: opt.LabelColumn = None,
+    image_root: opt.ImageRoot = None,
+    recipe: opt.RecipeName = None,
+    option: opt.Override = None,
+    device: opt.Device = "auto",
+    json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    verbose: opt.Verbose = False,
+    no_color: opt.NoColor = False,
+) -> None:
+    """Plant wrong labels in data that you trust, and see who finds them.
+
+    The labels of DATA count as the truth. Rivals see the same samples, the same network and the same number of
+    training images.
+
+    Examples:
+
+      labelaudit bench photos/ --noise sym:0.2 --rival cleanlab --seeds 3
+
+      labelaudit bench photos/ --noise none --json
+    """
+    from labelaudit.api.bench import bench as run
+
+    with ScanProgress(quiet=quiet, verbose=verbose, no_color=no_color) as progress:
+        frame = run(
+            data,
+            noise=noise or ["sym:0.2"],
+            rivals=rival or [],
+            seeds=seeds,
+            recipe=recipe,
+            device=device,
+            overrides=opt.parse_overrides(option),
+            on_event=progress,
+            split=split,
+            path_column=path_column,
+            label_column=label_column,
+            image_root=image_root,
+        )
+    if json:
+        print_json({"schema": 1, "rows": frame.astype(object).where(frame.notna(), None).to_dict("records")})
+    else:
+        make_console(no_color=no_color).print(_table(frame, seeds))
+
+
+def _table(frame: pd.DataFrame, seeds: int) -> Table:
+    """Return means over the seeds, with the standard deviation where there are several."""
+    from rich import box
+    from rich.table import Table
+
+    columns = [name for name in _COLUMNS if name in frame]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=f"n = {seeds} seeds", title_justify="left")
+    table.add_column("noise (actual)")
+    table.add_column("method")
+    for name in columns:
+        table.add_column(name.replace("_", " "), justify="right")
+    for (noise, method), rows in frame.groupby(["noise", "method"], sort=False):
+        cells = [_mean_and_sd(rows[name], name) for name in columns]
+        table.add_row(f"{noise} ({rows['wrong'].mean():.1%})", str(method), *cells)
+    return table
+
+
+def _mean_and_sd(values: pd.Series[float], name: str) -> str:
+    if values.isna().all():
+        return "-"
+    if name in ("seconds", "epochs"):
+        return f"{values.mean():.0f}"
+    spread = f" ±{values.std():.3f}" if len(values) > 1 else ""
+    return f"{values.mean():.3f}{spread}"

@@ -1,0 +1,142 @@
+"""DRPL's own mathematics and schedules."""
+
+import numpy as np
+import pytest
+import torch
+
+from labelaudit.core.errors import ConfigError
+from labelaudit.core.events import StageStarted
+from labelaudit.functional.metrics import auroc
+from labelaudit.methods import drpl
+from labelaudit.training.checkpoint import StageState
+from labelaudit.training.streams import torch_generator
+from tests.methods.jobs import blobs, vector_job
+
+PAPER_LIKE = drpl.Options(
+    schedule="milestones",
+    peak_lr=0.01,
+    stage1_epochs=14,
+    stage1_milestones=(9, 12),
+    relabel_from=8,
+    prior_weight=0.8,
+    entropy_weight=0.4,
+    stage1_threshold=0.1,
+    stage2_epochs=10,
+    stage2_milestones=(6, 8),
+    stage2="pseudo-labels",
+    mixture="published",
+    losses="augmented",
+    record=0.0,
+    evidence="last",
+)
+
+
+def test_the_papers_settings_find_planted_errors():
+    values, given, true = blobs(600, 4, rate=0.3)
+    verdicts = drpl.run(vector_job(values, given, 4), PAPER_LIKE)
+    assert auroc(verdicts.losses, given != true) > 0.95
+    assert verdicts.stages["stage1"]["labelled"] < 600
+
+
+def test_ssl_warm_up_starts_from_the_labelled_side():
+    values, given, true = blobs(300, 3, rate=0.2)
+    options = drpl.Options(**{**_fields(PAPER_LIKE), "ssl_warmup": True})
+    titles = []
+    job = vector_job(values, given, 3, on_event=lambda e: titles.append(e) if isinstance(e, StageStarted) else None)
+    verdicts = drpl.run(job, options)
+    assert auroc(verdicts.losses, given != true) > 0.9
+    assert titles[1].samples == 300 * (10 + 10 + 1)
+
+
+def test_pseudo_labels_are_the_mean_of_the_last_ten_epochs():
+    values, given, _ = blobs(64, 3, rate=0.0)
+    job = vector_job(values, given, 3)
+    seen = []
+    original = job.train_epoch.__func__
+
+    class Spy(type(job)):
+        def train_epoch(self, stage, state, loss_fn, lr_at, *, epochs):
+            original(self, stage, state, loss_fn, lr_at, epochs=epochs)
+            seen.append((state.tables["targets"].clone(), state.tables["window"].clone()))
+
+    spy = Spy(**{name: getattr(job, name) for name in job.__dataclass_fields__})
+    options = drpl.Options(peak_lr=0.01, stage1_epochs=13, relabel_from=11, stage2_epochs=1)
+    drpl._relabelling_stage(spy, options)
+    one_hot = torch.nn.functional.one_hot(job.samples.labels, 3).float()
+    assert torch.equal(seen[10][0], one_hot)  # epoch 11 still learnt from the given labels
+    assert torch.allclose(seen[11][0], seen[10][1].float().mean(dim=0))  # epoch 12 from epochs 2..11
+
+
+def test_renewed_pseudo_labels_leave_the_labelled_side_alone_and_reset_a_share():
+    n = 4000
+    targets = torch.nn.functional.one_hot(torch.arange(n) % 4, 4).float()
+    seen = torch.full((n, 4), 0.1) + 0.6 * torch.nn.functional.one_hot((torch.arange(n) + 1) % 4, 4)
+    labelled = torch.arange(n) < 1000
+    state = StageState(torch.nn.Linear(1, 1), torch.optim.SGD([torch.zeros(1)], 0.1))
+    state.tables = {"targets": targets.clone(), "seen": seen}
+    drpl._renew_pseudo_labels_(state, PAPER_LIKE, labelled, torch_generator(0, "test"))
+    renewed = state.tables["targets"]
+    assert torch.equal(renewed[:1000], targets[:1000])
+    uniform = (renewed[1000:] == 0.25).all(dim=1)
+    assert uniform.float().mean().item() == pytest.approx(0.2, abs=0.03)
+    assert torch.equal(renewed[1000:][~uniform], seen[1000:][~uniform])
+
+
+def test_first_targets_keep_given_labels_on_the_labelled_side():
+    values, given, _ = blobs(40, 4, rate=0.0)
+    job = vector_job(values, given, 4)
+    labelled = torch.arange(40) < 10
+    probs = torch.full((40, 4), 0.25)
+    targets = drpl._first_targets(job, drpl.Options(), labelled, probs)
+    assert torch.equal(targets[:10].argmax(dim=1), job.samples.labels[:10])
+    assert torch.equal(targets[10:], probs[10:])
+    random_targets = drpl._first_targets(job, PAPER_LIKE, labelled, probs)[10:]
+    assert torch.equal(random_targets.sum(dim=1), torch.ones(30))
+    assert set(random_targets.unique().tolist()) == {0.0, 1.0}
+
+
+def test_constant_losses_split_nothing_and_say_so():
+    values, given, _ = blobs(40, 2, rate=0.0)
+    said = []
+    job = vector_job(values, given, 2, on_event=said.append)
+    probs = torch.full((40, 2), 0.5)
+    noisy, found = drpl._split(job, probs, probs, drpl.Options())
+    assert not noisy.any()
+    assert found == {"mixture": None}
+    assert said[0].text == "the losses are all alike: no evidence for or against any label"
+
+
+def test_the_learning_rate_follows_the_schedule_by_step():
+    values, given, _ = blobs(64, 2, rate=0.0)
+    job = vector_job(values, given, 2)  # 2 steps an epoch
+    steps = drpl._learning_rate(job, PAPER_LIKE, 14, (9, 12))
+    assert [steps(step) for step in (0, 15, 16, 21, 22)] == pytest.approx([0.01, 0.01, 0.001, 0.001, 0.0001])
+    cycle = drpl._learning_rate(job, drpl.Options(peak_lr=0.5), 10, ())
+    assert cycle(3) == pytest.approx(0.5)
+    assert cycle(19) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("peak_lr", 0.0, r"method.peak_lr = 0.0: expected above 0"),
+        ("relabel_from", 24, r"method.relabel_from = 24: expected 0 \(never\) to 23"),
+        ("stage1_threshold", 1.0, r"method.stage1_threshold = 1.0: expected between 0 and 1"),
+        ("uniform_reset", 1.0, r"method.uniform_reset = 1.0: expected 0 to 1"),
+    ],
+)
+def test_options_out_of_range_name_the_option_and_the_value(name, value, message):
+    with pytest.raises(ConfigError, match=message):
+        drpl.Options(**{name: value})
+
+
+def _fields(options):
+    return {name: getattr(options, name) for name in options.__dataclass_fields__}
+
+
+def test_evidence_is_the_mean_of_both_networks():
+    values, given, _ = blobs(120, 3, rate=0.1)
+    short = {"stage1_epochs": 3, "stage2_epochs": 3, "peak_lr": 0.01}
+    both = drpl.run(vector_job(values, given, 3), drpl.Options(**short))
+    stage1, stage2 = both.scores["stage1_loss"], both.scores["stage2_loss"]
+    assert both.given_probs == pytest.approx((np.exp(-stage1) + np.exp(-stage2)) / 2, abs=1e-6)

@@ -1,0 +1,118 @@
+"""Evidence per sample from a table of class probabilities."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labelaudit.core.verdicts import TOP_LABELS, Verdicts, verdicts_from_probs
+
+
+def random_table(n: int, C: int, seed: int = 0) -> tuple[Any, Any]:
+    rng = np.random.default_rng(seed)
+    return rng.dirichlet(np.full(C, 0.3), size=n), rng.integers(0, C, size=n)
+
+
+def by_hand(row: list[float], label: int) -> dict[str, Any]:
+    """One sample in plain Python."""
+    other = max(p for position, p in enumerate(row) if position != label)
+    top = sorted(range(len(row)), key=lambda position: (-row[position], position))[:TOP_LABELS]
+    loss = -math.log(max(row[label], 1e-12))
+    return {"loss": loss, "margin": -loss - math.log(max(other, 1e-12)), "top": top, "probs": [row[i] for i in top]}
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), C=st.integers(2, 9))
+def test_verdicts_equal_a_plain_loop_over_the_samples(seed, C):
+    probs, labels = random_table(7, C, seed)
+    verdicts = verdicts_from_probs(probs, labels)
+    for i, label in enumerate(labels.tolist()):
+        expected = by_hand(probs[i].tolist(), label)
+        assert verdicts.losses[i] == pytest.approx(expected["loss"])
+        assert verdicts.given_probs[i] == probs[i, label]
+        assert verdicts.scores["margin"][i] == pytest.approx(expected["margin"])
+        assert verdicts.top_labels[i].tolist() == expected["top"]
+        assert verdicts.top_probs[i].tolist() == expected["probs"]
+
+
+def test_two_classes_have_two_top_labels_and_the_margin_is_the_log_odds():
+    verdicts = verdicts_from_probs(np.array([[0.8, 0.2]]), np.array([1]))
+    assert verdicts.top_labels.tolist() == [[0, 1]]
+    assert verdicts.scores["margin"][0] == pytest.approx(math.log(0.2 / 0.8))
+
+
+def test_equally_probable_labels_keep_the_order_of_the_classes():
+    verdicts = verdicts_from_probs(np.full((1, 6), 1 / 6), np.array([3]))
+    assert verdicts.top_labels.tolist() == [[0, 1, 2, 3, 4]]
+
+
+def test_a_probability_of_zero_is_a_large_finite_loss():
+    verdicts = verdicts_from_probs(np.array([[1.0, 0.0]]), np.array([1]))
+    assert verdicts.losses[0] == pytest.approx(-math.log(1e-12))
+    assert verdicts.given_probs[0] == 0.0
+
+
+def test_the_table_of_the_caller_is_left_as_it_was():
+    probs, labels = random_table(5, 3)
+    before = probs.copy()
+    verdicts_from_probs(probs, labels)
+    assert np.array_equal(probs, before)
+
+
+def test_permuting_the_samples_permutes_the_verdicts():
+    probs, labels = random_table(20, 4)
+    order = np.random.default_rng(1).permutation(20)
+    whole, moved = verdicts_from_probs(probs, labels), verdicts_from_probs(probs[order], labels[order])
+    assert np.array_equal(moved.losses, whole.losses[order])
+    assert np.array_equal(moved.top_labels, whole.top_labels[order])
+
+
+def test_further_scores_and_stages_are_kept_beside_the_margin():
+    probs, labels = random_table(3, 2)
+    verdicts = verdicts_from_probs(probs, labels, stages={"s": {"n": 1}}, scores={"age": np.array([1.0, 2.0, 3.0])})
+    assert sorted(verdicts.scores) == ["age", "margin"]
+    assert verdicts.scores["age"].tolist() == [1.0, 2.0, 3.0]
+    assert verdicts.stages == {"s": {"n": 1}}
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize("column", [0, 1])
+def test_probabilities_that_are_not_numbers_are_refused(bad, column):
+    probs = np.array([[0.5, 0.5], [0.5, 0.5]])
+    probs[1, column] = bad
+    with pytest.raises(ValueError, match=r"Verdicts\.\w+ has values that are not finite"):
+        verdicts_from_probs(probs, np.array([0, 0]))
+
+
+@pytest.mark.parametrize("name", ["losses", "given_probs", "top_probs", "late"])
+def test_a_column_with_a_value_that_is_not_a_number_is_named(name):
+    columns: dict[str, Any] = {"losses": np.ones(2), "given_probs": np.ones(2), "top_probs": np.ones((2, 2))}
+    columns["late"] = np.ones(2)
+    columns[name].flat[1] = math.nan
+    scores = {"late": columns.pop("late")}
+    with pytest.raises(ValueError, match=rf"^Verdicts\.{name} has values that are not finite$"):
+        Verdicts(top_labels=np.zeros((2, 2), dtype=np.int64), scores=scores, **columns)
+
+
+def test_columns_of_other_lengths_are_refused():
+    with pytest.raises(ValueError, match=r"Verdicts\.given_probs has 2 rows for 3 samples"):
+        Verdicts(np.ones(3), np.ones(2), np.zeros((3, 2), dtype=np.int64), np.ones((3, 2)))
+    with pytest.raises(ValueError, match=r"top_labels \(3, 4\) and top_probs \(3, 2\) differ"):
+        Verdicts(np.ones(3), np.ones(3), np.zeros((3, 4), dtype=np.int64), np.ones((3, 2)))
+
+
+def test_arrays_to_store_are_small_and_named():
+    probs, labels = random_table(4, 3)
+    verdicts = verdicts_from_probs(probs, labels)
+    arrays = verdicts.arrays()
+    assert {name: str(values.dtype) for name, values in arrays.items()} == {
+        "score_margin": "float32",
+        "losses": "float32",
+        "given_probs": "float32",
+        "top_labels": "int32",
+        "top_probs": "float32",
+    }
+    assert arrays["losses"] == pytest.approx(verdicts.losses, rel=1e-6)
