@@ -12,11 +12,13 @@ import torch
 from labelaudit.api.recipes import Facts, choose_recipe
 from labelaudit.core.dataset import Dataset, EmbeddedImages, ImageFiles, Images
 from labelaudit.core.errors import DataError
-from labelaudit.core.recipe import DataSettings, ModelSettings, Recipe
+from labelaudit.core.recipe import DataSettings, ModelSettings, Recipe, from_dict
 from labelaudit.functional.images import UnreadableImage, decode_image, median_size
+from labelaudit.methods.registry import require_method
 from labelaudit.sources.probe import check_dataset
 from labelaudit.sources.read import read_dataset
 from labelaudit.training.device import choose_device
+from labelaudit.training.models import require_image_backbone
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ def prepare(
     resolved, why = choose_recipe(
         facts, name=recipe, data=settings, model=model, seed=seed, device=device, overrides=overrides
     )
+    _require_usable(resolved, dataset)
     return Prepared(dataset, resolved, why, chosen_device)
 
 
@@ -98,3 +101,10 @@ def _is_grey(images: Images, names: tuple[str, ...], *, sample: int = 32) -> boo
             return False
         seen = True
     return seen
+
+
+def _require_usable(recipe: Recipe, dataset: Dataset) -> None:
+    """Raise ConfigError for a method, an option or a backbone that does not exist, before anything slow begins."""
+    from_dict(require_method(recipe.method).Options, recipe.options, prefix="method.")
+    if dataset.kind == "images":
+        require_image_backbone(recipe.model.backbone)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from inspect import getdoc
 from typing import Annotated
 
 import typer
@@ -49,8 +51,14 @@ def root(version: Version = False) -> None:
     del version
 
 
+def _help_text(command: Callable[..., object]) -> str:
+    """Return the docstring with the lines of a paragraph joined; typer would break them where the source does."""
+    paragraphs = (getdoc(command) or "").split("\n\n")
+    return "\n\n".join(text if "\n  " in text else text.replace("\n", " ") for text in paragraphs)
+
+
 for command in (scan, inspect, export, show, demo, bench):
-    app.command()(command)
+    app.command(help=_help_text(command))(command)
 
 
 def main() -> None:

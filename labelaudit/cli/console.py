@@ -30,7 +30,8 @@ def make_console(*, stderr: bool = False, no_color: bool = False) -> Console:
 
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else _PLAIN_WIDTH
-    return Console(stderr=stderr, no_color=no_color or None, highlight=False, soft_wrap=False, width=width)
+    # without emoji: a class may be called :cat:
+    return Console(stderr=stderr, no_color=no_color or None, highlight=False, emoji=False, soft_wrap=False, width=width)
 
 
 def print_json(value: object) -> None:
@@ -49,9 +50,11 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
         except LabelAuditError as error:
             say_error(error.problem, error.hint)
             raise typer.Exit(error.exit_code) from None
-        except KeyboardInterrupt:
-            say_error("stopped.", None)
+        except KeyboardInterrupt as interrupt:
+            say_error("stopped.", str(interrupt) or None)
             raise typer.Exit(INTERRUPTED) from None
+        except SystemExit:  # only rich raises it, when the reader of its stream has gone
+            raise typer.Exit(0) from None
         except BrokenPipeError:  # the reader of our stdout has gone: nothing is left to tell
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
@@ -63,10 +66,10 @@ def say_error(problem: str, hint: str | None) -> None:
     """Print a problem and its next step to stderr."""
     console = make_console(stderr=True)
     console.print("error: ", style="bold red", end="")
-    console.print(problem, markup=False)
+    console.print(problem, markup=False, soft_wrap=True)  # a path that is broken in two cannot be copied
     if hint:
         console.print("  try: ", style="bold", end="")
-        console.print(hint, markup=False)
+        console.print(hint, markup=False, soft_wrap=True)
 
 
 def _interrupt(signum: int, frame: Any) -> NoReturn:

@@ -99,7 +99,7 @@ class ScanProgress:
 
     def _print(self, text: str, style: str | None = None) -> None:
         console = self._console if self._bar is None else self._bar.console
-        console.print(text, style=style, markup=False)
+        console.print(text, style=style, markup=False, soft_wrap=True)
 
 
 class TimeLeft:

@@ -24,33 +24,36 @@ def print_summary(console: Console, summary: Mapping[str, Any], *, root: str = "
     _print_verdict(console, summary)
     if summary["worst"]:
         console.print()
-        console.print(_worst_table(summary["worst"]))
+        console.print(_worst_table(summary["worst"]), markup=False)  # a file may be called [red].png
         console.print()
-        console.print(_side_by_side(_class_table(summary["per_class"]), _pair_table(summary["confused_pairs"])))
+        tables = _side_by_side(_class_table(summary["per_class"]), _pair_table(summary["confused_pairs"]))
+        console.print(tables, markup=False)
     _print_set_aside(console, summary["set_aside"])
     _print_next(console, summary, root)
 
 
-def print_inspection(console: Console, found: Mapping[str, Any]) -> None:
-    """Print what would be scanned."""
+def print_inspection(console: Console, found: Mapping[str, Any], *, scan_command: str) -> None:
+    """Print what would be scanned, and the command that scans it."""
     kind = {"images": "images", "features": "table rows", "embeddings": "embeddings", "probs": "rows of probabilities"}
     split = f", split {found['split']}" if found["split"] else ""
     console.print(f"{found['source']}{split}", style="bold", markup=False)
-    console.print(_facts(found, kind[found["kind"]]))
+    console.print(_facts(found, kind[found["kind"]]), markup=False)
     console.print()
     classes = found["classes"]
-    console.print(_counts_table(classes))
+    console.print(_counts_table(classes), markup=False)
+    if found["remarks"]:
+        console.print()
     for remark in found["remarks"]:
         style = "yellow" if remark["level"] == "warning" else "dim"
         console.print(f"{remark['level']}: {remark['text']}", style=style, markup=False)
     problems = found["problems"]
     if problems:
-        console.print(f"\n{len(problems):,} samples would be set aside:", style="yellow")
+        console.print(f"\n{_samples(len(problems))} would be set aside:", style="yellow")
         for row in problems[:5]:
             console.print(f"  {row['path']}: {row['detail']}", markup=False)
         if len(problems) > 5:
             console.print(f"  and {len(problems) - 5:,} more (--json lists all)")
-    console.print(f"\nNext: labelaudit scan {shlex.quote(str(found['source']))}", markup=False)
+    console.print(f"\nNext: {scan_command}", markup=False, soft_wrap=True)
 
 
 def print_demo(console: Console, demo: Demo) -> None:
@@ -92,6 +95,10 @@ def _print_verdict(console: Console, summary: Mapping[str, Any]) -> None:
     console.print(f"Estimated noise  [bold]{percent(rate)}[/] of the labels, about {wrong:,} of {summary['samples']:,}")
     counts = " · ".join(f"{actions[name]:,} {name}" for name in ("keep", "relabel", "review", "drop") if actions[name])
     console.print(f"Verdicts         {counts}")
+
+
+def _samples(count: int) -> str:
+    return "1 sample" if count == 1 else f"{count:,} samples"
 
 
 def _worst_table(rows: Sequence[Mapping[str, Any]]) -> Table:
@@ -155,7 +162,7 @@ def _facts(found: Mapping[str, Any], kind: str) -> Table:
 def _print_set_aside(console: Console, set_aside: Mapping[str, Any]) -> None:
     if not set_aside["count"]:
         return
-    console.print(f"\n{set_aside['count']:,} samples could not be scanned", style="yellow")
+    console.print(f"\n{_samples(set_aside['count'])} could not be scanned", style="yellow")
     for row in set_aside["first"]:
         console.print(f"  {row['path']}: {row['detail']}", markup=False)
 
@@ -171,14 +178,17 @@ def _print_next(console: Console, summary: Mapping[str, Any], root: str) -> None
     steps.append((f"labelaudit show --json{where}", "this summary for a program"))
     width = max(len(command) for command, _ in steps)
     for command, purpose in steps:
-        console.print(f"  {command:<{width}}  [dim]{purpose}[/]", soft_wrap=True)
+        console.print(f"  {command:<{width}}  ", markup=False, soft_wrap=True, end="")
+        console.print(purpose, style="dim", soft_wrap=True)
 
 
 def _table(title: str, *columns: str | tuple[str, str]) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False
+    )
     for column in columns:
         name, justify = (column, "left") if isinstance(column, str) else column
         table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from inspect import signature
+from typing import Annotated, Any
 
 import typer
 
@@ -64,7 +68,7 @@ def scan(
     """
     from labelaudit.api.scan import scan as run
 
-    with ScanProgress(quiet=quiet, verbose=verbose, no_color=no_color) as progress:
+    with _resumable(data, root), ScanProgress(quiet=quiet, verbose=verbose, no_color=no_color) as progress:
         audit = run(
             data,
             recipe=recipe,
@@ -124,25 +128,49 @@ def inspect(
     """
     from labelaudit.api.inspect import inspect as run
 
-    found = run(
-        data,
-        recipe=recipe,
-        backbone=backbone,
-        weights=weights,
-        device=device,
-        overrides=opt.parse_overrides(option),
-        split=split,
-        path_column=path_column,
-        label_column=label_column,
-        id_column=id_column,
-        image_root=image_root,
-        path_template=path_template,
-        embeddings=embeddings,
-        probs=probs,
-        fold_labels=fold_labels,
-        image_size=image_size,
-    ).to_dict()
+    asked: dict[str, Any] = {
+        "split": split,
+        "path_column": path_column,
+        "label_column": label_column,
+        "id_column": id_column,
+        "image_root": image_root,
+        "path_template": path_template,
+        "embeddings": embeddings,
+        "probs": probs,
+        "fold_labels": fold_labels,
+        "image_size": image_size,
+        "recipe": recipe,
+        "backbone": backbone,
+        "weights": weights,
+        "device": device,
+    }
+    found = run(data, overrides=opt.parse_overrides(option), **asked).to_dict()
     if json:
         print_json(found)
     else:
-        print_inspection(make_console(no_color=no_color), found)
+        command = _scan_command(data, asked | {"option": option})
+        print_inspection(make_console(no_color=no_color), found, scan_command=command)
+
+
+@contextmanager
+def _resumable(data: str, root: str) -> Iterator[None]:
+    """Say how to go on when the scan is interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        place = "" if root == "." else f" --root {shlex.quote(root)}"
+        raise KeyboardInterrupt(f"labelaudit scan {shlex.quote(data)}{place} --resume goes on.") from None
+
+
+def _scan_command(data: str, asked: dict[str, Any]) -> str:
+    """Return the command line that scans what was inspected, with the same options."""
+    words = ["labelaudit", "scan", data]
+    for name, value in asked.items():
+        if value == signature(scan).parameters[name].default:
+            continue
+        flag = f"--{name.replace('_', '-')}"
+        if isinstance(value, list):
+            words += [word for item in value for word in (flag, item)]
+        else:
+            words += [flag] if value is True else [flag, str(value)]
+    return shlex.join(words)

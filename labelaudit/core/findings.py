@@ -19,7 +19,6 @@ from labelaudit.core.dataset import Dataset, SetAside
 from labelaudit.core.errors import DataError, shorten
 
 FINDINGS_SCHEMA = 1
-TOP_LABELS = 5  # K = min(TOP_LABELS, C) labels are kept per sample, never the whole (N, C) table
 
 Floats = NDArray[np.floating[Any]]  # (N,) or (N, K)
 Ints = NDArray[np.integer[Any]]  # (N,) or (N, K)

@@ -1,6 +1,7 @@
 """Random streams by name."""
 
 import hashlib
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,18 @@ def test_a_stream_has_the_same_seed_on_every_machine_and_in_every_version():
 
 
 def test_every_name_every_seed_and_every_order_of_names_is_a_stream_of_its_own():
-    streams = [(0,), (1,), (0, "a"), (0, "b"), (0, "a", 1), (0, "a", 2), (0, 1, "a"), (0, "a1"), (1, "a"), (10, "a")]
+    streams: list[tuple[Any, ...]] = [
+        (0,),
+        (1,),
+        (0, "a"),
+        (0, "b"),
+        (0, "a", 1),
+        (0, "a", 2),
+        (0, 1, "a"),
+        (0, "a1"),
+        (1, "a"),
+        (10, "a"),
+    ]
     assert len({stream_seed(*names) for names in streams}) == len(streams)
 
 

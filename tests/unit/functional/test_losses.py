@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
 from labelaudit.functional.losses import entropy_term, prior_term, soft_cross_entropy
 
@@ -49,7 +49,7 @@ def finite_differences(function: Callable[[Any], float], point: Any, step: float
 
 def gradient(function: Callable[[Tensor], Tensor], point: Any) -> Any:
     logits = tensor(point).requires_grad_()
-    function(logits).backward()  # type: ignore[no-untyped-call]
+    function(logits).backward()
     assert logits.grad is not None
     return logits.grad.numpy()
 

@@ -1,0 +1,32 @@
+"""Make docs/images/demo.svg: a real run of `labelaudit demo`, exported by rich.
+
+python docs/make_screenshot.py
+"""
+
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from labelaudit.api.demo import demo
+from labelaudit.cli.render import print_demo, print_summary
+
+TARGET = Path(__file__).parent / "images" / "demo.svg"
+
+
+def main() -> None:
+    console = Console(record=True, width=96, file=Path("/dev/null").open("w"), force_terminal=True, highlight=False)
+    with tempfile.TemporaryDirectory() as folder:
+        found = demo(Path(folder) / "labelaudit-demo")
+        summary = found.audit.summary
+        summary["source"] = "labelaudit-demo/digits"
+        summary["audit"]["path"] = str(Path("labelaudit-demo", *found.audit.path.parts[-3:]))
+        console.print("$ labelaudit demo", style="bold green")
+        print_summary(console, summary, root="labelaudit-demo")
+        print_demo(console, found)
+    TARGET.parent.mkdir(exist_ok=True)
+    console.save_svg(str(TARGET), title="labelaudit")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Ctrl-C and its polite relatives: the audit says where it stopped, and --resume ends where it would have ended."""
+
+import json
+import signal
+
+import pytest
+
+from tests.cli.terminal import interrupt_program, run_program, write_flowers
+
+pytestmark = pytest.mark.slow
+SCAN = ["scan", "flowers.csv", "--label-column", "species", "--device", "cpu"]
+LONG = ["-o", "stage1_epochs=20", "-o", "stage2_epochs=400", "--seed", "3"]
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_an_interrupted_scan_goes_on_and_finds_the_same(by, here):
+    (here / "whole").mkdir()
+    (here / "stopped").mkdir()
+    for folder in (here / "whole", here / "stopped"):
+        write_flowers(folder)
+    stopped = interrupt_program(
+        *SCAN, *LONG, "--verbose", cwd=here / "stopped", after="learn again on the split: epoch 5/400", by=by
+    )
+    assert (stopped.exit_code, stopped.stdout) == (130, "")
+    assert stopped.stderr.endswith("error: stopped.\n  try: labelaudit scan flowers.csv --resume goes on.\n")
+    audit = next((here / "stopped" / ".labelaudit" / "audits").iterdir())
+    meta = json.loads((audit / "audit.json").read_text())
+    assert meta["status"] == "interrupted"
+    assert meta["error"].startswith("stopped by the user: stage2, after epoch ")
+
+    show = run_program("show", cwd=here / "stopped")
+    assert show.exit_code == 3
+    assert "its status is interrupted" in show.stderr
+    assert "Go on with `labelaudit scan flowers.csv --resume`." in show.stderr
+
+    resumed = run_program("scan", "flowers.csv", "--resume", cwd=here / "stopped")
+    assert resumed.exit_code == 0
+    assert run_program(*SCAN, *LONG, cwd=here / "whole").exit_code == 0
+    (finished,) = (here / "stopped" / ".labelaudit" / "audits").iterdir()
+    (whole,) = (here / "whole" / ".labelaudit" / "audits").iterdir()
+    assert finished == audit
+    assert (finished / "findings.parquet").read_bytes() == (whole / "findings.parquet").read_bytes()

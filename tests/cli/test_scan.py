@@ -1,0 +1,139 @@
+"""scan and inspect, from the data to the results, by the real command line."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from labelaudit.core.findings import SCHEMA
+from tests.cli.terminal import SHORT, masked, run_program, write_flowers, write_photos, write_truncated_jpeg
+
+FLOWERS = ["scan", "flowers.csv", "--label-column", "species"]
+
+
+def test_a_table_becomes_an_audit_a_list_of_suspects_and_a_summary(here, labelaudit, golden):
+    write_flowers(here)
+    scan = labelaudit(*FLOWERS, "--device", "cpu")
+    assert scan.exit_code == 0
+    golden("scan-table-stderr", masked(scan.stderr, here))
+    assert re.search(r"^flowers.csv\n120 samples · 3 classes · recipe fast · ", scan.stdout, re.MULTILINE)
+    assert re.search(r"^Estimated noise  \d+\.\d % of the labels, about \d+ of 120$", scan.stdout, re.MULTILINE)
+    assert labelaudit("export", "--suspect.csv").exit_code == 0
+    frame = pd.read_csv(here / "suspect.csv")
+    assert list(frame.columns) == [name for name in SCHEMA.names if not name.startswith("top_")]
+    planted = {f"r{index:03d}" for index in range(0, 120, 10)}
+    assert planted <= set(frame["sample_id"])
+    assert set(frame["sample_id"][: len(planted)]) == planted
+    summary = json.loads(labelaudit("show", "--json").stdout)
+    assert (summary["source"], summary["samples"], summary["classes"]) == ("flowers.csv", 120, 3)
+    assert summary["suspects"] == len(frame)
+    assert (here / ".labelaudit" / ".gitignore").read_text() == "*\n"
+
+
+def test_json_is_one_object_on_stdout_and_progress_goes_to_stderr(here, labelaudit):
+    write_flowers(here)
+    run = labelaudit(*FLOWERS, *SHORT, "--json")
+    summary = json.loads(run.stdout)
+    assert (summary["schema"], summary["samples"], summary["method"]) == (1, 120, "drpl")
+    assert "Stage 1 of 2: learn, and relabel ..." in run.stderr.splitlines()
+    assert "\x1b" not in run.stdout + run.stderr
+
+
+def test_quiet_leaves_stderr_empty(here, labelaudit):
+    write_flowers(here)
+    run = labelaudit(*FLOWERS, *SHORT, "--quiet", "--json")
+    assert (run.exit_code, run.stderr) == (0, "")
+    assert json.loads(run.stdout)["samples"] == 120
+
+
+def test_verbose_has_a_line_for_every_epoch(here, labelaudit):
+    write_flowers(here)
+    run = labelaudit(*FLOWERS, *SHORT, "--verbose")
+    lines = re.findall(r"epoch (\d)/(\d), mean loss \d+\.\d{4}$", run.stderr, re.MULTILINE)
+    assert lines == [("1", "2"), ("2", "2"), ("1", "1")]
+
+
+def test_a_truncated_image_is_told_and_set_aside(here, labelaudit, golden):
+    write_photos(here)
+    write_truncated_jpeg(here / "photos" / "cat" / "broken.jpg")
+    run = labelaudit("scan", "photos", *SHORT)
+    assert run.exit_code == 0
+    golden("scan-photos-stderr", masked(run.stderr, here))
+    assert "\n1 sample could not be scanned\n  cat/broken.jpg: the file is cut off" in run.stdout
+    findings = pd.read_parquet(next((here / ".labelaudit" / "audits").iterdir()) / "findings.parquet")
+    assert len(findings) == 25
+    broken = findings.set_index("sample_id").loc["cat/broken.jpg"]
+    assert (broken["action"], broken["issue"], broken["rank"]) == ("drop", "unreadable", 25)
+
+
+def test_probabilities_are_judged_without_training(here, labelaudit):
+    write_flowers(here)
+    probs = np.full((120, 3), 0.05)
+    probs[np.arange(120), np.arange(120) % 3] = 0.9
+    np.save(here / "probs.npy", probs)
+    run = labelaudit(*FLOWERS, "--probs", "probs.npy", "--json")
+    assert run.exit_code == 0
+    assert "probs.npy: columns are the classes in this order: setosa, versicolor, virginica." in run.stderr
+    assert "Stage" not in run.stderr
+    summary = json.loads(run.stdout)
+    worst = {row["sample_id"] for row in summary["worst"]}
+    assert worst <= {f"r{index:03d}" for index in range(0, 120, 10)}
+    assert len(worst) == 10
+
+
+def test_embeddings_replace_the_columns(here, labelaudit):
+    write_flowers(here)
+    draw = np.random.default_rng(7)
+    np.save(here / "vectors.npy", draw.normal(0, 0.3, (120, 8)) + 4 * np.eye(8)[np.arange(120) % 3])
+    run = labelaudit(*FLOWERS, "--embeddings", "vectors.npy", "--json", "-o", "stage1_epochs=10", "--device", "cpu")
+    assert run.exit_code == 0
+    assert "columns of numbers" not in run.stderr
+    worst = [row["sample_id"] for row in json.loads(run.stdout)["worst"]]
+    assert set(worst) <= {f"r{index:03d}" for index in range(0, 120, 10)}
+
+
+def test_inspect_shows_what_a_scan_would_do(here, labelaudit, golden):
+    write_photos(here)
+    write_truncated_jpeg(here / "photos" / "cat" / "broken.jpg")
+    run = labelaudit("inspect", "photos", "--device", "cpu")
+    assert (run.exit_code, run.stderr) == (0, "")
+    golden("inspect", masked(run.stdout, here))
+    assert not (here / ".labelaudit").exists()
+
+
+def test_inspect_names_a_scan_with_the_same_options(here, labelaudit):
+    write_flowers(here)
+    options = ["--label-column", "species", "--fold-labels", "--device", "cpu", "--option", "stage1_epochs=2"]
+    run = labelaudit("inspect", "flowers.csv", *options)
+    assert run.stdout.splitlines()[-1] == f"Next: labelaudit scan flowers.csv {' '.join(options)}"
+
+
+def test_inspect_json_is_one_object(here, labelaudit):
+    write_flowers(here)
+    found = json.loads(labelaudit("inspect", "flowers.csv", "--label-column", "species", "--json").stdout)
+    assert found["schema"] == 1
+    assert found["classes"] == {"setosa": 40, "versicolor": 40, "virginica": 40}
+    assert found["recipe"]["data"]["label_column"] == "species"
+
+
+@pytest.mark.slow
+def test_the_real_program_keeps_results_and_progress_apart(here):
+    write_flowers(here)
+    run = run_program(*FLOWERS, *SHORT, "--json", cwd=here)
+    assert run.exit_code == 0
+    assert json.loads(run.stdout)["samples"] == 120
+    assert "Stage 2 of 2: learn again on the split ..." in run.stderr.splitlines()
+
+
+@pytest.mark.slow
+def test_the_demo_finds_what_was_planted(here):
+    run = run_program("demo", "--json", "--quiet", cwd=here)
+    assert (run.exit_code, run.stderr) == (0, "")
+    demo = json.loads(run.stdout)["demo"]
+    assert demo["planted"] == 144
+    assert demo["average_precision"] >= 0.95
+    assert demo["found"] >= 0.9 * demo["planted"]
+    suspects = pd.read_csv(here / "labelaudit-demo" / "suspect.csv")
+    assert len(suspects) == demo["found"] + demo["false_alarms"]
