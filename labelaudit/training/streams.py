@@ -24,7 +24,11 @@ def global_stream(device: torch.device, seed: int, *names: str | int) -> Iterato
 
     Only for what cannot be handed a generator: weight initialisation, dropout, stochastic depth.
     """
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(stream_seed(seed, *names))
+    number = stream_seed(seed, *names)
+    on_cuda = device.type == "cuda"
+    with torch.random.fork_rng(devices=[device] if on_cuda else []):
+        torch.default_generator.manual_seed(number)  # torch.manual_seed would reseed every other device as well
+        if on_cuda:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(number)
         yield

@@ -45,8 +45,10 @@ def test_two_classes_have_two_top_labels_and_the_margin_is_the_log_odds():
 
 
 def test_equally_probable_labels_keep_the_order_of_the_classes():
-    verdicts = verdicts_from_probs(np.full((1, 6), 1 / 6), np.array([3]))
-    assert verdicts.top_labels.tolist() == [[0, 1, 2, 3, 4]]
+    probs = np.random.default_rng(0).choice([1.0, 3.0], size=(20, 100))
+    probs /= probs.sum(axis=1, keepdims=True)
+    verdicts = verdicts_from_probs(probs, np.zeros(20, dtype=np.int64))
+    assert verdicts.top_labels.tolist() == [by_hand(row.tolist(), 0)["top"] for row in probs]
 
 
 def test_a_probability_of_zero_is_a_large_finite_loss():

@@ -131,7 +131,7 @@ def test_a_checkpoint_is_saved_only_where_the_last_one_is_long_ago(tmp_path):
 def test_a_loss_that_is_not_a_number_names_stage_and_epoch(bad):
     work = job()
     state = work.new_state("stage1")
-    factors = iter([1.0] * vectors().steps() + [bad] * vectors().steps())
+    factors = iter([1.0] * (2 * vectors().steps() - 1) + [bad])  # in the last batch of epoch 2
 
     def loss(model: nn.Module, batch: Batch) -> Tensor:
         return torch.mul(cross_entropy(model, batch), next(factors))
@@ -139,8 +139,7 @@ def test_a_loss_that_is_not_a_number_names_stage_and_epoch(bad):
     work.train_epoch("stage1", state, loss, steady, epochs=7)
     with pytest.raises(TrainingError) as caught:
         work.train_epoch("stage1", state, loss, steady, epochs=7)
-    assert caught.value.problem.startswith("stage1: the mean loss of epoch 2 of 7 is ")
-    assert caught.value.problem.endswith(("nan.", "inf."))
+    assert caught.value.problem == f"stage1: the mean loss of epoch 2 of 7 is {bad}."
     assert "peak_lr=0.03" in str(caught.value)
     assert state.epoch == 1
 
