@@ -126,13 +126,13 @@ def _fast(facts: Facts) -> tuple[Recipe, str]:
         return recipe, f"fast: {stages} of a multilayer perceptron on {facts.samples:,} rows"
     size = min(max(facts.median_side or 32, _SMALLEST_SIDE), _LARGEST_SIDE)
     train = TrainSettings(
-        batch_size=batch_size, weight_decay=1e-3, nesterov=True, crop_padding=max(1, size // 8), flip=not facts.grey
+        batch_size=batch_size, weight_decay=5e-4, nesterov=True, crop_padding=max(1, size // 8), flip=not facts.grey
     )
     recipe = Recipe(
         data=DataSettings(image_size=size),
         model=ModelSettings("small"),
         train=train,
-        options=options | {"peak_lr": 0.1 * batch_size / 128},
+        options=options | {"peak_lr": 0.25 * batch_size / 128},
     )
     grey = ", without mirror images because these are grey (signs and characters have a side)" if facts.grey else ""
     return recipe, f"fast: {stages} of a small network on {facts.samples:,} images of {size}x{size}{grey}"

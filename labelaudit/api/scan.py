@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -176,10 +177,21 @@ def _run(audit: Audit, prepared: Prepared, log: _Log) -> None:
             "mixture": judgements.mixture,
             "stages": verdicts.stages,
             "seconds": log.seconds,
+            "peak_memory_mib": _peak_memory_mib(),
         }
     )
     for file in audit.checkpoints_path.iterdir():
         file.unlink()
+
+
+def _peak_memory_mib() -> int | None:
+    """Return the most memory this process has held, None where the system does not tell (Windows)."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(most / (2**20 if sys.platform == "darwin" else 2**10))  # bytes on macOS, KiB elsewhere
 
 
 def _opening_facts(source: Path | str, prepared: Prepared) -> dict[str, Any]:
