@@ -3,6 +3,7 @@
 python docs/make_screenshot.py
 """
 
+import io
 import tempfile
 from pathlib import Path
 
@@ -15,7 +16,8 @@ TARGET = Path(__file__).parent / "images" / "demo.svg"
 
 
 def main() -> None:
-    console = Console(record=True, width=96, file=Path("/dev/null").open("w"), force_terminal=True, highlight=False)
+    """Run the demonstration and write the picture."""
+    console = Console(record=True, width=96, file=io.StringIO(), force_terminal=True, highlight=False)
     with tempfile.TemporaryDirectory() as folder:
         found = demo(Path(folder) / "labelaudit-demo")
         summary = found.audit.summary

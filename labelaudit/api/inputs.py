@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,9 +14,8 @@ from numpy.typing import NDArray
 from labelaudit.core.dataset import (
     BoolN,
     Dataset,
-    EmbeddedImages,
     FloatND,
-    ImageFiles,
+    Images,
     Probabilities,
     SetAside,
     Vectors,
@@ -26,6 +26,8 @@ from labelaudit.core.recipe import Recipe, TrainSettings
 from labelaudit.sources.probe import find_duplicates
 from labelaudit.training.batches import Inputs, Pixels, VectorInputs
 from labelaudit.training.decode import DecodedImages, decode_images
+from labelaudit.training.device import holds
+from labelaudit.training.pixel_store import PixelStore
 
 # Channel means and deviations on a 0..1 scale. CIFAR: as in the published DRPL code (spec of S2); ImageNet: the usual.
 NORMALISATIONS = {
@@ -47,15 +49,24 @@ class Loaded:
     details: tuple[str, ...]  # (N,) what is odd about the sample, mostly empty
 
 
-def load_inputs(dataset: Dataset, recipe: Recipe, device: torch.device, on_event: EventSink) -> Loaded:
+def load_inputs(
+    dataset: Dataset, recipe: Recipe, device: torch.device, on_event: EventSink, *, cache: Path | None = None
+) -> Loaded:
     """Bring the samples to the device.
+
+    Args:
+        dataset: what to load.
+        recipe: image size, crop and normalisation.
+        device: where to.
+        on_event: told about progress, broken files and twins.
+        cache: folder that keeps decoded pixels for the next scan; None keeps none.
 
     Raises:
         DataError: nothing can be read, or one class is left.
     """
     content = dataset.content
-    if isinstance(content, ImageFiles | EmbeddedImages):
-        return _load_images(dataset, recipe, device, on_event)
+    if isinstance(content, Images):
+        return _load_images(dataset, recipe, device, on_event, cache)
     hashes = _row_hashes(content.values)
     inputs = VectorInputs(torch.from_numpy(content.values).to(device)) if isinstance(content, Vectors) else None
     # equal rows of a coarse table are common and mean nothing; equal embeddings come from equal inputs
@@ -63,37 +74,57 @@ def load_inputs(dataset: Dataset, recipe: Recipe, device: torch.device, on_event
     return _loaded(dataset, inputs, hashes, twins, {}, on_event)
 
 
-def _load_images(dataset: Dataset, recipe: Recipe, device: torch.device, on_event: EventSink) -> Loaded:
+def _load_images(
+    dataset: Dataset, recipe: Recipe, device: torch.device, on_event: EventSink, cache: Path | None
+) -> Loaded:
     content = dataset.content
     size = recipe.data.image_size
-    if size is None or not isinstance(content, ImageFiles | EmbeddedImages):
+    if size is None or not isinstance(content, Images):
         raise ValueError("images need a resolved image size")
-    decoded = _decode(dataset, content, size + recipe.train.crop_margin, on_event)
+    with PixelStore(cache, size + recipe.train.crop_margin) as store:
+        decoded = _decode(dataset, content, store, on_event)
+        bad = _unreadable(dataset, decoded, on_event)
+        inputs = _pixels(decoded, size, recipe.train, device)
+    odd = dict(decoded.warnings)
+    kept = np.setdiff1d(np.arange(len(dataset)), [index for index, _ in bad])
+    details = {place: odd[index] for place, index in enumerate(kept.tolist()) if index in odd}
+    return _loaded(dataset.without(bad), inputs, decoded.content_hashes, decoded.pixel_hashes, details, on_event)
+
+
+def _pixels(decoded: DecodedImages, size: int, settings: TrainSettings, device: torch.device) -> Pixels:
+    """Return the images on the device where they fit there, else as they are mapped from disk."""
+    means, deviations = channel_statistics(decoded.pixels, decoded.rows, settings)
+    scale = torch.tensor([1.0 / (255.0 * deviation) for deviation in deviations])
+    shift = torch.tensor([-mean / deviation for mean, deviation in zip(means, deviations, strict=True)])
+    pixels, rows = torch.from_numpy(decoded.pixels), torch.from_numpy(decoded.rows)
+    resident = holds(device, len(rows) * decoded.pixels[:1].nbytes)
+    return Pixels(
+        pixels=pixels[rows].to(device) if resident else pixels,
+        rows=None if resident else rows,
+        size=size,
+        scale=scale.to(device),
+        shift=shift.to(device),
+        crop_padding=settings.crop_padding,
+        flip=settings.flip,
+    )
+
+
+def _unreadable(dataset: Dataset, decoded: DecodedImages, on_event: EventSink) -> list[tuple[int, SetAside]]:
+    """Return the images that failed as rows to set aside, and say which."""
     bad = [
         (index, SetAside(dataset.sample_ids[index], dataset.paths[index], _label(dataset, index), "unreadable", reason))
         for index, reason in decoded.failures
     ]
     if len(bad) == len(dataset):
-        raise DataError(
-            f"{dataset.source}: none of the {len(bad):,} images can be read; {bad[0][1].path}: {bad[0][1].detail}."
-        )
+        first = bad[0][1]
+        raise DataError(f"{dataset.source}: none of the {len(bad):,} images can be read; {first.path}: {first.detail}.")
     if bad:
         names = shorten(f"{row.path} ({row.detail})" for _, row in bad)
         on_event(Said("warning", f"{len(bad):,} images cannot be read and are set aside: {names}"))
-    kept = np.setdiff1d(np.arange(len(dataset)), [index for index, _ in bad])
-    odd = dict(decoded.warnings)
-    details = {place: odd[index] for place, index in enumerate(kept.tolist()) if index in odd}
-    pixels = torch.from_numpy(decoded.pixels)
-    means, deviations = channel_statistics(decoded.pixels, recipe.train)
-    scale = torch.tensor([1.0 / (255.0 * deviation) for deviation in deviations])
-    shift = torch.tensor([-mean / deviation for mean, deviation in zip(means, deviations, strict=True)])
-    inputs = Pixels(
-        pixels.to(device), size, scale.to(device), shift.to(device), recipe.train.crop_padding, recipe.train.flip
-    )
-    return _loaded(dataset.without(bad), inputs, decoded.content_hashes, decoded.pixel_hashes, details, on_event)
+    return bad
 
 
-def _decode(dataset: Dataset, content: ImageFiles | EmbeddedImages, size: int, on_event: EventSink) -> DecodedImages:
+def _decode(dataset: Dataset, content: Images, store: PixelStore, on_event: EventSink) -> DecodedImages:
     started, told, done = time.monotonic(), 0.0, 0
 
     def count(n: int) -> None:
@@ -104,26 +135,29 @@ def _decode(dataset: Dataset, content: ImageFiles | EmbeddedImages, size: int, o
             on_event(SamplesDone("decode", done))
 
     on_event(StageStarted("decode", "Read the images", len(dataset)))
-    decoded = decode_images(content, dataset.paths, size, on_samples=count)
+    decoded = decode_images(content, dataset.paths, store, on_samples=count)
+    if decoded.reused:
+        on_event(Said("note", f"{decoded.reused:,} images were decoded by an earlier scan"))
     on_event(StageFinished("decode", time.monotonic() - started))
     return decoded
 
 
 def channel_statistics(
-    pixels: NDArray[np.uint8], settings: TrainSettings
+    pixels: NDArray[np.uint8], rows: NDArray[np.int64], settings: TrainSettings
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return the means and deviations of the three channels on a 0..1 scale.
 
     Args:
-        pixels: (N, S, S, 3).
+        pixels: (R, S, S, 3).
+        rows: (N,) row of each sample; an evenly spaced sample of 10,000 is looked at.
         settings: `normalise` names fixed values, or "dataset" for those of these pixels.
     """
     if settings.normalise != "dataset":
         return NORMALISATIONS[settings.normalise]
-    step = max(1, len(pixels) // _STATISTICS_SAMPLE)
+    chosen = rows[:: max(1, len(rows) // _STATISTICS_SAMPLE)]
     sums, squares, count = np.zeros(3), np.zeros(3), 0
-    for start in range(0, len(pixels), 256 * step):
-        chunk = pixels[start : start + 256 * step : step].reshape(-1, 3).astype(np.float32) / 255.0
+    for start in range(0, len(chosen), 256):
+        chunk = pixels[chosen[start : start + 256]].reshape(-1, 3).astype(np.float32) / 255.0
         sums += chunk.sum(axis=0, dtype=np.float64)
         squares += np.square(chunk).sum(axis=0, dtype=np.float64)
         count += len(chunk)

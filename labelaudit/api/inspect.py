@@ -12,7 +12,7 @@ import torch
 
 from labelaudit.api.network import network_builder
 from labelaudit.api.prepare import Prepared, prepare
-from labelaudit.core.dataset import Dataset, EmbeddedImages, ImageFiles, Probabilities, SetAside, Vectors
+from labelaudit.core.dataset import Dataset, Images, Probabilities, SetAside, Vectors
 from labelaudit.core.events import ignore
 from labelaudit.core.recipe import DataSettings, ModelSettings, from_dict
 from labelaudit.functional.images import UnreadableImage, image_size
@@ -118,7 +118,7 @@ def inspect(
 def _headers(dataset: Dataset) -> tuple[tuple[int, int, int] | None, tuple[SetAside, ...]]:
     """Return (least, median, most) short side and the images whose header cannot be read."""
     content = dataset.content
-    if not isinstance(content, ImageFiles | EmbeddedImages):
+    if not isinstance(content, Images):
         return None, ()
     sides, bad = [], []
     for index in np.unique(np.linspace(0, len(dataset) - 1, min(_HEADERS, len(dataset))).astype(int)).tolist():

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from labelaudit.api.recipes import Facts, choose_recipe
-from labelaudit.core.dataset import Dataset, EmbeddedImages, ImageFiles, Images
+from labelaudit.core.dataset import Dataset, Images
 from labelaudit.core.errors import DataError
 from labelaudit.core.recipe import DataSettings, ModelSettings, Recipe, from_dict
 from labelaudit.functional.images import UnreadableImage, decode_image, median_size
@@ -44,7 +44,7 @@ def prepare(
     """Read and check a dataset and resolve its recipe; nothing is trained.
 
     Args:
-        source: a folder or a table.
+        source: a folder, a table, shards, or the URL of one.
         recipe: name or TOML file, a finished `Recipe` to use as it is, or None to choose.
         data: how to read the data.
         model: backbone and weights.
@@ -57,7 +57,7 @@ def prepare(
         DataError: data that cannot be audited.
     """
     settings = recipe.data if isinstance(recipe, Recipe) else data or DataSettings()
-    dataset = check_dataset(read_dataset(Path(source).expanduser(), settings))
+    dataset = check_dataset(read_dataset(source, settings))
     if isinstance(recipe, Recipe):
         return Prepared(
             dataset, recipe, f"the recipe of the scan that is resumed ({recipe.name})", choose_device(recipe.device)
@@ -78,7 +78,7 @@ def dataset_facts(dataset: Dataset, *, device: str) -> Facts:
         DataError: not one of the sampled images can be read.
     """
     content = dataset.content
-    if not isinstance(content, ImageFiles | EmbeddedImages):
+    if not isinstance(content, Images):
         return Facts(dataset.kind, len(dataset), dataset.n_classes, None, device=device)
     side = median_size(content)
     if side is None:

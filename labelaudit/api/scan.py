@@ -36,6 +36,7 @@ from labelaudit.core.recipe import DataSettings, ModelSettings, Recipe, from_dic
 from labelaudit.core.verdicts import Verdicts, verdicts_from_probs
 from labelaudit.functional.policy import Judgements, judge
 from labelaudit.methods.registry import require_method
+from labelaudit.sources.urls import resolve_source
 from labelaudit.training.batches import Inputs, Samples
 from labelaudit.training.device import choose_precision, describe_device, keep_freed_memory
 from labelaudit.training.job import Job
@@ -148,7 +149,7 @@ def _run(audit: Audit, prepared: Prepared, log: _Log) -> None:
     for remark in prepared.dataset.remarks:
         log(Said(remark.level, remark.text))
     recipe = prepared.recipe
-    loaded = load_inputs(prepared.dataset, recipe, prepared.device, log)
+    loaded = load_inputs(prepared.dataset, recipe, prepared.device, log, cache=audit.home / "cache" / "pixels")
     stamp = fingerprint(loaded.dataset, loaded.content_hashes)
     _require_same_data(audit, stamp)
     audit.update(fingerprint=stamp)
@@ -226,10 +227,10 @@ def _unfinished_audit(root: Path | str, source: Path | str) -> Audit:
     Raises:
         ConfigError: there is none.
     """
-    wanted = Path(source).expanduser().resolve()
+    wanted = resolve_source(source)
     for audit in reversed(list_audits(root)):
         meta = audit.meta
-        if Path(meta["source"]).expanduser().resolve() == wanted:
+        if resolve_source(meta["source"]) == wanted:
             if meta["status"] in ("running", "interrupted"):
                 return audit
             break

@@ -75,6 +75,11 @@ class Audit:
         return audit
 
     @property
+    def home(self) -> Path:
+        """The `.labelaudit` folder that the audit is in."""
+        return self.path.parent.parent
+
+    @property
     def meta(self) -> dict[str, Any]:
         """What audit.json says now; raises DataError for a missing or damaged one or another schema version."""
         # Not kept: another program may be writing it.

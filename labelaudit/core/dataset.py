@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -64,6 +64,34 @@ class EmbeddedImages:
         return EmbeddedImages(self.data, tuple(self.names[i] for i in keep), tuple(self.rows[i] for i in keep))
 
 
+class ImageReader(Protocol):
+    """Something that gives the bytes of one image at a time, to many threads at once."""
+
+    def read(self, position: int) -> bytes:
+        """Return the bytes of one image; raises OSError where they cannot be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedImages:
+    """Images that are read or fetched one by one: objects behind URLs, members of tar shards, rows of Parquet shards."""
+
+    reader: ImageReader
+    positions: IntN  # (N,) what to ask the reader for
+
+    kind: ClassVar[Literal["images"]] = "images"
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def read(self, index: int) -> bytes:
+        """Return the bytes of one image; raises OSError, after a few tries where another try may help."""
+        return self.reader.read(int(self.positions[index]))
+
+    def take(self, keep: IntN) -> StreamedImages:
+        """Return the images at these positions."""
+        return StreamedImages(self.reader, self.positions[keep])
+
+
 @dataclass(frozen=True, slots=True)
 class Vectors:
     """One vector of numbers per sample: encoded table columns, or embeddings."""
@@ -96,7 +124,7 @@ class Probabilities:
 
 
 Content = ImageFiles | EmbeddedImages | Vectors | Probabilities
-Images = ImageFiles | EmbeddedImages
+Images = ImageFiles | EmbeddedImages  # isinstance(content, Images): wherever the bytes are
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +150,7 @@ class Remark:
 class Dataset:
     """The samples of one audit, in a fixed order: position in here is the `index` of every batch."""
 
-    source: Path  # the folder or table that the user named
+    source: Path | str  # the folder or table that the user named; a str is a URL or a pattern of shards
     sample_ids: tuple[str, ...]  # (N,) unique; POSIX path relative to the root, the id column, or the row number
     paths: tuple[str, ...]  # (N,) what to show: path relative to the root, or "table.csv:17" for a row of a table
     given: IntN  # (N,) position in `classes`
@@ -186,7 +214,7 @@ class Dataset:
         return dataclasses.replace(self, remarks=self.remarks + remarks)
 
 
-def require_unique_ids(sample_ids: Sequence[str], source: Path) -> None:
+def require_unique_ids(sample_ids: Sequence[str], source: object) -> None:
     """Raise DataError naming the ids that occur more than once."""
     if len(set(sample_ids)) == len(sample_ids):
         return

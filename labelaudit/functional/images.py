@@ -56,6 +56,11 @@ class Decoded:
     warning: str | None  # something odd that did not hinder decoding
 
 
+def hash_content(data: bytes) -> str:
+    """Return the first 32 hex digits of the SHA-256 of a file's bytes."""
+    return hashlib.sha256(data).hexdigest()[:32]
+
+
 def image_suffixes() -> frozenset[str]:
     """Return the file suffixes of the formats that can be decoded: lower case, with the dot."""
     known = Image.registered_extensions()
@@ -111,7 +116,7 @@ def decode_image(data: bytes, name: str, size: int) -> Decoded:
         width, height = height, width
     return Decoded(
         pixels=pixels,
-        content_hash=hashlib.sha256(data).hexdigest()[:32],
+        content_hash=hash_content(data),
         pixel_hash=_pixel_hash(rgb, width, height),
         width=width,
         height=height,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -26,27 +28,43 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Pixels:
-    """Images that fit on the device, as uint8 rows of pixels."""
+    """Images as uint8 rows of pixels: on the device where they fit, else mapped from disk."""
 
-    pixels: Tensor  # (N, S, S, 3) uint8
+    pixels: Tensor  # (N, S, S, 3) uint8 in Dataset order; with `rows`, (R, S, S, 3) on the host in any order
     size: int  # pixels of a side that the network sees, at most S
-    scale: Tensor  # (3,) per channel: inputs = pixels * scale + shift
+    scale: Tensor  # (3,) per channel, on the device: inputs = pixels * scale + shift
     shift: Tensor  # (3,)
     crop_padding: int  # pixels
     flip: bool
+    rows: Tensor | None = None  # (N,) row of each sample, on the host; None = the pixels are on the device
+
+    @property
+    def is_resident(self) -> bool:
+        """Whether fetching a batch is a matter of microseconds."""
+        return self.rows is None
 
     def take(self, index: Tensor) -> Pixels:
         """Return the images at these positions."""
-        return replace(self, pixels=self.pixels[index])
+        if self.rows is None:
+            return replace(self, pixels=self.pixels[index.to(self.pixels.device)])
+        return replace(self, rows=self.rows[index.cpu()])
 
     def views(self) -> tuple[View, ...]:
         """The views that predictions are averaged over: mirror images only where training flips."""
         return ("plain", "mirrored") if self.flip else ("plain",)
 
-    def inputs(self, index: Tensor, view: View, draw: torch.Generator, dtype: torch.dtype) -> Tensor:
-        """Return (B, 3, S, S) normalised inputs, channels last in memory."""
-        images = self.pixels[index]
-        images = self._augmented(images, draw) if view == "augmented" else centre_crop(images, self.size)
+    def fetch(self, index: Tensor) -> Tensor:
+        """Return the raw (B, S, S, 3) images at positions on the host; on the device, or on their way to it."""
+        if self.rows is None:
+            return self.pixels[index.to(self.pixels.device, non_blocking=True)]
+        images = self.pixels[self.rows[index]]  # reads from disk
+        if self.scale.device.type == "cuda":
+            return images.pin_memory().to(self.scale.device, non_blocking=True)
+        return images.to(self.scale.device)
+
+    def inputs(self, raw: Tensor, view: View, draw: torch.Generator, dtype: torch.dtype) -> Tensor:
+        """Return (B, 3, size, size) normalised inputs of raw images, channels last in memory."""
+        images = self._augmented(raw, draw) if view == "augmented" else centre_crop(raw, self.size)
         if view == "mirrored":
             images = images.flip(2)
         return (images.to(dtype) * self.scale.to(dtype) + self.shift.to(dtype)).permute(0, 3, 1, 2)
@@ -56,9 +74,11 @@ class Pixels:
         room = images.shape[1] + 2 * self.crop_padding - self.size
         if room:
             offsets = torch.randint(0, room + 1, (B, 2), generator=draw)
-            images = random_crop(images, offsets.to(device), padding=self.crop_padding, size=self.size)
+            images = random_crop(
+                images, offsets.to(device, non_blocking=True), padding=self.crop_padding, size=self.size
+            )
         if self.flip:
-            images = mirror(images, (torch.rand(B, generator=draw) < 0.5).to(device))
+            images = mirror(images, (torch.rand(B, generator=draw) < 0.5).to(device, non_blocking=True))
         return images
 
 
@@ -68,18 +88,24 @@ class VectorInputs:
 
     values: Tensor  # (N, D) float32
 
+    is_resident = True
+
     def take(self, index: Tensor) -> VectorInputs:
         """Return the vectors at these positions."""
-        return VectorInputs(self.values[index])
+        return VectorInputs(self.values[index.to(self.values.device)])
 
     def views(self) -> tuple[View, ...]:
         """The views that predictions are averaged over."""
         return ("plain",)
 
-    def inputs(self, index: Tensor, view: View, draw: torch.Generator, dtype: torch.dtype) -> Tensor:
+    def fetch(self, index: Tensor) -> Tensor:
+        """Return the (B, D) vectors at positions on the host."""
+        return self.values[index.to(self.values.device, non_blocking=True)]
+
+    def inputs(self, raw: Tensor, view: View, draw: torch.Generator, dtype: torch.dtype) -> Tensor:
         """Return (B, D) inputs; there is no augmentation for vectors."""
         del view, draw
-        return self.values[index].to(dtype)
+        return raw.to(dtype)
 
 
 Inputs = Pixels | VectorInputs
@@ -105,20 +131,37 @@ class Samples:
     def shuffled(self, *stream: str | int) -> Iterator[Batch]:
         """Yield augmented batches in a random order that the named stream draws; every sample once."""
         draw = torch_generator(self.seed, "order", *stream)
-        order = torch.randperm(len(self), generator=draw).to(self.labels.device)
-        for start, stop in _cuts(len(self), self.batch_size):
-            yield self._batch(order[start:stop], "augmented", draw)
+        order = torch.randperm(len(self), generator=draw)
+        yield from self._batches([order[a:b] for a, b in _cuts(len(self), self.batch_size)], "augmented", draw)
 
     def in_order(self, view: View, *stream: str | int) -> Iterator[Batch]:
         """Yield batches in Dataset order under one view."""
         draw = torch_generator(self.seed, "view", view, *stream)
-        index = torch.arange(len(self), device=self.labels.device)
         size = max(self.batch_size, 256)  # no gradients are kept: larger batches fit
-        for start in range(0, len(self), size):
-            yield self._batch(index[start : start + size], view, draw)
+        index = torch.arange(len(self))
+        yield from self._batches([index[a : a + size] for a in range(0, len(self), size)], view, draw)
 
-    def _batch(self, index: Tensor, view: View, draw: torch.Generator) -> Batch:
-        return Batch(self.inputs.inputs(index, view, draw, self.dtype), self.labels[index], index)
+    def _batches(self, parts: list[Tensor], view: View, draw: torch.Generator) -> Iterator[Batch]:
+        for index, raw in self._fetched(parts):
+            there = index.to(self.labels.device, non_blocking=True)
+            yield Batch(self.inputs.inputs(raw, view, draw, self.dtype), self.labels[there], there)
+
+    def _fetched(self, parts: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield positions with their raw samples; what comes from disk is read while the network is busy."""
+        if self.inputs.is_resident:
+            yield from ((part, self.inputs.fetch(part)) for part in parts)
+            return
+        with ThreadPoolExecutor(1) as reader:
+            coming = deque((part, reader.submit(self.inputs.fetch, part)) for part in parts[:_READ_AHEAD])
+            for place in range(len(parts)):
+                if place + _READ_AHEAD < len(parts):
+                    part = parts[place + _READ_AHEAD]
+                    coming.append((part, reader.submit(self.inputs.fetch, part)))
+                index, raw = coming.popleft()
+                yield index, raw.result()
+
+
+_READ_AHEAD = 4  # batches
 
 
 def _cuts(n: int, size: int) -> Iterator[tuple[int, int]]:

@@ -1,75 +1,118 @@
-"""Every image decoded once, in parallel, into one array of uint8 pixels."""
+"""Every image decoded once, in parallel, and kept for the next scan."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labelaudit.core.dataset import Images
-from labelaudit.functional.images import UnreadableImage, decode_image
+from labelaudit.core.dataset import ImageFiles, Images
+from labelaudit.functional.images import Decoded, UnreadableImage, decode_image, hash_content
+from labelaudit.training.pixel_store import PixelStore, Row, file_stamp
 
 _CHUNK = 32  # images per task: small enough for a smooth progress bar
+_BLOCK_BYTES = 128 * 2**20  # pixels in memory before they are written down
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedImages:
     """The pixels of the images that could be read, and what was found on the way."""
 
-    pixels: NDArray[np.uint8]  # (n, S, S, 3), readable images only, in Dataset order
+    pixels: NDArray[np.uint8]  # (R, S, S, 3), mapped from the store
+    rows: NDArray[np.int64]  # (n,) row of each readable image, in Dataset order
     content_hashes: tuple[str, ...]  # (n,) of the files' bytes
     pixel_hashes: tuple[str, ...]  # (n,) of the full-size pixels
     failures: tuple[tuple[int, str], ...]  # (index, reason) of the others
     warnings: tuple[tuple[int, str], ...]  # (index, what is odd), such as a wrong suffix
+    reused: int  # images that the store held already
 
 
 def decode_images(
-    content: Images, names: Sequence[str], size: int, *, on_samples: Callable[[int], None], workers: int | None = None
+    content: Images,
+    names: Sequence[str],
+    store: PixelStore,
+    *,
+    on_samples: Callable[[int], None],
+    workers: int | None = None,
 ) -> DecodedImages:
-    """Decode all images to squares.
+    """Decode all images to squares of the store's size, or find them there.
 
     Args:
         content: N images.
         names: (N,) file names, for their suffixes.
-        size: pixels of a side.
+        store: open; gets the new images.
         on_samples: told how many more images are done.
         workers: threads; Pillow decodes and resizes without holding the interpreter's lock.
     """
-    n = len(content)
-    pixels = np.empty((n, size, size, 3), dtype=np.uint8)
-    hashes: list[tuple[str, str] | None] = [None] * n
+    n, known = len(content), len(store.rows)
+    found = np.full(n, -1, dtype=np.int64)  # row of each image
     failures: dict[int, str] = {}
-    warnings: dict[int, str] = {}
-
-    def decode_chunk(start: int) -> int:
-        for index in range(start, min(start + _CHUNK, n)):
-            try:
-                decoded = decode_image(content.read(index), names[index], size)
-            except OSError as error:
-                failures[index] = f"cannot be read: {error.strerror or error}"
-            except UnreadableImage as error:
-                failures[index] = str(error)
-            else:
-                pixels[index] = decoded.pixels
-                hashes[index] = (decoded.content_hash, decoded.pixel_hash)
-                if decoded.warning:
-                    warnings[index] = decoded.warning
-        return min(_CHUNK, n - start)
-
+    stamps = [file_stamp(file) for file in content.files] if isinstance(content, ImageFiles) else [""] * n
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        for done in pool.map(decode_chunk, range(0, n, _CHUNK)):
-            on_samples(done)
-    good = [pair for pair in hashes if pair is not None]
-    if failures:
-        pixels = pixels[[index for index, pair in enumerate(hashes) if pair is not None]]
+        for block in _parts(range(n), max(_CHUNK, _BLOCK_BYTES // store.row_bytes)):
+            new: list[tuple[int, Decoded]] = []
+            tasks = pool.map(
+                lambda chunk: [_read(content, names, store, stamps, index) for index in chunk], _parts(block, _CHUNK)
+            )
+            for results in tasks:
+                for index, result in results:
+                    if isinstance(result, Decoded):
+                        new.append((index, result))
+                    elif isinstance(result, int):
+                        found[index] = result
+                    else:
+                        failures[index] = result
+                on_samples(len(results))
+            for index, row in zip((i for i, _ in new), _write(store, new, names, stamps), strict=True):
+                found[index] = row
+    readable = np.flatnonzero(found >= 0)
+    rows = [store.rows[row] for row in found[readable]]
     return DecodedImages(
-        pixels=pixels,
-        content_hashes=tuple(content_hash for content_hash, _ in good),
-        pixel_hashes=tuple(pixel_hash for _, pixel_hash in good),
+        pixels=store.pixels(),
+        rows=found[readable],
+        content_hashes=tuple(row.content_hash for row in rows),
+        pixel_hashes=tuple(row.pixel_hash for row in rows),
         failures=tuple(sorted(failures.items())),
-        warnings=tuple(sorted(warnings.items())),
+        warnings=tuple((int(i), row.warning) for i, row in zip(readable, rows, strict=True) if row.warning),
+        reused=int((found[readable] < known).sum()),
     )
+
+
+def _read(
+    content: Images, names: Sequence[str], store: PixelStore, stamps: Sequence[str], index: int
+) -> tuple[int, Decoded | int | str]:
+    """Return (index, freshly decoded image | row in the store | why it cannot be read)."""
+    row = store.find_file(stamps[index])
+    if row is not None:
+        return index, row
+    try:
+        data = content.read(index)
+        row = store.find_content(hash_content(data), _suffix(names[index]))
+        return index, decode_image(data, names[index], store.size) if row is None else row
+    except OSError as error:
+        return index, f"cannot be read: {error.strerror or error}"
+    except UnreadableImage as error:
+        return index, error.problem
+
+
+def _write(store: PixelStore, new: Sequence[tuple[int, Decoded]], names: Sequence[str], stamps: Sequence[str]) -> range:
+    """Add decoded images to the store; return their rows."""
+    rows = [
+        Row(stamps[index], image.content_hash, _suffix(names[index]), image.pixel_hash, image.warning or "")
+        for index, image in new
+    ]
+    return store.add(rows, [image.pixels for _, image in new])
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
+
+
+def _parts(indices: range, size: int) -> Iterator[range]:
+    for start in range(0, len(indices), size):
+        yield indices[start : start + size]

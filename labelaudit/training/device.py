@@ -48,6 +48,18 @@ def choose_precision(device: torch.device, setting: Literal["auto", "fp32", "bf1
     return torch.bfloat16 if device.type == "cpu" and _cpu_computes_bf16() else torch.float32
 
 
+def holds(device: torch.device, n_bytes: int) -> bool:
+    """Whether this many bytes of samples may live on the device for the whole scan.
+
+    Half of what a GPU has free; a gigabyte of a CPU's memory, above which the operating system's own cache of the
+    mapped file serves better than a copy.
+    """
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return n_bytes <= free // 2
+    return n_bytes <= 2**30
+
+
 def describe_device(device: torch.device) -> str:
     """Return the device in words: "NVIDIA H100 80GB HBM3", "CPU, 2 threads, AMD EPYC"."""
     if device.type == "cuda":

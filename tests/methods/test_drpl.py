@@ -1,5 +1,8 @@
 """DRPL's own mathematics and schedules."""
 
+import dataclasses
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +12,7 @@ from labelaudit.core.events import StageStarted
 from labelaudit.functional.metrics import auroc
 from labelaudit.methods import drpl
 from labelaudit.training.checkpoint import StageState
+from labelaudit.training.job import Job
 from labelaudit.training.streams import torch_generator
 from tests.methods.jobs import blobs, vector_job
 
@@ -40,7 +44,7 @@ def test_the_papers_settings_find_planted_errors():
 
 def test_ssl_warm_up_starts_from_the_labelled_side():
     values, given, true = blobs(300, 3, rate=0.2)
-    options = drpl.Options(**{**_fields(PAPER_LIKE), "ssl_warmup": True})
+    options = dataclasses.replace(PAPER_LIKE, ssl_warmup=True)
     titles = []
     job = vector_job(values, given, 3, on_event=lambda e: titles.append(e) if isinstance(e, StageStarted) else None)
     verdicts = drpl.run(job, options)
@@ -52,14 +56,13 @@ def test_pseudo_labels_are_the_mean_of_the_last_ten_epochs():
     values, given, _ = blobs(64, 3, rate=0.0)
     job = vector_job(values, given, 3)
     seen = []
-    original = job.train_epoch.__func__
 
-    class Spy(type(job)):
+    class Spy(Job):
         def train_epoch(self, stage, state, loss_fn, lr_at, *, epochs):
-            original(self, stage, state, loss_fn, lr_at, epochs=epochs)
+            Job.train_epoch(self, stage, state, loss_fn, lr_at, epochs=epochs)
             seen.append((state.tables["targets"].clone(), state.tables["window"].clone()))
 
-    spy = Spy(**{name: getattr(job, name) for name in job.__dataclass_fields__})
+    spy = Spy(**{field.name: getattr(job, field.name) for field in dataclasses.fields(job)})
     options = drpl.Options(peak_lr=0.01, stage1_epochs=13, relabel_from=11, stage2_epochs=1)
     drpl._relabelling_stage(spy, options)
     one_hot = torch.nn.functional.one_hot(job.samples.labels, 3).float()
@@ -97,7 +100,7 @@ def test_first_targets_keep_given_labels_on_the_labelled_side():
 
 def test_constant_losses_split_nothing_and_say_so():
     values, given, _ = blobs(40, 2, rate=0.0)
-    said = []
+    said: list[Any] = []
     job = vector_job(values, given, 2, on_event=said.append)
     probs = torch.full((40, 2), 0.5)
     noisy, found = drpl._split(job, probs, probs, drpl.Options())
@@ -130,13 +133,9 @@ def test_options_out_of_range_name_the_option_and_the_value(name, value, message
         drpl.Options(**{name: value})
 
 
-def _fields(options):
-    return {name: getattr(options, name) for name in options.__dataclass_fields__}
-
-
 def test_evidence_is_the_mean_of_both_networks():
     values, given, _ = blobs(120, 3, rate=0.1)
-    short = {"stage1_epochs": 3, "stage2_epochs": 3, "peak_lr": 0.01}
-    both = drpl.run(vector_job(values, given, 3), drpl.Options(**short))
+    options = drpl.Options(stage1_epochs=3, stage2_epochs=3, peak_lr=0.01)
+    both = drpl.run(vector_job(values, given, 3), options)
     stage1, stage2 = both.scores["stage1_loss"], both.scores["stage2_loss"]
     assert both.given_probs == pytest.approx((np.exp(-stage1) + np.exp(-stage2)) / 2, abs=1e-6)

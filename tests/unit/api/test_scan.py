@@ -188,9 +188,9 @@ def test_the_audit_keeps_what_was_said_and_the_resolved_recipe(folder, tmp_path)
 
 def test_channel_statistics_match_numpy_and_fixed_values_are_fixed():
     pixels = np.random.default_rng(0).integers(0, 256, (700, 4, 4, 3)).astype(np.uint8)
-    means, deviations = channel_statistics(pixels, TrainSettings())
+    means, deviations = channel_statistics(pixels, np.arange(700), TrainSettings())
     flat = pixels.reshape(-1, 3) / 255.0
     assert means == pytest.approx(flat.mean(axis=0), abs=1e-6)
     assert deviations == pytest.approx(flat.std(axis=0), abs=1e-6)
-    assert channel_statistics(pixels, TrainSettings(normalise="cifar10"))[1] == (0.2023, 0.1994, 0.2010)
-    assert channel_statistics(pixels * 0, TrainSettings())[1] == pytest.approx((0.01,) * 3)
+    assert channel_statistics(pixels, np.arange(700), TrainSettings(normalise="cifar10"))[1] == (0.2023, 0.1994, 0.2010)
+    assert channel_statistics(pixels * 0, np.arange(700), TrainSettings())[1] == pytest.approx((0.01,) * 3)

@@ -1,5 +1,6 @@
 """Batches: every sample once, in an order that a named stream draws, normalised as documented."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -147,7 +148,7 @@ def test_plain_views_of_larger_images_are_their_centre():
 def test_augmented_images_are_the_crops_and_mirror_images_that_the_stream_draws(side, padding):
     inputs = pixels(20, side=side, crop_padding=padding)
     index = torch.arange(20)
-    result = inputs.inputs(index, "augmented", torch.Generator().manual_seed(3), torch.float32)
+    result = inputs.inputs(inputs.fetch(index), "augmented", torch.Generator().manual_seed(3), torch.float32)
     draw = torch.Generator().manual_seed(3)
     room = side + 2 * padding - 8
     offsets = torch.randint(0, room + 1, (20, 2), generator=draw)
@@ -190,3 +191,30 @@ def test_taking_positions_keeps_their_images_and_vectors_and_all_settings():
     assert torch.equal(taken.pixels, inputs.pixels[index])
     assert (taken.size, taken.crop_padding, taken.flip) == (8, 1, False)
     assert VectorInputs(torch.arange(12.0).reshape(6, 2)).take(index).values.tolist() == [[8.0, 9.0], [2.0, 3.0]]
+
+
+def test_images_read_from_disk_give_the_same_batches_as_resident_ones():
+    resident = pixels(n=50)
+    order = torch.randperm(50, generator=torch.Generator().manual_seed(9))
+    shuffled_rows = torch.empty_like(resident.pixels)
+    shuffled_rows[order] = resident.pixels
+    streamed = dataclasses.replace(resident, pixels=shuffled_rows, rows=order)
+    assert resident.is_resident
+    assert not streamed.is_resident
+    for view in ("shuffled", "mirrored"):
+        batches = []
+        for inputs in (resident, streamed):
+            samples = Samples(inputs, torch.arange(50), 8, torch.float32, 0)
+            made = samples.shuffled("a", 1) if view == "shuffled" else samples.in_order("mirrored")
+            batches.append(list(made))
+        for a, b in zip(*batches, strict=True):
+            assert torch.equal(a.inputs, b.inputs)
+            assert torch.equal(a.index, b.index)
+
+
+def test_some_of_the_samples_are_the_same_wherever_the_pixels_are():
+    resident = pixels(n=10)
+    streamed = dataclasses.replace(resident, rows=torch.arange(10))
+    index = torch.tensor([7, 2, 2])
+    assert torch.equal(resident.take(index).pixels, resident.pixels[index])
+    assert torch.equal(streamed.take(index).fetch(torch.arange(3)), resident.pixels[index])
