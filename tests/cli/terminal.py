@@ -46,7 +46,14 @@ def interrupt_program(*args: str, cwd: Path, after: str, by: signal.Signals) -> 
     """Run the command line and send it a signal once its stderr holds a text."""
     log = cwd / "interrupted.stderr"
     with log.open("w") as errors, (cwd / "interrupted.stdout").open("w") as output:
-        process = subprocess.Popen([*COMMAND, *args], cwd=cwd, env=os.environ | PLAIN, stdout=output, stderr=errors)
+        process = subprocess.Popen(
+            [*COMMAND, *args],
+            cwd=cwd,
+            env=os.environ | PLAIN,
+            stdout=output,
+            stderr=errors,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
+        )
         deadline = time.monotonic() + 120
         while after not in log.read_text():
             assert process.poll() is None, f"ended before it said {after!r}: {log.read_text()}"
@@ -142,4 +149,5 @@ def masked(text: str, *places: Path) -> str:
     text = re.sub(r"\b\d+ h \d+ min|\b\d+ min \d+ s|\b\d+(\.\d)? s\b", "TIME", text)
     text = re.sub(r"[\d,]+ samples/s", "RATE", text)
     text = re.sub(r"CPU, \d+ threads, [^·\n]*", "DEVICE", text)
+    text = re.sub(r"^  (epoch \d+/\d+, )?RATE.*\n", "", text, flags=re.MULTILINE)  # every ten seconds, if it is slow
     return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"

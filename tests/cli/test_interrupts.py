@@ -12,31 +12,34 @@ SCAN = ["scan", "flowers.csv", "--label-column", "species", "--device", "cpu"]
 LONG = ["-o", "stage1_epochs=20", "-o", "stage2_epochs=400", "--seed", "3"]
 
 
+@pytest.fixture(scope="module")
+def whole_findings(tmp_path_factory):
+    """The bytes of the findings of a scan that nobody stopped."""
+    folder = tmp_path_factory.mktemp("whole")
+    write_flowers(folder)
+    assert run_program(*SCAN, *LONG, cwd=folder).exit_code == 0
+    (audit,) = (folder / ".labelaudit" / "audits").iterdir()
+    return (audit / "findings.parquet").read_bytes()
+
+
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
-def test_an_interrupted_scan_goes_on_and_finds_the_same(by, here):
-    (here / "whole").mkdir()
-    (here / "stopped").mkdir()
-    for folder in (here / "whole", here / "stopped"):
-        write_flowers(folder)
+def test_an_interrupted_scan_goes_on_and_finds_the_same(by, here, labelaudit, whole_findings):
+    write_flowers(here)
     stopped = interrupt_program(
-        *SCAN, *LONG, "--verbose", cwd=here / "stopped", after="learn again on the split: epoch 5/400", by=by
+        *SCAN, *LONG, "--verbose", cwd=here, after="learn again on the split: epoch 5/400", by=by
     )
     assert (stopped.exit_code, stopped.stdout) == (130, "")
     assert stopped.stderr.endswith("error: stopped.\n  try: labelaudit scan flowers.csv --resume goes on.\n")
-    audit = next((here / "stopped" / ".labelaudit" / "audits").iterdir())
+    (audit,) = (here / ".labelaudit" / "audits").iterdir()
     meta = json.loads((audit / "audit.json").read_text())
     assert meta["status"] == "interrupted"
     assert meta["error"].startswith("stopped by the user: stage2, after epoch ")
 
-    show = run_program("show", cwd=here / "stopped")
+    show = labelaudit("show")
     assert show.exit_code == 3
     assert "its status is interrupted" in show.stderr
     assert "Go on with `labelaudit scan flowers.csv --resume`." in show.stderr
 
-    resumed = run_program("scan", "flowers.csv", "--resume", cwd=here / "stopped")
-    assert resumed.exit_code == 0
-    assert run_program(*SCAN, *LONG, cwd=here / "whole").exit_code == 0
-    (finished,) = (here / "stopped" / ".labelaudit" / "audits").iterdir()
-    (whole,) = (here / "whole" / ".labelaudit" / "audits").iterdir()
-    assert finished == audit
-    assert (finished / "findings.parquet").read_bytes() == (whole / "findings.parquet").read_bytes()
+    assert run_program("scan", "flowers.csv", "--resume", cwd=here).exit_code == 0
+    assert list((here / ".labelaudit" / "audits").iterdir()) == [audit]
+    assert (audit / "findings.parquet").read_bytes() == whole_findings
