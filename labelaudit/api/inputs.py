@@ -20,7 +20,7 @@ from labelaudit.core.dataset import (
     SetAside,
     Vectors,
 )
-from labelaudit.core.errors import DataError, shorten
+from labelaudit.core.errors import DataError, count, shorten
 from labelaudit.core.events import EventSink, Said, SamplesDone, StageFinished, StageStarted
 from labelaudit.core.recipe import Recipe, TrainSettings
 from labelaudit.sources.probe import find_duplicates
@@ -67,7 +67,8 @@ def load_inputs(
     content = dataset.content
     if isinstance(content, Images):
         return _load_images(dataset, recipe, device, on_event, cache)
-    hashes = _row_hashes(content.values)
+    hashes = content.row_hashes if isinstance(content, Vectors) else ()
+    hashes = hashes or _row_hashes(content.values)
     inputs = VectorInputs(torch.from_numpy(content.values).to(device)) if isinstance(content, Vectors) else None
     # equal rows of a coarse table are common and mean nothing; equal embeddings come from equal inputs
     twins = hashes if not isinstance(content, Probabilities) and content.kind == "embeddings" else ()
@@ -120,14 +121,14 @@ def _unreadable(dataset: Dataset, decoded: DecodedImages, on_event: EventSink) -
         raise DataError(f"{dataset.source}: none of the {len(bad):,} images can be read; {first.path}: {first.detail}.")
     if bad:
         names = shorten(f"{row.path} ({row.detail})" for _, row in bad)
-        on_event(Said("warning", f"{len(bad):,} images cannot be read and are set aside: {names}"))
+        on_event(Said("warning", f"{count(len(bad), 'image')} cannot be read, set aside: {names}"))
     return bad
 
 
 def _decode(dataset: Dataset, content: Images, store: PixelStore, on_event: EventSink) -> DecodedImages:
     started, told, done = time.monotonic(), 0.0, 0
 
-    def count(n: int) -> None:
+    def tell(n: int) -> None:
         nonlocal told, done
         done += n
         if time.monotonic() - told > 0.2:  # seconds between progress events
@@ -135,9 +136,9 @@ def _decode(dataset: Dataset, content: Images, store: PixelStore, on_event: Even
             on_event(SamplesDone("decode", done))
 
     on_event(StageStarted("decode", "Read the images", len(dataset)))
-    decoded = decode_images(content, dataset.paths, store, on_samples=count)
+    decoded = decode_images(content, dataset.paths, store, on_samples=tell)
     if decoded.reused:
-        on_event(Said("note", f"{decoded.reused:,} images were decoded by an earlier scan"))
+        on_event(Said("note", f"{count(decoded.reused, 'image')} decoded by an earlier scan"))
     on_event(StageFinished("decode", time.monotonic() - started))
     return decoded
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,8 +68,7 @@ def prepare(
     resolved, why = choose_recipe(
         facts, name=recipe, data=settings, model=model, seed=seed, device=device, overrides=overrides
     )
-    _require_usable(resolved, dataset)
-    return Prepared(dataset, resolved, why, chosen_device)
+    return Prepared(dataset, _resolved(resolved, dataset), why, chosen_device)
 
 
 def dataset_facts(dataset: Dataset, *, device: str) -> Facts:
@@ -103,8 +103,13 @@ def _is_grey(images: Images, names: tuple[str, ...], *, sample: int = 32) -> boo
     return seen
 
 
-def _require_usable(recipe: Recipe, dataset: Dataset) -> None:
-    """Raise ConfigError for a method, an option or a backbone that does not exist, before anything slow begins."""
-    from_dict(require_method(recipe.method).Options, recipe.options, prefix="method.")
+def _resolved(recipe: Recipe, dataset: Dataset) -> Recipe:
+    """Return the recipe with every option of its method written out, as it is stored with the audit.
+
+    Raises:
+        ConfigError: a method, an option or a backbone does not exist; found before anything slow begins.
+    """
+    options = from_dict(require_method(recipe.method).Options, recipe.options, prefix="method.")
     if dataset.kind == "images":
         require_image_backbone(recipe.model.backbone)
+    return dataclasses.replace(recipe, options=dataclasses.asdict(options))

@@ -120,6 +120,8 @@ def _fast(facts: Facts) -> tuple[Recipe, str]:
     epochs = _fast_epochs(facts, batch_size)
     stages = f"two stages of {epochs} epochs"
     options: dict[str, Any] = {"stage1_epochs": epochs, "stage2_epochs": epochs}
+    if facts.kind == "probs":
+        return Recipe(options=options), "the probabilities are given: nothing is trained"
     if facts.kind != "images":
         train = TrainSettings(batch_size=batch_size, weight_decay=1e-2, optimizer="adamw", flip=False, crop_padding=0)
         recipe = Recipe(train=train, model=ModelSettings("mlp"), options=options | {"peak_lr": 3e-3})
@@ -209,7 +211,7 @@ def _from_file(facts: Facts, path: Path) -> tuple[Recipe, str]:
     for key, value in values.items():
         section = merged.get(key)
         merged[key] = {**section, **value} if isinstance(section, dict) and isinstance(value, dict) else value
-    return _rebuilt(merged, path), f"{path.name}, on top of {why}"
+    return _rebuilt(merged | {"name": path.stem}, path), f"{path.name}, on top of {why}"
 
 
 def _rebuilt(values: dict[str, Any], path: Path) -> Recipe:

@@ -6,7 +6,7 @@ import platform
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 import torchvision
 
+from labelaudit.api.budget import fit_budget, parse_duration
 from labelaudit.api.inputs import Loaded, load_inputs
 from labelaudit.api.network import network_builder
 from labelaudit.api.prepare import Prepared, prepare
@@ -32,7 +33,7 @@ from labelaudit.core.events import (
     ignore,
 )
 from labelaudit.core.findings import build_findings, write_findings
-from labelaudit.core.recipe import DataSettings, ModelSettings, Recipe, from_dict, recipe_from_dict
+from labelaudit.core.recipe import DataSettings, ModelSettings, Recipe, from_dict, recipe_from_dict, with_overrides
 from labelaudit.core.verdicts import Verdicts, verdicts_from_probs
 from labelaudit.functional.policy import Judgements, judge
 from labelaudit.methods.registry import require_method
@@ -50,6 +51,7 @@ def scan(
     weights: str = "none",
     seed: int = 0,
     device: str = "auto",
+    budget: str | None = None,
     overrides: Mapping[str, str] | None = None,
     root: Path | str = ".",
     resume: bool = False,
@@ -65,6 +67,8 @@ def scan(
         weights: none, default (torchvision's, fetched), or a file.
         seed: same seed, same machine, same findings.
         device: auto, cpu, cuda, cuda:1, mps.
+        budget: time for the scan, "5m", "1h" or "max": network, image size and epochs are fitted to it by measuring
+            this machine; a recipe that is named wins over it.
         overrides: `key=value` settings that win over the recipe, e.g. `{"stage1_epochs": "10"}`.
         root: folder that gets `.labelaudit/`.
         resume: go on with the last unfinished scan of this source; its settings are used.
@@ -76,6 +80,8 @@ def scan(
         DataError: data that cannot be audited.
         TrainingError: the loss stopped being a number.
     """
+    if budget is not None:
+        parse_duration(budget)  # a mistake in it must not wait until the data is read
     unfinished = _unfinished_audit(root, source) if resume else None
     if unfinished is None:
         prepared = prepare(
@@ -87,6 +93,8 @@ def scan(
             device=device,
             overrides=overrides,
         )
+        if budget is not None and recipe is None:
+            prepared = _within_budget(prepared, budget, overrides or {})
         audit = Audit.create(root, method=prepared.recipe.method, facts=_opening_facts(source, prepared))
     else:
         audit = unfinished
@@ -143,6 +151,14 @@ def make_job(
         checkpoints=checkpoints,
         on_event=on_event,
     )
+
+
+def _within_budget(prepared: Prepared, budget: str, overrides: Mapping[str, str]) -> Prepared:
+    """Return the scan with a recipe fitted to a time; settings that were named still win."""
+    fit = fit_budget(prepared, parse_duration(budget))
+    if fit is None:
+        return prepared
+    return replace(prepared, recipe=with_overrides(fit.recipe, overrides), why=f"budget {budget}: {fit.why}")
 
 
 def _run(audit: Audit, prepared: Prepared, log: _Log) -> None:

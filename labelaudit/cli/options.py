@@ -82,7 +82,7 @@ RecipeName = Annotated[
 Backbone = Annotated[
     str,
     typer.Option(
-        help="Network: small, preact-resnet18, or torchvision's resnet..., mobilenet..., convnext..., efficientnet....",
+        help="Network: small, medium, preact-resnet18, or torchvision's resnet..., mobilenet..., convnext..., efficientnet....",
         show_default="the recipe's",
         rich_help_panel=_RUN,
     ),
@@ -91,6 +91,14 @@ Weights = Annotated[
     str,
     typer.Option(
         help="Where the network starts: none, default (fetches torchvision's), or a file.", rich_help_panel=_RUN
+    ),
+]
+Budget = Annotated[
+    str | None,
+    typer.Option(
+        help="Time for the scan: 90s, 5m, 1h or max. Network, image size and epochs are fitted to it.",
+        show_default="the recipe's own time",
+        rich_help_panel=_RUN,
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=_RUN)]

@@ -102,7 +102,9 @@ def _samples(count: int) -> str:
 
 
 def _worst_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    table = _table("Most suspicious", "sample", "given", "suggested", ("P(suggested)", "right"), ("P(given)", "right"))
+    table = _table(
+        "Most suspicious", "sample", "given", "suggested", ("suggested prob", "right"), ("clean prob", "right")
+    )
     for row in rows:
         suggested, prob = row["suggested_label"], row["suggested_prob"]
         table.add_row(

@@ -41,6 +41,7 @@ def scan(
     recipe: opt.RecipeName = None,
     backbone: opt.Backbone = "auto",
     weights: opt.Weights = "none",
+    budget: opt.Budget = None,
     option: opt.Override = None,
     device: opt.Device = "auto",
     seed: opt.Seed = 0,
@@ -64,6 +65,8 @@ def scan(
 
       labelaudit scan labels.csv --probs out_of_sample.npy
 
+      labelaudit scan photos/ --budget 5m
+
       labelaudit scan photos/ --backbone resnet18 --weights default
     """
     from labelaudit.api.scan import scan as run
@@ -76,6 +79,7 @@ def scan(
             weights=weights,
             seed=seed,
             device=device,
+            budget=budget,
             overrides=opt.parse_overrides(option),
             root=root,
             resume=resume,

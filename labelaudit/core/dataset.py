@@ -73,7 +73,7 @@ class ImageReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StreamedImages:
-    """Images that are read or fetched one by one: objects behind URLs, members of tar shards, rows of Parquet shards."""
+    """Images that are read or fetched one by one: objects behind URLs, members of tar shards, rows of Parquet."""
 
     reader: ImageReader
     positions: IntN  # (N,) what to ask the reader for
@@ -98,13 +98,15 @@ class Vectors:
 
     values: FloatND  # (N, D) float32, finite
     kind: Literal["features", "embeddings"]
+    row_hashes: tuple[str, ...] = ()  # (N,) of the cells as written; standardised values change with other rows
 
     def __len__(self) -> int:
         return len(self.values)
 
     def take(self, keep: IntN) -> Vectors:
         """Return the vectors at these positions."""
-        return Vectors(self.values[keep], self.kind)
+        hashes = tuple(self.row_hashes[i] for i in keep) if self.row_hashes else ()
+        return Vectors(self.values[keep], self.kind, hashes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +125,8 @@ class Probabilities:
         return Probabilities(self.values[keep])
 
 
-Content = ImageFiles | EmbeddedImages | Vectors | Probabilities
-Images = ImageFiles | EmbeddedImages  # isinstance(content, Images): wherever the bytes are
+Images = ImageFiles | EmbeddedImages | StreamedImages  # isinstance(content, Images): a new kind is added here only
+Content = Images | Vectors | Probabilities
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,3 +57,8 @@ def shorten(items: Iterable[object], *, show: int = 5) -> str:
     names = [str(item) for item in items]
     text = ", ".join(names[:show])
     return text if len(names) <= show else f"{text} and {len(names) - show:,} more"
+
+
+def count(n: int, noun: str) -> str:
+    """Return "1 image" or "2,000 images"."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"

@@ -41,7 +41,7 @@ def summarise(audit_meta: Mapping[str, Any], frame: pd.DataFrame) -> dict[str, A
         "classes": len(classes),
         "actions": _counts(frame["action"], Action),
         "issues": _counts(frame["issue"], (issue for issue in Issue if issue)),
-        "noise": {"rate": results.get("noise_rate"), "interval": results.get("noise_interval")},
+        "noise": {"rate": six_digits(results.get("noise_rate") or 0.0), "interval": results.get("noise_interval")},
         "suspects": len(suspect),
         "worst": _records(suspect[~suspect["issue"].isin([*SET_ASIDE_ACTIONS])], _WORST_COLUMNS, _WORST),
         "per_class": _per_class(scanned, classes),

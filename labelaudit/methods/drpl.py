@@ -93,21 +93,17 @@ def training_passes(options: Options) -> int:
 
 def run(job: Job, options: Options) -> Verdicts:
     """Run both stages and return the evidence for every sample."""
-    views = len(job.samples.inputs.views())
-    n = len(job.samples)
-    warmup = _SSL_WARMUP_EPOCHS if options.ssl_warmup else 0
-    job.plan(
-        ("stage1", n * (options.stage1_epochs + views)),
-        ("stage2", n * (options.stage2_epochs + warmup + views)),
-    )
-    with job.stage("stage1", "Stage 1 of 2: learn, and relabel", options.stage1_epochs + views):
-        first = job.finished("stage1") or job.finish("stage1", _relabelling_stage(job, options))
+    job.plan(_passes(job, options))
+    first = _stage(job, "stage1", "Stage 1 of 2: learn, and relabel", options, lambda: _relabelling_stage(job, options))
     noisy, found1 = _split(job, first["fit_probs"], first["probs"], options)
     labelled = noisy <= options.stage1_threshold
-    with job.stage("stage2", "Stage 2 of 2: learn again on the split", options.stage2_epochs + warmup + views):
-        second = job.finished("stage2") or job.finish(
-            "stage2", _semi_supervised_stage(job, options, labelled, first["probs"])
-        )
+    second = _stage(
+        job,
+        "stage2",
+        "Stage 2 of 2: learn again on the split",
+        options,
+        lambda: _semi_supervised_stage(job, options, labelled, first["probs"]),
+    )
     _, found2 = _split(job, second["fit_probs"], second["probs"], options)
     probs = (first["probs"] + second["probs"]) / 2 if options.evidence == "mean" else second["probs"]
     given = job.samples.labels.cpu().numpy()
@@ -117,6 +113,24 @@ def run(job: Job, options: Options) -> Verdicts:
         stages={"stage1": found1 | {"labelled": int(labelled.sum())}, "stage2": found2},
         scores={"stage1_loss": _losses(first["probs"], given), "stage2_loss": _losses(second["probs"], given)},
     )
+
+
+def _stage(
+    job: Job, name: str, title: str, options: Options, train: Callable[[], dict[str, Tensor]]
+) -> dict[str, Tensor]:
+    """Return what a stage leaves behind: from an earlier run that was stopped later, or by training now."""
+    left_behind = job.finished(name)
+    if left_behind is not None:
+        return left_behind
+    with job.stage(name, title, _passes(job, options)[name]):
+        return job.finish(name, train())
+
+
+def _passes(job: Job, options: Options) -> dict[str, int]:
+    """Return how often each stage sees every sample."""
+    views = len(job.samples.inputs.views())
+    warmup = _SSL_WARMUP_EPOCHS if options.ssl_warmup else 0
+    return {"stage1": options.stage1_epochs + views, "stage2": options.stage2_epochs + warmup + views}
 
 
 def _relabelling_stage(job: Job, options: Options) -> dict[str, Tensor]:
@@ -306,7 +320,9 @@ def _split(job: Job, fit_probs: Tensor, probs: Tensor, options: Options) -> tupl
         _losses(fit_probs, given), method="robust" if options.mixture == "likelihood" else "published"
     )
     if mixture is None:
-        job.on_event(Said("warning", "the losses are all alike: no evidence for or against any label"))
+        job.on_event(
+            Said("warning", "no evidence for or against any label: the losses are all alike, or fewer than ten")
+        )
         return torch.zeros(len(given), device=job.device), {"mixture": None}
     posterior_of = published_posterior if options.mixture == "published" else noisy_posterior
     posterior = posterior_of(mixture, _losses(probs, given))

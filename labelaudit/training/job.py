@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,9 +51,10 @@ class Job:
         """Where the samples are."""
         return self.samples.labels.device
 
-    def plan(self, *stages: tuple[str, int]) -> None:
-        """Announce the stages to come with their sample passes, for the time left."""
-        self.on_event(WorkPlanned(stages))
+    def plan(self, passes: Mapping[str, int]) -> None:
+        """Announce the stages that are still to be run, with their passes over the samples, for the time left."""
+        to_run = [(stage, n * len(self.samples)) for stage, n in passes.items() if self.finished(stage) is None]
+        self.on_event(WorkPlanned(tuple(to_run)))
 
     @contextmanager
     def stage(self, name: str, title: str, passes: int) -> Iterator[None]:

@@ -106,7 +106,7 @@ def test_constant_losses_split_nothing_and_say_so():
     noisy, found = drpl._split(job, probs, probs, drpl.Options())
     assert not noisy.any()
     assert found == {"mixture": None}
-    assert said[0].text == "the losses are all alike: no evidence for or against any label"
+    assert said[0].text == "no evidence for or against any label: the losses are all alike, or fewer than ten"
 
 
 def test_the_learning_rate_follows_the_schedule_by_step():

@@ -50,10 +50,14 @@ def test_small_data_gets_smaller_batches_and_more_epochs():
     assert options(small).stage1_epochs > options(large).stage1_epochs
 
 
-@pytest.mark.parametrize("kind", ["features", "embeddings", "probs"])
+@pytest.mark.parametrize("kind", ["features", "embeddings"])
 def test_vectors_get_a_perceptron(kind):
     recipe, _ = choose_recipe(Facts(kind, 500, 3, None))
     assert (recipe.model.backbone, recipe.train.optimizer, recipe.train.flip) == ("mlp", "adamw", False)
+
+
+def test_probabilities_train_nothing_and_it_says_so():
+    assert choose_recipe(Facts("probs", 500, 3, None))[1] == "the probabilities are given: nothing is trained"
 
 
 @pytest.mark.parametrize(
@@ -114,6 +118,7 @@ def test_a_toml_file_builds_on_the_recipe_it_names(tmp_path):
     recipe, why = choose_recipe(PHOTOS, name=str(path), overrides={"stage2_epochs": "2"})
     assert (options(recipe).stage1_epochs, options(recipe).stage2_epochs, recipe.train.batch_size) == (3, 2, 64)
     assert why.startswith("mine.toml, on top of fast")
+    assert recipe.name == "mine"
 
 
 @pytest.mark.parametrize(

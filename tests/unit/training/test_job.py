@@ -147,7 +147,7 @@ def test_a_loss_that_is_not_a_number_names_stage_and_epoch(bad):
 def test_a_stage_reports_its_plan_start_epochs_and_end():
     events: list[Event] = []
     work = job(on_event=events.append)
-    work.plan(("a", 2 * N))
+    work.plan({"a": 2})
     with work.stage("a", "Learn", 2):
         train(work, 2)
     kinds = [type(event) for event in events if not isinstance(event, SamplesDone)]

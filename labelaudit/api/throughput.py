@@ -1,0 +1,83 @@
+"""How fast a recipe trains on this machine, measured on made-up samples."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from labelaudit.api.network import network_builder
+from labelaudit.api.prepare import Prepared
+from labelaudit.core.dataset import Probabilities, Vectors
+from labelaudit.core.events import ignore
+from labelaudit.core.recipe import Recipe, from_dict
+from labelaudit.methods.registry import require_method
+from labelaudit.training.batches import Batch, Inputs, Pixels, Samples, VectorInputs
+from labelaudit.training.device import choose_precision, keep_freed_memory
+from labelaudit.training.epoch import train_epoch
+from labelaudit.training.job import make_optimizer
+
+_TRIAL_SECONDS = 1.5  # how long the throughput is measured
+_WARM_STEPS = 3
+
+
+def estimated_seconds(prepared: Prepared) -> float | None:
+    """Return the seconds that all training passes of a scan would take; None where nothing is trained."""
+    rate = training_rate(prepared, prepared.recipe)
+    return None if rate is None else training_passes(prepared.recipe) * len(prepared.dataset) / rate
+
+
+def training_passes(recipe: Recipe) -> float:
+    """Return how often a recipe trains on every sample."""
+    method = require_method(recipe.method)
+    passes: float = method.training_passes(from_dict(method.Options, recipe.options, prefix="method."))
+    return passes
+
+
+def training_rate(prepared: Prepared, recipe: Recipe) -> float | None:
+    """Return the samples per second that a recipe trains on; None where nothing is trained. Takes two seconds."""
+    inputs = _made_up_inputs(prepared, recipe)
+    if inputs is None:
+        return None
+    device, n_classes = prepared.device, prepared.dataset.n_classes
+    if device.type == "cpu":
+        keep_freed_memory()
+    precision = choose_precision(device, recipe.train.precision) if isinstance(inputs, Pixels) else torch.float32
+    n = len(inputs.pixels) if isinstance(inputs, Pixels) else len(inputs.values)
+    samples = Samples(inputs, torch.arange(n, device=device) % n_classes, n, precision, recipe.seed)
+    model = network_builder(recipe, inputs, n_classes, device, ignore)("estimate")
+    optimizer = make_optimizer(model, recipe.train)
+
+    def train(steps: int) -> int:
+        batches = [batch for step in range(steps) for batch in samples.shuffled("estimate", step)]
+        train_epoch(
+            model, batches, _loss, optimizer, lambda _: 1e-3, step=0, precision=precision, on_samples=lambda _: None
+        )
+        return steps * n
+
+    train(_WARM_STEPS)
+    started, done = time.monotonic(), 0
+    while time.monotonic() - started < _TRIAL_SECONDS:
+        done += train(2)
+    return done / (time.monotonic() - started)
+
+
+def _loss(network: nn.Module, batch: Batch) -> Tensor:
+    return F.cross_entropy(network(batch.inputs).float(), batch.labels, reduction="none")
+
+
+def _made_up_inputs(prepared: Prepared, recipe: Recipe) -> Inputs | None:
+    """Return one batch of made-up samples of the right shape; None where nothing is trained."""
+    device, content = prepared.device, prepared.dataset.content
+    n = min(recipe.train.batch_size, len(prepared.dataset))
+    if isinstance(content, Probabilities):
+        return None
+    if isinstance(content, Vectors):
+        return VectorInputs(torch.zeros(n, content.values.shape[1], device=device))
+    size = recipe.data.image_size or 32
+    whole = size + recipe.train.crop_margin
+    ones = torch.ones(3, device=device)
+    pixels = torch.zeros(n, whole, whole, 3, dtype=torch.uint8, device=device)
+    return Pixels(pixels, size, ones / 255.0, ones * 0, recipe.train.crop_padding, recipe.train.flip)
