@@ -65,10 +65,10 @@ def prepare(
         )
     chosen_device = choose_device(device)
     facts = dataset_facts(dataset, device=chosen_device.type)
-    resolved, why = choose_recipe(
+    chosen, why = choose_recipe(
         facts, name=recipe, data=settings, model=model, seed=seed, device=device, overrides=overrides
     )
-    return Prepared(dataset, _resolved(resolved, dataset), why, chosen_device)
+    return Prepared(dataset, resolved(chosen, dataset), why, chosen_device)
 
 
 def dataset_facts(dataset: Dataset, *, device: str) -> Facts:
@@ -103,7 +103,7 @@ def _is_grey(images: Images, names: tuple[str, ...], *, sample: int = 32) -> boo
     return seen
 
 
-def _resolved(recipe: Recipe, dataset: Dataset) -> Recipe:
+def resolved(recipe: Recipe, dataset: Dataset) -> Recipe:
     """Return the recipe with every option of its method written out, as it is stored with the audit.
 
     Raises:

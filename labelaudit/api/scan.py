@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,10 +19,10 @@ import torchvision
 from labelaudit.api.budget import fit_budget, parse_duration
 from labelaudit.api.inputs import Loaded, load_inputs
 from labelaudit.api.network import network_builder
-from labelaudit.api.prepare import Prepared, prepare
+from labelaudit.api.prepare import Prepared, prepare, resolved
 from labelaudit.core.audits import Audit, list_audits
 from labelaudit.core.dataset import Dataset, Probabilities, Vectors, fingerprint
-from labelaudit.core.errors import ConfigError, DataError, LabelAuditError
+from labelaudit.core.errors import ConfigError, DataError, LabelAuditError, StopAsked
 from labelaudit.core.events import (
     EpochFinished,
     Event,
@@ -55,6 +57,7 @@ def scan(
     overrides: Mapping[str, str] | None = None,
     root: Path | str = ".",
     resume: bool = False,
+    stop_after: str | None = None,
     on_event: EventSink = ignore,
     **data: Any,
 ) -> Audit:
@@ -72,6 +75,8 @@ def scan(
         overrides: `key=value` settings that win over the recipe, e.g. `{"stage1_epochs": "10"}`.
         root: folder that gets `.labelaudit/`.
         resume: go on with the last unfinished scan of this source; its settings are used.
+        stop_after: stop at the end of the first epoch after this time, "9m"; the audit is then interrupted and can be
+            resumed.
         on_event: told what happens; the default says nothing.
         **data: fields of `DataSettings`, e.g. `label_column="species"`.
 
@@ -79,10 +84,17 @@ def scan(
         ConfigError: settings that cannot be used.
         DataError: data that cannot be audited.
         TrainingError: the loss stopped being a number.
+        StopAsked: `stop_after` is over; a KeyboardInterrupt.
     """
     if budget is not None:
         parse_duration(budget)  # a mistake in it must not wait until the data is read
-    unfinished = _unfinished_audit(root, source) if resume else None
+    stop_at = time.monotonic() + parse_duration(stop_after or "max")
+    unfinished = _unfinished_audit(root, source)
+    if resume:
+        _require_unfinished(unfinished, root, source)
+    elif unfinished is not None:
+        on_event(Said("note", f"an earlier scan of {source} was stopped; --resume goes on with it"))
+        unfinished = None
     if unfinished is None:
         prepared = prepare(
             source,
@@ -102,7 +114,7 @@ def scan(
         audit.update(status="running", error=None)
     with _recorded(audit, on_event) as log:
         log(Said("note", prepared.why))
-        _run(audit, prepared, log)
+        _run(audit, prepared, log, stop_at)
     return audit
 
 
@@ -119,7 +131,14 @@ def judge_dataset(loaded: Loaded, verdicts: Verdicts, recipe: Recipe) -> Judgeme
     )
 
 
-def run_method(loaded: Loaded, prepared: Prepared, *, checkpoints: Path | None, on_event: EventSink) -> Verdicts:
+def run_method(
+    loaded: Loaded,
+    prepared: Prepared,
+    *,
+    checkpoints: Path | None,
+    on_event: EventSink,
+    stop_at: float = math.inf,
+) -> Verdicts:
     """Train the recipe's method on loaded samples; probabilities need no training."""
     dataset, recipe = loaded.dataset, prepared.recipe
     if isinstance(dataset.content, Probabilities) or loaded.inputs is None:
@@ -127,7 +146,7 @@ def run_method(loaded: Loaded, prepared: Prepared, *, checkpoints: Path | None, 
     method = require_method(recipe.method)
     options = from_dict(method.Options, recipe.options, prefix="method.")
     job = make_job(loaded.inputs, dataset, prepared, checkpoints=checkpoints, on_event=on_event)
-    verdicts: Verdicts = method.run(job, options)
+    verdicts: Verdicts = method.run(replace(job, stop_at=stop_at), options)
     return verdicts
 
 
@@ -158,10 +177,11 @@ def _within_budget(prepared: Prepared, budget: str, overrides: Mapping[str, str]
     fit = fit_budget(prepared, parse_duration(budget))
     if fit is None:
         return prepared
-    return replace(prepared, recipe=with_overrides(fit.recipe, overrides), why=f"budget {budget}: {fit.why}")
+    recipe = resolved(with_overrides(fit.recipe, overrides), prepared.dataset)
+    return replace(prepared, recipe=recipe, why=f"budget {budget}: {fit.why}")
 
 
-def _run(audit: Audit, prepared: Prepared, log: _Log) -> None:
+def _run(audit: Audit, prepared: Prepared, log: _Log, stop_at: float) -> None:
     for remark in prepared.dataset.remarks:
         log(Said(remark.level, remark.text))
     recipe = prepared.recipe
@@ -169,7 +189,7 @@ def _run(audit: Audit, prepared: Prepared, log: _Log) -> None:
     stamp = fingerprint(loaded.dataset, loaded.content_hashes)
     _require_same_data(audit, stamp)
     audit.update(fingerprint=stamp)
-    verdicts = run_method(loaded, prepared, checkpoints=audit.checkpoints_path, on_event=log)
+    verdicts = run_method(loaded, prepared, checkpoints=audit.checkpoints_path, on_event=log, stop_at=stop_at)
     judgements = judge_dataset(loaded, verdicts, recipe)
     audit.write_arrays("verdicts", **verdicts.arrays())
     frame = build_findings(
@@ -237,22 +257,22 @@ def _opening_facts(source: Path | str, prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def _unfinished_audit(root: Path | str, source: Path | str) -> Audit:
-    """Return the newest audit of this source that can go on.
-
-    Raises:
-        ConfigError: there is none.
-    """
+def _unfinished_audit(root: Path | str, source: Path | str) -> Audit | None:
+    """Return the newest audit of this source if it was stopped and can go on."""
     wanted = resolve_source(source)
     for audit in reversed(list_audits(root)):
         meta = audit.meta
         if resolve_source(meta["source"]) == wanted:
-            if meta["status"] in ("running", "interrupted"):
-                return audit
-            break
-    raise ConfigError(
-        f"there is no unfinished scan of {source} in {Path(root).absolute()}.", hint="Leave --resume out to start one."
-    )
+            return audit if meta["status"] in ("running", "interrupted") else None
+    return None
+
+
+def _require_unfinished(audit: Audit | None, root: Path | str, source: Path | str) -> None:
+    if audit is None:
+        raise ConfigError(
+            f"there is no unfinished scan of {source} in {Path(root).absolute()}.",
+            hint="Leave --resume out to start one.",
+        )
 
 
 def _require_same_data(audit: Audit, stamp: str) -> None:
@@ -294,8 +314,9 @@ def _recorded(audit: Audit, on_event: EventSink) -> Iterator[_Log]:
     log = _Log(audit, on_event)
     try:
         yield log
-    except KeyboardInterrupt:
-        audit.interrupt(f"stopped by the user: {log.place}")
+    except KeyboardInterrupt as stop:
+        by = "as asked for with --stop-after" if isinstance(stop, StopAsked) else "by the user"
+        audit.interrupt(f"stopped {by}: {log.place}")
         raise
     except LabelAuditError as error:
         audit.fail(error.problem)

@@ -82,7 +82,7 @@ RecipeName = Annotated[
 Backbone = Annotated[
     str,
     typer.Option(
-        help="Network: small, medium, preact-resnet18, or torchvision's resnet..., mobilenet..., convnext..., efficientnet....",
+        help="Network: small, medium, preact-resnet18, or torchvision's resnet, mobilenet, convnext, efficientnet",
         show_default="the recipe's",
         rich_help_panel=_RUN,
     ),

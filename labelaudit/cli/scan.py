@@ -24,6 +24,15 @@ Resume = Annotated[
     ),
 ]
 
+StopAfter = Annotated[
+    str | None,
+    typer.Option(
+        help="Stop at the end of an epoch after this time (9m, 1h); --resume goes on. Exit code 130.",
+        show_default=False,
+        rich_help_panel="How to scan",
+    ),
+]
+
 
 @reports_errors
 def scan(
@@ -46,6 +55,7 @@ def scan(
     device: opt.Device = "auto",
     seed: opt.Seed = 0,
     resume: Resume = False,
+    stop_after: StopAfter = None,
     root: opt.Root = ".",
     json: opt.Json = False,
     quiet: opt.Quiet = False,
@@ -83,6 +93,7 @@ def scan(
             overrides=opt.parse_overrides(option),
             root=root,
             resume=resume,
+            stop_after=stop_after,
             on_event=progress,
             split=split,
             path_column=path_column,

@@ -44,6 +44,10 @@ class TrainingError(LabelAuditError):
     """A run that cannot go on."""
 
 
+class StopAsked(KeyboardInterrupt):
+    """The scan reached the time after which it was asked to stop; like Ctrl-C, it can be resumed."""
+
+
 def did_you_mean(wrong: str, known: Iterable[str]) -> str | None:
     """Return "Did you mean 'x'?" for the closest known name, or None when nothing is close."""
     names = list(known)

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from labelaudit.core.errors import TrainingError
+from labelaudit.core.errors import StopAsked, TrainingError
 from labelaudit.core.events import (
     EpochFinished,
     EventSink,
@@ -44,6 +44,7 @@ class Job:
     seed: int
     checkpoints: Path | None = None  # folder; None = keep nothing
     on_event: EventSink = ignore
+    stop_at: float = math.inf  # seconds of the monotonic clock; the first epoch that ends later is the last
     clock: Progress = field(default_factory=lambda: Progress())
 
     @property
@@ -100,9 +101,16 @@ class Job:
         self.on_event(EpochFinished(stage, epoch, epochs, mean_loss))
 
     def checkpoint(self, stage: str, state: StageState) -> None:
-        """Save the stage's state if the last save is long enough ago."""
-        if self.checkpoints is not None and self.clock.save_is_due():
+        """Save the stage's state if the last save is long enough ago; stop if it is time to.
+
+        Raises:
+            StopAsked: `stop_at` is past; the state is saved.
+        """
+        stops = time.monotonic() >= self.stop_at
+        if self.checkpoints is not None and (stops or self.clock.save_is_due()):
             save_stage(self.checkpoints / f"{stage}.safetensors", state)
+        if stops:
+            raise StopAsked
 
     def predict(self, stage: str, model: nn.Module, views: tuple[View, ...], *stream: str | int) -> Tensor:
         """Return (N, C) float32 probabilities, the mean over the views."""

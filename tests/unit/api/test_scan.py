@@ -9,7 +9,8 @@ from PIL import Image
 
 import labelaudit
 from labelaudit.api.inputs import channel_statistics
-from labelaudit.core.errors import ConfigError, DataError
+from labelaudit.core.audits import list_audits
+from labelaudit.core.errors import ConfigError, DataError, StopAsked
 from labelaudit.core.events import Said
 from labelaudit.core.recipe import TrainSettings
 
@@ -194,3 +195,44 @@ def test_channel_statistics_match_numpy_and_fixed_values_are_fixed():
     assert deviations == pytest.approx(flat.std(axis=0), abs=1e-6)
     assert channel_statistics(pixels, np.arange(700), TrainSettings(normalise="cifar10"))[1] == (0.2023, 0.1994, 0.2010)
     assert channel_statistics(pixels * 0, np.arange(700), TrainSettings())[1] == pytest.approx((0.01,) * 3)
+
+
+def test_a_scan_in_pieces_finds_the_same_as_in_one(folder, tmp_path):
+    whole = scan(folder, tmp_path / "whole")
+    stops = 0
+    while True:
+        try:
+            pieces = scan(folder, tmp_path / "pieces", stop_after="0.001s", resume=stops > 0)
+        except StopAsked:
+            stops += 1
+        else:
+            break
+    assert stops == 5  # one epoch each
+    assert pieces.findings_path.read_bytes() == whole.findings_path.read_bytes()
+
+
+def test_a_scan_that_was_stopped_says_where_and_the_next_one_offers_to_go_on(folder, tmp_path):
+    with pytest.raises(StopAsked):
+        scan(folder, tmp_path, stop_after="0.001s")
+    (stopped,) = list_audits(tmp_path)
+    assert stopped.status == "interrupted"
+    assert stopped.meta["error"] == "stopped as asked for with --stop-after: stage1, after epoch 1 of 3"
+    said = []
+    scan(folder, tmp_path, on_event=lambda event: said.append(event.text) if isinstance(event, Said) else None)
+    assert said[0] == f"an earlier scan of {folder} was stopped; --resume goes on with it"
+
+
+def test_a_budget_chooses_the_recipe_and_says_so_but_named_settings_win(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("labelaudit.api.throughput._TRIAL_SECONDS", 0.01)
+    audit = labelaudit.scan(folder, root=tmp_path, budget="3s", overrides={"stage2_epochs": "1"})
+    meta = audit.meta
+    assert meta["why"].startswith("budget 3s: two stages of ")
+    assert "samples/s" in meta["why"]
+    assert meta["recipe"]["options"]["stage2_epochs"] == 1
+
+
+def test_a_wrong_time_is_found_before_the_data_is_read(tmp_path):
+    with pytest.raises(ConfigError, match=r"'soon' is not a time"):
+        labelaudit.scan(tmp_path / "nowhere", root=tmp_path, budget="soon")
+    with pytest.raises(ConfigError, match=r"'later' is not a time"):
+        labelaudit.scan(tmp_path / "nowhere", root=tmp_path, stop_after="later")
