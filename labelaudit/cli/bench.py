@@ -39,9 +39,17 @@ _COLUMNS = (
 )
 
 
+Trusted = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA", help="A dataset as for scan, or `speed` to time the fast paths.", show_default=False
+    ),
+]
+
+
 @reports_errors
 def bench(
-    data: opt.Source,
+    data: Trusted,
     noise: Noise = None,
     rival: Rival = None,
     seeds: Seeds = 1,
@@ -67,7 +75,12 @@ def bench(
       labelaudit bench photos/ --noise sym:0.2 --rival cleanlab --seeds 3
 
       labelaudit bench photos/ --noise none --json
+
+      labelaudit bench speed
     """
+    if data == "speed":
+        _speed(device, json=json, quiet=quiet, verbose=verbose, no_color=no_color)
+        return
     from labelaudit.api.bench import bench as run
 
     with ScanProgress(quiet=quiet, verbose=verbose, no_color=no_color) as progress:
@@ -89,6 +102,28 @@ def bench(
         print_json({"schema": 1, "rows": frame.astype(object).where(frame.notna(), None).to_dict("records")})
     else:
         make_console(no_color=no_color).print(_table(frame, seeds))
+
+
+def _speed(device: str, *, json: bool, quiet: bool, verbose: bool, no_color: bool) -> None:
+    """Time the fast paths beside the obvious ways and print both."""
+    from labelaudit.api.bench_speed import bench_speed
+
+    with ScanProgress(quiet=quiet, verbose=verbose, no_color=no_color) as progress:
+        found = bench_speed(device=device, on_event=progress)
+    if json:
+        print_json(found)
+        return
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=found["device"], title_justify="left")
+    for name in ("comparison", "ours", "theirs", "unit", "times better"):
+        table.add_column(name, justify="left" if name in ("comparison", "unit") else "right")
+    for row in found["rows"]:
+        theirs = "-" if row["theirs"] is None else f"{row['theirs']:,.2f}"
+        ratio = "-" if row["ratio"] is None else f"{row['ratio']:.2f}"
+        table.add_row(row["name"], f"{row['ours']:,.2f}", theirs, row["unit"], ratio)
+    make_console(no_color=no_color).print(table)
 
 
 def _table(frame: pd.DataFrame, seeds: int) -> Table:

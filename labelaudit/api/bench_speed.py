@@ -1,0 +1,196 @@
+"""`labelaudit bench speed`: each fast path beside the obvious way to do the same, in one run."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from sklearn.mixture import GaussianMixture
+from torch import nn
+
+from labelaudit.bench import obvious
+from labelaudit.bench.startup import startup_seconds
+from labelaudit.core.dataset import ImageFiles
+from labelaudit.core.events import EventSink, Said, ignore
+from labelaudit.core.recipe import TrainSettings
+from labelaudit.core.seeds import numpy_generator
+from labelaudit.functional.beta_mixture import fit_beta_mixture
+from labelaudit.training.batches import Batch, Pixels, Samples
+from labelaudit.training.decode import decode_images
+from labelaudit.training.device import choose_device, choose_precision, describe_device, keep_freed_memory
+from labelaudit.training.epoch import train_epoch
+from labelaudit.training.job import make_optimizer
+from labelaudit.training.models import build_image_network
+from labelaudit.training.pixel_store import PixelStore
+
+_IMAGES = 4096  # made-up 32x32 images to train on
+_TRIAL_SECONDS = 8.0
+_LOSSES = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One row: what we do beside what people would do."""
+
+    name: str
+    unit: str
+    ours: float
+    theirs: float | None  # None where there is nothing to compare with
+    higher_is_better: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the row for JSON; `ratio` is how many times better ours is."""
+        ratio = None
+        if self.theirs:
+            ratio = self.ours / self.theirs if self.higher_is_better else self.theirs / self.ours
+        return {
+            "name": self.name,
+            "unit": self.unit,
+            "ours": round(self.ours, 4),
+            "theirs": None if self.theirs is None else round(self.theirs, 4),
+            "ratio": None if ratio is None else round(ratio, 2),
+        }
+
+
+def bench_speed(*, device: str = "auto", on_event: EventSink = ignore) -> dict[str, Any]:
+    """Return the machine and one row per comparison.
+
+    Args:
+        device: where to train.
+        on_event: told which comparison is running.
+    """
+    where = choose_device(device)
+    if where.type == "cpu":
+        keep_freed_memory()
+    rows = []
+    for comparison in _comparisons(where):
+        on_event(Said("note", f"{comparison.name}: {comparison.ours:,.2f} {comparison.unit}"))
+        rows.append(comparison.to_dict())
+    return {"schema": 1, "device": describe_device(where), "torch": torch.__version__, "rows": rows}
+
+
+def _comparisons(device: torch.device) -> Iterator[Comparison]:
+    pixels, labels = _made_up_images()
+    for backbone in ("small", "preact-resnet18"):
+        build = partial(build_image_network, backbone, 10, 32, seed=0, stream="bench")
+        ours = _own_rate(build, pixels, labels, device)
+        theirs = obvious.training_rate(build, pixels, labels, device, seconds=_TRIAL_SECONDS)
+        yield Comparison(f"train {backbone} at 32 pixels", "samples/s", ours, theirs, higher_is_better=True)
+    yield from _decoding()
+    yield from _mixtures()
+    command = ("--help",)
+    yield Comparison("labelaudit --help", "s CPU", startup_seconds(command)["median_s"], None, higher_is_better=False)
+
+
+def _own_rate(
+    build: Callable[[], nn.Module], pixels: NDArray[np.uint8], labels: NDArray[np.int64], device: torch.device
+) -> float:
+    """Return training samples per second of the pipeline that scans run on."""
+    scale = torch.full((3,), 1 / 64.0, device=device)
+    inputs = Pixels(
+        torch.from_numpy(pixels).to(device), 32, scale, -2.0 * torch.ones_like(scale), crop_padding=4, flip=True
+    )
+    precision = choose_precision(device, "auto")
+    samples = Samples(inputs, torch.from_numpy(labels).to(device), 128, precision, 0)
+    model = build().to(device)
+    optimizer = make_optimizer(model, TrainSettings(weight_decay=5e-4))
+    ticks: list[float] = []
+    counts: list[int] = []
+
+    def until_time_is_up() -> Iterator[Batch]:
+        for epoch in range(10_000):
+            for batch in samples.shuffled("bench", epoch):
+                if len(ticks) > 3 and ticks[-1] - ticks[2] > _TRIAL_SECONDS:
+                    return
+                yield batch
+
+    def count(n: int) -> None:
+        counts.append(n)
+        ticks.append(time.monotonic())
+
+    def loss(network: nn.Module, batch: Batch) -> torch.Tensor:
+        return nn.functional.cross_entropy(network(batch.inputs).float(), batch.labels, reduction="none")
+
+    train_epoch(
+        model, until_time_is_up(), loss, optimizer, lambda _: 0.01, step=0, precision=precision, on_samples=count
+    )
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        ticks[-1] = time.monotonic()
+    return sum(counts[3:]) / (ticks[-1] - ticks[2])
+
+
+def _decoding() -> Iterator[Comparison]:
+    """Yield decoding against the bare decoder on all cores, and a second scan of the same files."""
+    with tempfile.TemporaryDirectory(prefix="labelaudit-bench-") as folder:
+        content = ImageFiles(tuple(_write_jpegs(Path(folder) / "images", n=600, side=512)))
+        names = [path.name for path in content.files]
+
+        def read_all() -> float:
+            started = time.monotonic()
+            with PixelStore(Path(folder) / "cache", 128) as store:
+                decode_images(content, names, store, on_samples=lambda _: None)
+            return time.monotonic() - started
+
+        bare = _bare_decoding_s(content)
+        first, second = read_all(), read_all()
+    n = len(content)
+    yield Comparison(
+        "decode 512-pixel JPEGs to 128, hash and keep", "images/s", n / first, n / bare, higher_is_better=True
+    )
+    yield Comparison("the same again", "s", second, first, higher_is_better=False)
+
+
+def _bare_decoding_s(content: ImageFiles) -> float:
+    """Return the seconds that Pillow takes to decode and resize on all cores, and nothing else."""
+
+    def decode(path: Path) -> int:
+        with Image.open(path) as image:
+            image.draft("RGB", (128, 128))
+            return image.convert("RGB").resize((128, 128), Image.Resampling.BILINEAR).width
+
+    started = time.monotonic()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(decode, content.files, chunksize=16))
+    return time.monotonic() - started
+
+
+def _mixtures() -> Iterator[Comparison]:
+    rng = numpy_generator(0, "bench-losses")
+    clean = rng.gamma(1.0, 0.3, int(_LOSSES * 0.8))
+    losses = np.concatenate([clean, rng.normal(4.0, 1.0, _LOSSES - len(clean)).clip(0)])
+    started = time.monotonic()
+    fit_beta_mixture(losses, method="robust")
+    ours = time.monotonic() - started
+    started = time.monotonic()
+    GaussianMixture(2, max_iter=10, tol=1e-2, random_state=0).fit(losses[:, None])
+    theirs = time.monotonic() - started
+    yield Comparison(f"fit a mixture to {_LOSSES:,} losses", "s", ours, theirs, higher_is_better=False)
+
+
+def _made_up_images() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    rng = numpy_generator(0, "bench-images")
+    pixels = rng.integers(0, 256, (_IMAGES, 32, 32, 3), dtype=np.uint8)
+    return pixels, rng.integers(0, 10, _IMAGES)
+
+
+def _write_jpegs(folder: Path, *, n: int, side: int) -> Iterator[Path]:
+    """Write smooth made-up photographs; noise would take far longer to decode than a photograph."""
+    folder.mkdir()
+    rng = numpy_generator(0, "bench-jpegs")
+    for number in range(n):
+        coarse = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+        path = folder / f"{number:05d}.jpg"
+        Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC).save(path, quality=90)
+        yield path
