@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from labelaudit.core.dataset import FloatNC, FloatND, IntN, Remark
 from labelaudit.core.errors import ConfigError, DataError, shorten
 from labelaudit.sources.labels import class_order, is_number
+from labelaudit.sources.parquet_file import PARQUET_SUFFIXES, load_parquet
 from labelaudit.sources.paths import require_exists
-from labelaudit.sources.table_file import PARQUET_SUFFIXES, load_parquet
 
 _NPY_MAGIC = b"\x93NUMPY"
 SUM_TOLERANCE = 1e-2  # of a row of probabilities; float16 rows of 1,000 classes stay within it

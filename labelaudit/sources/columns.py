@@ -10,11 +10,12 @@ import pyarrow as pa
 from labelaudit.core.dataset import Remark
 from labelaudit.core.errors import ConfigError, did_you_mean
 from labelaudit.core.recipe import DataSettings
+from labelaudit.sources.parquet_file import is_image_type
 from labelaudit.sources.paths import template_columns
 from labelaudit.sources.table_file import Table
 
 # Best first: where a table has several of them, the first is taken and the choice is announced.
-_LABELS = (
+LABEL_NAMES = (
     "label",
     "given_label",
     "class_label",
@@ -100,7 +101,7 @@ def _label_column(table: Table, settings: DataSettings, taken: set[str | None]) 
     named = _named(table, settings.label_column, "--label-column")
     if named:
         return named, []
-    found = [name for name in _all(table, _LABELS) if name not in taken]
+    found = [name for name in _all(table, LABEL_NAMES) if name not in taken]
     if len(found) > 1:
         others = " and ".join(repr(name) for name in found[1:])
         return found[0], [
@@ -137,13 +138,6 @@ def _image_columns(table: Table) -> list[str]:
     found = [name for name, cells in table.columns.items() if is_image_type(cells.type)]
     usual = _all(table, _PATHS)
     return sorted(found, key=lambda name: usual.index(name) if name in usual else len(usual))
-
-
-def is_image_type(kind: pa.DataType) -> bool:
-    """Return whether cells hold bytes, or the struct of bytes and path of the Hugging Face hub."""
-    if pa.types.is_struct(kind):
-        return {"bytes", "path"} <= {kind.field(position).name for position in range(kind.num_fields)}
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
 def _embedded(images: list[str], settings: DataSettings) -> str | None:

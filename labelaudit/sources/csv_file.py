@@ -5,24 +5,28 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from pathlib import Path
 
 from labelaudit.core.errors import DataError, shorten
+from labelaudit.sources.urls import Place
 
 Column = list[str | None]  # (rows,) None where the cell is empty
 
 _DELIMITERS = (",", ";", "\t", "|")
 
 
-def read_delimited(source: Path) -> tuple[dict[str, Column], list[int]]:
+def read_delimited(source: Place, data: bytes) -> tuple[dict[str, Column], list[int]]:
     """Return the columns by name, and the line (from 1, the header included) on which each row starts.
 
     Every cell is a string as written, so that the class names "NA" and "None" stay names.
 
+    Args:
+        source: where the bytes are from, for messages.
+        data: the whole file.
+
     Raises:
         DataError: not UTF-8, no header, a name twice, or rows of different lengths.
     """
-    text = _decode(source)
+    text = _decode(source, data)
     header, rows, lines = _parse(source, text, delimiter=_delimiter(source, text))
     names = _column_names(source, header)
     _require_equal_lengths(source, rows, lines, len(names))
@@ -30,8 +34,7 @@ def read_delimited(source: Path) -> tuple[dict[str, Column], list[int]]:
     return {name: [cell or None for cell in column] for name, column in zip(names, columns, strict=True)}, lines
 
 
-def _decode(source: Path) -> str:
-    data = source.read_bytes()
+def _decode(source: Place, data: bytes) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -42,7 +45,7 @@ def _decode(source: Path) -> str:
         ) from error
 
 
-def _delimiter(source: Path, text: str) -> str:
+def _delimiter(source: Place, text: str) -> str:
     """Return the usual delimiter of the suffix, or the one that the header holds most often."""
     usual = "\t" if source.suffix.lower() == ".tsv" else ","
     header = next((line for line in text.splitlines() if line.strip()), "")
@@ -51,7 +54,7 @@ def _delimiter(source: Path, text: str) -> str:
     return max(_DELIMITERS, key=lambda delimiter: (header.count(delimiter), delimiter == usual))
 
 
-def _parse(source: Path, text: str, *, delimiter: str) -> tuple[list[str], list[list[str]], list[int]]:
+def _parse(source: Place, text: str, *, delimiter: str) -> tuple[list[str], list[list[str]], list[int]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows: list[list[str]] = []
     lines: list[int] = []
@@ -69,7 +72,7 @@ def _parse(source: Path, text: str, *, delimiter: str) -> tuple[list[str], list[
     return rows[0], rows[1:], lines[1:]
 
 
-def _column_names(source: Path, header: Sequence[str]) -> list[str]:
+def _column_names(source: Place, header: Sequence[str]) -> list[str]:
     names = [name.strip() or f"unnamed: {position}" for position, name in enumerate(header)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -79,7 +82,7 @@ def _column_names(source: Path, header: Sequence[str]) -> list[str]:
     return names
 
 
-def _require_equal_lengths(source: Path, rows: list[list[str]], lines: list[int], width: int) -> None:
+def _require_equal_lengths(source: Place, rows: list[list[str]], lines: list[int], width: int) -> None:
     wrong = [f"line {line} has {len(row)}" for row, line in zip(rows, lines, strict=True) if len(row) != width]
     if wrong:
         raise DataError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Sequence
@@ -70,7 +71,8 @@ def read_features(table: Table, rows: IntN, taken: frozenset[str]) -> tuple[Vect
             hint="Give columns of numbers or categories, or a column of image paths (--path-column).",
         )
     values = _encode(list(columns.values()))
-    return Vectors(values, "features"), _remark(columns, left_out, values.shape[1])
+    hashes = _row_hashes([cell_texts(table.columns[name].take(rows)) for name in columns])
+    return Vectors(values, "features", hashes), _remark(columns, left_out, values.shape[1])
 
 
 def require_categories(table: Table, column: str, labels: Sequence[str]) -> None:
@@ -84,6 +86,13 @@ def require_categories(table: Table, column: str, labels: Sequence[str]) -> None
         f"such as {shorten(examples, show=3)}: this looks like a measurement, not a class.",
         hint="Labels must be classes. Name another column with --label-column, or turn the numbers into ranges first.",
     )
+
+
+def _row_hashes(columns: Sequence[Sequence[str | None]]) -> tuple[str, ...]:
+    """Return (N,) hashes of the cells as they are written, so that a row keeps its hash when others change."""
+    rows = zip(*columns, strict=True)
+    joined = ("\x1f".join("\x00" if text is None else text for text in row) for row in rows)
+    return tuple(hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32] for text in joined)
 
 
 def prepare_column(name: str, cells: pa.ChunkedArray) -> Column | str:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from labelaudit.core.dataset import Dataset, ImageFiles, Remark
+from labelaudit.core.dataset import Content, Dataset, ImageFiles, Remark
 from labelaudit.core.errors import ConfigError, DataError, shorten
 from labelaudit.core.recipe import DataSettings
 from labelaudit.functional.images import image_suffixes
@@ -21,10 +21,10 @@ _TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".pq", ".jsonl", ".ndjson")
 
 
 @dataclass(slots=True)
-class _Tally:
+class Tally:
     """What one reading of the folder has met so far."""
 
-    root: str  # with symbolic links resolved
+    root: str  # with symbolic links resolved; the address of a folder that is not local
     suffixes: frozenset[str]
     samples: list[tuple[str, str]] = field(default_factory=list)  # (sample id, class name)
     unlabelled: list[str] = field(default_factory=list)  # images above the class folders
@@ -44,7 +44,7 @@ def read_folder(source: Path, settings: DataSettings) -> Dataset:
         DataError: no image has a class.
         ConfigError: the split that is asked for does not exist.
     """
-    tally = _Tally(os.path.realpath(source), image_suffixes())
+    tally = Tally(os.path.realpath(source), image_suffixes())
     levels = _split_folders(source, tally)
     remarks: list[Remark] = []
     chosen: list[str] = []
@@ -61,32 +61,45 @@ def read_folder(source: Path, settings: DataSettings) -> Dataset:
         _read_level(source, level, tally)
     if not tally.samples:
         raise _nothing_found(source, tally)
-    return _dataset(
-        source, tally, split=",".join(chosen) or None, remarks=[*remarks, *_remarks(tally)], settings=settings
+    tally.samples.sort()
+    root = source.absolute()
+    content = ImageFiles(tuple(root / name for name, _ in tally.samples))
+    return folder_dataset(
+        source,
+        tally,
+        content,
+        split=",".join(chosen) or None,
+        remarks=[*remarks, *tally_remarks(tally)],
+        settings=settings,
     )
 
 
-def _dataset(
-    source: Path, tally: _Tally, *, split: str | None, remarks: list[Remark], settings: DataSettings
+def folder_dataset(
+    source: Path | str,
+    tally: Tally,
+    content: Content,
+    *,
+    split: str | None,
+    remarks: list[Remark],
+    settings: DataSettings,
 ) -> Dataset:
-    tally.samples.sort()
+    """Return the dataset of the sorted samples of a tally."""
     ids = tuple(sample_id for sample_id, _ in tally.samples)
     labels = encode_labels([label for _, label in tally.samples], fold=settings.fold_labels)
-    root = source.absolute()
     return Dataset(
         source=source,
         sample_ids=ids,
         paths=ids,
         given=labels.given,
         classes=labels.classes,
-        content=ImageFiles(tuple(root / name for name in ids)),
+        content=content,
         trusted=np.zeros(len(ids), dtype=np.bool_),
         split=split,
         remarks=(*remarks, *labels.remarks),
     )
 
 
-def _split_folders(source: Path, tally: _Tally) -> list[str]:
+def _split_folders(source: Path, tally: Tally) -> list[str]:
     """Return the names of the split folders, or none when the first level is the classes."""
     names = [entry.name for entry in _visible(str(source)) if _is_folder(entry, tally)]
     if not names or not all(is_split_name(name) for name in names):
@@ -95,7 +108,7 @@ def _split_folders(source: Path, tally: _Tally) -> list[str]:
     return sorted(names) if nested else []
 
 
-def _read_level(source: Path, prefix: str, tally: _Tally) -> None:
+def _read_level(source: Path, prefix: str, tally: Tally) -> None:
     """Add the class folders of one level to the tally."""
     for entry in _visible(str(source / prefix)):
         name = f"{prefix}/{entry.name}" if prefix else entry.name
@@ -108,7 +121,7 @@ def _read_level(source: Path, prefix: str, tally: _Tally) -> None:
             tally.unlabelled.append(name)
 
 
-def _read_class(top: os.DirEntry[str], top_name: str, tally: _Tally, *, label: str) -> None:
+def _read_class(top: os.DirEntry[str], top_name: str, tally: Tally, *, label: str) -> None:
     """Add every image below a class folder to the tally."""
     waiting = [(top.path, top_name, top.is_symlink())]
     while waiting:
@@ -130,7 +143,7 @@ def _visible(folder: str) -> Iterator[os.DirEntry[str]]:
         raise DataError(f"{folder}: cannot be read: {error.strerror}.") from error
 
 
-def _is_folder(entry: os.DirEntry[str], tally: _Tally, *, through_link: bool = False) -> bool:
+def _is_folder(entry: os.DirEntry[str], tally: Tally, *, through_link: bool = False) -> bool:
     """Return whether to read an entry as a folder.
 
     A link behind another link is not followed: so every link is read once, and no chain of links can run forever.
@@ -149,7 +162,7 @@ def _is_folder(entry: os.DirEntry[str], tally: _Tally, *, through_link: bool = F
     return True
 
 
-def _is_image(entry: os.DirEntry[str], tally: _Tally) -> bool:
+def _is_image(entry: os.DirEntry[str], tally: Tally) -> bool:
     """Return whether to read an entry as an image; count it where not."""
     if entry.is_symlink():
         if entry.is_dir():
@@ -168,7 +181,8 @@ def _is_within(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
-def _remarks(tally: _Tally) -> list[Remark]:
+def tally_remarks(tally: Tally) -> list[Remark]:
+    """Return what to say about what was left out."""
     remarks: list[Remark] = []
     if tally.unlabelled:
         names = shorten(sorted(tally.unlabelled), show=3)
@@ -188,7 +202,7 @@ def _remarks(tally: _Tally) -> list[Remark]:
     return remarks
 
 
-def _nothing_found(source: Path, tally: _Tally) -> DataError:
+def _nothing_found(source: Path, tally: Tally) -> DataError:
     tables = sorted(path for path in source.iterdir() if path.suffix.lower() in _TABLE_SUFFIXES)
     if tables:
         hint = f"To read the labels from a table: labelaudit scan {tables[0]}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 import string
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -15,7 +15,9 @@ from labelaudit.core.dataset import BoolN, IntN, Remark
 from labelaudit.core.errors import ConfigError, DataError, did_you_mean
 from labelaudit.functional.images import image_suffixes
 from labelaudit.sources.cells import cell_texts
+from labelaudit.sources.patterns import shards_folder
 from labelaudit.sources.table_file import Table
+from labelaudit.sources.urls import Place, Url, is_url, parse_url
 
 _GUESS_DEPTH = 3  # levels of folders below the root
 _GUESS_FOLDERS = 2_000  # more than any layout of images beside a table needs
@@ -25,11 +27,12 @@ _GUESS_FOLDERS = 2_000  # more than any layout of images beside a table needs
 class Located:
     """Where the images of a table are."""
 
-    files: tuple[Path, ...]  # (N,) absolute; where the file should be if it does not exist
+    files: tuple[Place, ...]  # (N,) absolute; where the file should be if it does not exist
     shown: tuple[str, ...]  # (N,) path relative to the root where it lies below it
     found: BoolN  # (N,)
     fitting: tuple[str, ...] = ()  # templates that fit all rows, where more than one does
     remarks: tuple[Remark, ...] = ()
+    why: Mapping[int, str] = field(default_factory=dict)  # position -> why a file is not there, where that is known
 
 
 def require_exists(path: Path, what: str) -> None:
@@ -37,23 +40,32 @@ def require_exists(path: Path, what: str) -> None:
     if path.exists():
         return
     if re.match(r"[a-z][a-z0-9+.-]+:/", str(path)):  # two letters at least: C:/ is a drive
-        raise ConfigError(f"{what}{path}: only local folders and files are read.", hint="Download it first.")
+        raise ConfigError(f"{what}{path}: only a local file is read here.", hint="Download it first.")
     parent = path.parent
     if not parent.is_dir():
         raise ConfigError(f"{what}{path} does not exist; nor does its folder {parent}.", hint="Check the path.")
     close = did_you_mean(path.name, [sibling.name for sibling in parent.iterdir()])
-    raise ConfigError(f"{what}{path} does not exist.", hint=close or f"Check the path; the folder {parent} exists.")
+    raise ConfigError(f"{what}{path} does not exist.", hint=close or "Check the path.")
 
 
-def image_root(table: Table, root: str | None) -> Path:
+def image_root(table: Table, root: str | None) -> Place:
     """Return the folder that paths are relative to: the one that is set, or the table's own."""
     if root is None:
-        return table.source.absolute().parent
-    folder = Path(root).expanduser()
+        return _own_folder(table)
+    address = parse_url(root) if is_url(root) else Path(root)
+    if isinstance(address, Url):
+        return address
+    folder = address.expanduser()
     require_exists(folder, "--image-root ")
     if not folder.is_dir():
         raise ConfigError(f"--image-root {folder} is a file.", hint="Name the folder that the paths are relative to.")
     return folder.absolute()
+
+
+def _own_folder(table: Table) -> Place:
+    if table.shard_names is not None or isinstance(table.source, str):
+        return shards_folder(str(table.source))
+    return table.source.absolute().parent if isinstance(table.source, Path) else table.source.parent
 
 
 def template_columns(template: str, table: Table) -> list[str]:
@@ -118,7 +130,7 @@ def locate(texts: Sequence[str | None], root: Path, *, column: str | None = None
     return Located(located.files, located.shown, located.found, remarks=(remark,))
 
 
-def none_found(located: Located, table: Table, root: Path) -> DataError:
+def none_found(located: Located, table: Table, root: Place) -> DataError:
     """Return the error for a table none of whose images exist."""
     tried = "; ".join(str(file) for file in located.files[:3])
     if located.fitting:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
-from labelaudit.core.dataset import BoolN, Dataset, IntN, Remark
+from labelaudit.core.dataset import BoolN, Dataset, ImageFiles, IntN, Remark, StreamedImages
 from labelaudit.core.errors import DataError, shorten
 from labelaudit.sources.labels import similar_names
 
@@ -65,14 +66,24 @@ def _require_two_classes(dataset: Dataset, counts: dict[str, int]) -> None:
         return
     name = next(iter(counts))
     inner = {sample_id.split("/")[1] for sample_id in dataset.sample_ids if sample_id.count("/") > 1}
-    if dataset.source.is_dir() and len(inner) > 1 and dataset.split is None:
-        hint = f"Its sub-folders look like classes ({shorten(sorted(inner))}); scan {dataset.source / name} instead."
-    elif dataset.source.is_dir():
+    if _is_folder(dataset) and len(inner) > 1 and dataset.split is None:
+        below = f"{str(dataset.source).rstrip('/')}/{name}"
+        hint = f"Its sub-folders look like classes ({shorten(sorted(inner))}); scan {below} instead."
+    elif _is_folder(dataset):
         hint = "Each class needs a folder of its own, side by side."
     else:
         hint = "Name another column with --label-column, or read every split with --split all."
     raise DataError(
         f"{dataset.source}: only one class, {name!r}, in {len(dataset):,} samples; nothing to confuse.", hint=hint
+    )
+
+
+def _is_folder(dataset: Dataset) -> bool:
+    """Return whether the classes are folders."""
+    if isinstance(dataset.source, Path):
+        return dataset.source.is_dir() and isinstance(dataset.content, ImageFiles)
+    return isinstance(dataset.content, StreamedImages) and dataset.classes[dataset.given[0]] in dataset.paths[0].split(
+        "/"
     )
 
 
@@ -82,7 +93,7 @@ def _require_repeated_labels(dataset: Dataset, counts: dict[str, int]) -> None:
     text = (
         f"{len(counts):,} different labels for {len(dataset):,} samples, such as {shorten(map(repr, counts), show=3)}"
     )
-    if dataset.source.is_dir():
+    if _is_folder(dataset):
         hint = "Each class needs a folder with several images; is this one level too high or too deep?"
     else:
         hint = "The column of labels is probably another one; name it with --label-column."

@@ -1,4 +1,4 @@
-"""The one door to data on disk: a folder or a table becomes a Dataset."""
+"""The one door to data: a folder, a table, shards, or the URL of one of these becomes a Dataset."""
 
 from __future__ import annotations
 
@@ -9,41 +9,103 @@ from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.recipe import DataSettings
 from labelaudit.functional.images import image_suffixes
 from labelaudit.sources.folder import read_folder
+from labelaudit.sources.parquet_shards import read_parquet_shards
 from labelaudit.sources.paths import require_exists
+from labelaudit.sources.patterns import is_pattern
+from labelaudit.sources.remote_folder import read_remote_folder
+from labelaudit.sources.shards import (
+    Shards,
+    choose_shards,
+    files_below,
+    shard_kind,
+    shards_of_file,
+    shards_of_folder,
+    shards_of_pattern,
+)
+from labelaudit.sources.store import Store
 from labelaudit.sources.table import read_table
 from labelaudit.sources.table_file import TABLE_SUFFIXES
+from labelaudit.sources.tar_shards import read_tar_shards
+from labelaudit.sources.urls import is_url, parse_url
 
 _OTHER_HINTS = {
     ".xlsx": "Save the sheet as CSV (UTF-8).",
     ".xls": "Save the sheet as CSV (UTF-8).",
     ".ods": "Save the sheet as CSV (UTF-8).",
     ".zip": "Unpack it, and scan the folder.",
-    ".tar": "Unpack it, and scan the folder.",
     ".gz": "Unpack it first.",
     ".npy": "Give the table of labels, and this file with --embeddings or --probs.",
     ".txt": "Rename it to .csv or .tsv if it is a table with a header.",
 }
 
 
-def read_dataset(source: Path | str, settings: DataSettings) -> Dataset:
-    """Return the samples of a folder or a table; no pixel is decoded.
+def read_dataset(source: Path | str, settings: DataSettings, *, cache: Path | None = None) -> Dataset:
+    """Return the samples of a folder, a table or shards; no pixel is decoded.
 
     Args:
-        source: a folder with one sub-folder per class, or a CSV, TSV, Parquet or JSON lines table.
+        source: a folder with one sub-folder per class; a CSV, TSV, Parquet or JSON lines table; tar or Parquet shards
+            (a file, a folder, or a pattern such as shards/{000..009}.tar); or the URL of one of these.
         settings: which split, columns, paths and arrays to read.
+        cache: folder for what is fetched from URLs; None is the user's cache folder, such as ~/.cache/labelaudit.
 
     Raises:
         ConfigError: the source, or something that the settings name, does not exist.
         DataError: what is there cannot be audited.
     """
+    store = Store(cache)
+    if is_url(str(source)):
+        return _read_url(str(source), settings, store)
     path = Path(source).expanduser()
+    if is_pattern(str(source)) and not path.exists():
+        return _read_shards(shards_of_pattern(str(source), store), settings, store)
+    return _read_path(path, settings, store)
+
+
+def _read_path(path: Path, settings: DataSettings, store: Store) -> Dataset:
     require_exists(path, "")
     if path.is_dir():
+        shards = shards_of_folder(path, files_below(path))
+        if shards is not None:
+            return _read_shards(shards, settings, store)
         _require_no_arrays(path, settings)
         return read_folder(path, settings)
+    if path.suffix.lower() in TABLE_SUFFIXES:
+        return read_table(path, settings, store)
+    _require_known(path)
+    return _read_shards(shards_of_file(path), settings, store)
+
+
+def _read_url(text: str, settings: DataSettings, store: Store) -> Dataset:
+    place = parse_url(text)
+    if is_pattern(text):
+        return _read_shards(shards_of_pattern(text, store), settings, store)
+    if isinstance(place, Path):
+        return _read_path(place, settings, store)
+    if place.suffix.lower() in TABLE_SUFFIXES:
+        return read_table(place, settings, store)
+    if shard_kind(place.name) == "tar":
+        return _read_shards(shards_of_file(place), settings, store)
+    names = store.find(place)
+    shards = shards_of_folder(place, names)
+    if shards is not None:
+        return _read_shards(shards, settings, store)
+    _require_no_arrays(place, settings)
+    return read_remote_folder(place, names, settings, store)
+
+
+def _read_shards(shards: Shards, settings: DataSettings, store: Store) -> Dataset:
+    chosen = choose_shards(shards, settings)
+    if chosen.kind == "parquet":
+        return read_parquet_shards(chosen, settings, store)
+    _require_no_arrays(chosen.source, settings, what="an archive")
+    return read_tar_shards(chosen, settings, store)
+
+
+def _require_known(path: Path) -> None:
+    """Raise DataError for a file that is neither a table nor an archive."""
+    if shard_kind(path.name) == "tar":
+        return
     suffix = path.suffix.lower()
-    if suffix in TABLE_SUFFIXES:
-        return read_table(path, settings)
     if suffix in image_suffixes():
         raise DataError(f"{path} is a single image.", hint=f"Scan a folder of class folders, such as {path.parent}.")
     known = ", ".join(TABLE_SUFFIXES)
@@ -53,11 +115,11 @@ def read_dataset(source: Path | str, settings: DataSettings) -> Dataset:
     )
 
 
-def _require_no_arrays(path: Path, settings: DataSettings) -> None:
+def _require_no_arrays(source: object, settings: DataSettings, *, what: str = "a folder") -> None:
     option = "--embeddings" if settings.embeddings is not None else "--probs"
     if settings.embeddings is None and settings.probs is None:
         return
     raise ConfigError(
-        f"{option} needs a table of labels, and {path} is a folder.",
+        f"{option} needs a table of labels, and {source} is {what}.",
         hint="Give a CSV with a column 'label', its rows in the order of the array.",
     )

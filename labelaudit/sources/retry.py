@@ -35,6 +35,7 @@ _BACKEND_ERRORS = (
     ("gcsfs.retry", "HttpError"),
     ("google.auth.exceptions", "GoogleAuthError"),
     ("httpx", "HTTPError"),
+    ("httpx2", "HTTPError"),
     ("huggingface_hub.errors", "HfHubHTTPError"),
     ("requests", "RequestException"),
 )
@@ -66,7 +67,7 @@ class FetchError(OSError):
         self.tries = tries
 
 
-class ShortRead(ConnectionError):
+class ShortReadError(ConnectionError):
     """Fewer bytes than were asked for."""
 
 
@@ -84,7 +85,7 @@ def with_retries(fetch: Callable[[], T], url: str, retry: Retry) -> T:
             return fetch()
         except FetchError:
             raise
-        except (OSError, *_backend_errors()) as error:
+        except _backend_errors() as error:
             status = status_of(error)
             wait = next(waits, None) if _is_transient(error, status) else None
             if wait is None:
@@ -95,22 +96,26 @@ def with_retries(fetch: Callable[[], T], url: str, retry: Retry) -> T:
 def status_of(error: BaseException) -> int | None:
     """Return the HTTP status behind an error, None where there is none."""
     for cause in _causes(error):
-        response = getattr(cause, "response", None)
-        if isinstance(response, dict):  # botocore
-            response = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        for value in (response, *(getattr(x, name, None) for x in (cause, response) for name in _STATUS_NAMES)):
-            if _is_status(value):
-                return int(value)  # type: ignore[arg-type]  # _is_status says so
+        for answer in (cause, getattr(cause, "response", None)):
+            status = _status_in(answer)
+            if status is not None:
+                return status
+    if any(_has_transient_name(cause) for cause in _causes(error)):
+        return None  # fsspec calls a web server that does not answer "not found"
     if isinstance(error, FileNotFoundError):
         return 404
     return 403 if isinstance(error, PermissionError) else None
 
 
-_STATUS_NAMES = ("status", "status_code", "code")
-
-
-def _is_status(value: object) -> bool:
-    return isinstance(value, int | str) and str(value).isdecimal() and 400 <= int(value) < 600
+def _status_in(answer: object) -> int | None:
+    """Return the status that an error or an answer holds; backends keep it under different names."""
+    if isinstance(answer, dict):  # botocore
+        value = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    else:
+        names = (name for name in ("status", "status_code", "code") if hasattr(answer, name))
+        value = getattr(answer, next(names, ""), None)
+    is_status = isinstance(value, int | str) and str(value).isdecimal() and 400 <= int(value) < 600
+    return int(value) if is_status else None
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -125,7 +130,11 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def _is_transient(error: BaseException, status: int | None) -> bool:
     if status is not None:
         return status in _TRANSIENT_STATUS
-    return any(kind.__name__ in _TRANSIENT_NAMES for cause in _causes(error) for kind in type(cause).__mro__)
+    return any(_has_transient_name(cause) for cause in _causes(error))
+
+
+def _has_transient_name(error: BaseException) -> bool:
+    return any(kind.__name__ in _TRANSIENT_NAMES for kind in type(error).__mro__)
 
 
 def _reason(error: BaseException, status: int | None) -> str:
@@ -140,7 +149,10 @@ def _reason(error: BaseException, status: int | None) -> str:
 
 
 def _backend_errors() -> tuple[type[Exception], ...]:
-    """Return those of the backends' errors whose packages are loaded; an error of another one cannot occur."""
-    loaded = ((sys.modules.get(module), name) for module, name in _BACKEND_ERRORS)
-    found = (getattr(module, name, None) for module, name in loaded if module is not None)
-    return tuple(kind for kind in found if kind is not None)
+    """Return OSError and the backends' errors whose packages are loaded; an error of another one cannot occur."""
+    kinds: list[type[Exception]] = [OSError]
+    for module, name in _BACKEND_ERRORS:
+        kind = getattr(sys.modules.get(module), name, None)
+        if isinstance(kind, type) and issubclass(kind, Exception):
+            kinds.append(kind)
+    return tuple(kinds)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from labelaudit.core.dataset import Remark
 from labelaudit.core.errors import ConfigError, did_you_mean
@@ -27,8 +26,13 @@ def is_split_name(name: str) -> bool:
     return name.casefold() in _CANONICAL
 
 
-def choose_splits(asked: str, present: Iterable[str], source: Path) -> list[str]:
+def choose_splits(asked: str, present: Iterable[str], source: object) -> list[str]:
     """Return the names in `present` that are asked for; "val" also finds "valid" and "validation".
+
+    Args:
+        asked: the name that the user gave, or "all".
+        present: the names that there are.
+        source: what the message names.
 
     Raises:
         ConfigError: there is no such split.

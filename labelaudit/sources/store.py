@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar, cast
+from typing import Any, TypeVar
 
 import fsspec
 
 from labelaudit.core.errors import ConfigError
 from labelaudit.sources.blobs import BlobCache, blob_key, default_cache_folder
-from labelaudit.sources.retry import FetchError, Retry, ShortRead, with_retries
-from labelaudit.sources.urls import EXTRAS, Place, Url, unreadable_source
+from labelaudit.sources.retry import FetchError, Retry, ShortReadError, with_retries
+from labelaudit.sources.urls import EXTRAS, Url, unreadable_source
 
 T = TypeVar("T")
 
@@ -68,7 +67,9 @@ class Store:
         key = self._key(url, facts, "whole")
         data = self._blobs.get(key)
         if data is None or (facts.size is not None and len(data) != facts.size):
-            data = self._fetch(url, None, None)
+            # s3fs asks for the size before it fetches a whole object; web servers may not know ranges
+            whole = facts.size is None or url.is_web
+            data = self._fetch(url, *((None, None) if whole else (0, facts.size)))
             self._blobs.put(key, data)
         return data
 
@@ -116,9 +117,7 @@ class Store:
         self._require_listable(folder)
         found = self.required(
             folder,
-            lambda: with_retries(
-                lambda: filesystem.find(folder.text, detail=True), str(folder), self._retry
-            ),
+            lambda: with_retries(lambda: filesystem.find(folder.text, detail=True), str(folder), self._retry),
         )
         root = str(filesystem._strip_protocol(folder.text)).rstrip("/") + "/"
         names = {path.removeprefix(root): info for path, info in found.items() if path.startswith(root)}
@@ -216,57 +215,10 @@ class Store:
                 reason = "the server sends whole files only, not parts of them: download the file first"
                 raise FetchError(str(url), reason, status=None, tries=1)
             if wanted is not None and len(data) < wanted:
-                raise ShortRead(f"{len(data):,} of {wanted:,} bytes arrived")
+                raise ShortReadError(f"{len(data):,} of {wanted:,} bytes arrived")
             return data
 
         return with_retries(fetch, str(url), self._retry)
-
-
-class RangeFile(io.RawIOBase):
-    """An object as a file that can be read at any position; only what is read is fetched."""
-
-    def __init__(self, url: Url, store: Store) -> None:
-        self._url, self._store, self._position = url, store, 0
-        self.size = store.facts(url).size or len(store.read(url))
-
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
-    def seekable(self) -> bool:
-        """Return True."""
-        return True
-
-    def tell(self) -> int:
-        """Return the position in bytes."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a position and return it."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
-        self._position = max(0, base + offset)
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill the buffer from the position on; returns the number of bytes."""
-        data = self._store.read_range(self._url, self._position, len(buffer))
-        buffer[: len(data)] = data
-        self._position += len(data)
-        return len(data)
-
-
-def open_place(place: Place, store: Store) -> BinaryIO:
-    """Return a local file or an object, open for reading at any position; raises OSError."""
-    return place.open("rb") if isinstance(place, Path) else cast(BinaryIO, RangeFile(place, store))
-
-
-def read_part(place: Place, store: Store, start: int, size: int) -> bytes:
-    """Return some bytes of a local file or of an object; raises OSError."""
-    if isinstance(place, Url):
-        return store.read_range(place, start, size)
-    with place.open("rb") as file:  # a handle of its own: many threads read one shard
-        file.seek(start)
-        return file.read(size)
 
 
 def _open_filesystem(url: Url) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 
@@ -14,13 +13,20 @@ from labelaudit.sources.arrays import class_probabilities, embedding_rows, read_
 from labelaudit.sources.columns import Roles, find_roles
 from labelaudit.sources.features import read_features, require_categories
 from labelaudit.sources.labels import encode_labels
+from labelaudit.sources.store import Store
 from labelaudit.sources.table_file import Table, load_table
 from labelaudit.sources.table_images import Samples, finds_images, has_bytes, read_embedded, read_files
 from labelaudit.sources.table_rows import Rows, choose_rows, describe_rows, repeated_paths, unlabelled_rows
+from labelaudit.sources.urls import Place, Url
 
 
-def read_table(source: Path, settings: DataSettings) -> Dataset:
-    """Return the samples of a CSV, TSV, Parquet or JSON lines table.
+def read_table(source: Place, settings: DataSettings, store: Store) -> Dataset:
+    """Return the samples of a CSV, TSV, Parquet or JSON lines table."""
+    return table_dataset(load_table(source, store), settings)
+
+
+def table_dataset(table: Table, settings: DataSettings) -> Dataset:
+    """Return the samples of a table.
 
     Rows without a label or without their file are put aside, not dropped.
 
@@ -28,14 +34,13 @@ def read_table(source: Path, settings: DataSettings) -> Dataset:
         ConfigError: a column, split or file that the settings name does not exist.
         DataError: the table cannot be read, or holds nothing to audit.
     """
-    table = load_table(source)
     roles = _settle_path(table, find_roles(table, settings), settings)
     rows, split, split_remarks = choose_rows(table, roles.split, settings)
     every = describe_rows(table, roles, settings, rows)
     labelled = every.take([i for i, label in enumerate(every.labels) if label is not None])
     if not len(labelled):
         raise DataError(
-            f"{source}: column {roles.label!r} has no label in any of the {len(rows):,} rows.",
+            f"{table.source}: column {roles.label!r} has no label in any of the {len(rows):,} rows.",
             hint="Name another column with --label-column.",
         )
     samples = _read_samples(table, roles, settings, labelled)
@@ -44,7 +49,7 @@ def read_table(source: Path, settings: DataSettings) -> Dataset:
     return dataclasses.replace(
         dataset,
         split=split,
-        set_aside=(*unlabelled_rows(table, every, roles.label), *dataset.set_aside),
+        set_aside=(*table.set_aside, *unlabelled_rows(table, every, roles.label), *dataset.set_aside),
         remarks=(*remarks, *dataset.remarks),
     )
 
@@ -95,7 +100,7 @@ def _assemble(table: Table, rows: Rows, samples: Samples, settings: DataSettings
     kept = rows.take(good)
     labels = encode_labels(kept.known_labels(), fold=settings.fold_labels, classes=samples.classes)
     return Dataset(
-        source=table.source,
+        source=str(table.source) if isinstance(table.source, Url) else table.source,
         sample_ids=kept.sample_ids,
         paths=tuple(samples.paths[i] for i in good),
         given=labels.given,
@@ -132,4 +137,4 @@ def _column_remark(table: Table, roles: Roles, settings: DataSettings) -> Remark
         uses.append(f"ids from {roles.sample_id!r}")
     if roles.trusted is not None:
         uses.append(f"trust from {roles.trusted!r}")
-    return Remark("note", f"{table.source.name}: {', '.join(uses)}.")
+    return Remark("note", f"{table.name}: {', '.join(uses)}.")

@@ -10,15 +10,17 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from labelaudit.core.dataset import IntN
+from labelaudit.core.dataset import ImageReader, IntN, SetAside
 from labelaudit.core.errors import DataError
 from labelaudit.sources.csv_file import read_delimited
+from labelaudit.sources.parquet_file import PARQUET_SUFFIXES, class_names, load_parquet, read_light
+from labelaudit.sources.store import Store
+from labelaudit.sources.urls import Place
 
 DELIMITED_SUFFIXES = (".csv", ".tsv")
-PARQUET_SUFFIXES = (".parquet", ".pq")
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
+STREAM_FROM = 64 * 2**20  # bytes of a Parquet file from which its images are read row group by row group
 TABLE_SUFFIXES = DELIMITED_SUFFIXES + PARQUET_SUFFIXES + JSON_SUFFIXES
 
 
@@ -26,33 +28,42 @@ TABLE_SUFFIXES = DELIMITED_SUFFIXES + PARQUET_SUFFIXES + JSON_SUFFIXES
 class Table:
     """The columns of a file, before anything is known about their meaning."""
 
-    source: Path
+    source: Place | str  # a str is a folder or pattern of shards
     columns: Mapping[str, pa.ChunkedArray]  # in the order of the file; cells of CSV are strings, null where empty
     lines: IntN  # (rows,) line of a text file, from 1; row number, from 0, otherwise
+    store: Store  # reads what lies behind URLs
     class_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of Hugging Face ClassLabel columns
+    streamed: Mapping[str, ImageReader] = field(default_factory=dict)  # columns whose bytes are not loaded, only null
+    shard_names: tuple[str, ...] | None = None  # (rows,) the file of each row, where there are several
+    set_aside: tuple[SetAside, ...] = ()  # shards that cannot be read
 
     def __len__(self) -> int:
         return len(self.lines)
 
     def place(self, row: int) -> str:
         """Return "labels.csv:17"."""
-        return f"{self.source.name}:{self.lines[row]}"
+        return f"{self.name if self.shard_names is None else self.shard_names[row]}:{self.lines[row]}"
+
+    @property
+    def name(self) -> str:
+        """What to call the table: its last part, "labels.csv"."""
+        return self.source if isinstance(self.source, str) else self.source.name
 
 
-def load_table(source: Path) -> Table:
+def load_table(source: Place, store: Store) -> Table:
     """Return the columns of a table file.
 
     Raises:
-        DataError: the file is damaged, or has no rows.
+        DataError: the file is damaged, cannot be read, or has no rows.
     """
     suffix = source.suffix.lower()
     try:
         if suffix in PARQUET_SUFFIXES:
-            table = _load_parquet(source)
-        elif suffix in JSON_SUFFIXES:
-            table = _load_json(source)
+            table = _load_parquet(source, store)
         else:
-            table = _load_delimited(source)
+            data = source.read_bytes() if isinstance(source, Path) else store.local_copy(source)
+            load = _load_json if suffix in JSON_SUFFIXES else _load_delimited
+            table = load(source, data, store)
     except OSError as error:
         raise DataError(f"{source}: cannot be read: {error.strerror or error}.") from error
     if len(table) == 0:
@@ -60,44 +71,25 @@ def load_table(source: Path) -> Table:
     return table
 
 
-def load_parquet(source: Path) -> pa.Table:
-    """Return a Parquet file without the index column that pandas adds; raises DataError where it is damaged."""
-    try:
-        # ParquetFile, not read_table: a folder called label=3/ must not become a column.
-        loaded = pq.ParquetFile(source, memory_map=True).read()
-    except pa.ArrowException as error:
-        raise DataError(f"{source}: not a Parquet file, or damaged: {str(error).splitlines()[0]}") from error
-    return loaded.drop_columns([name for name in loaded.column_names if name.startswith("__index_level_")])
-
-
-def _load_delimited(source: Path) -> Table:
-    columns, lines = read_delimited(source)
+def _load_delimited(source: Place, data: bytes, store: Store) -> Table:
+    columns, lines = read_delimited(source, data)
     arrays = {name: pa.chunked_array([pa.array(cells, pa.string())]) for name, cells in columns.items()}
-    return Table(source, arrays, np.array(lines, dtype=np.int64))
+    return Table(source, arrays, np.array(lines, dtype=np.int64), store)
 
 
-def _load_parquet(source: Path) -> Table:
-    loaded = load_parquet(source)
-    columns = dict(zip(loaded.column_names, loaded.columns, strict=True))
-    return Table(source, columns, np.arange(len(loaded), dtype=np.int64), _class_names(loaded.schema.metadata or {}))
+def _load_parquet(source: Place, store: Store) -> Table:
+    if isinstance(source, Path) and source.stat().st_size < STREAM_FROM:
+        loaded = load_parquet(source)
+        columns = dict(zip(loaded.column_names, loaded.columns, strict=True))
+        names = class_names(loaded.schema.metadata or {})
+        return Table(source, columns, np.arange(len(loaded), dtype=np.int64), store, names)
+    light = read_light([source], store)
+    return Table(source, light.columns, light.lines, store, light.class_names, light.streamed)
 
 
-def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, tuple[str, ...]]:
-    """Return the names of ClassLabel columns from the metadata that the Hugging Face hub writes."""
+def _load_json(source: Place, data: bytes, store: Store) -> Table:
     try:
-        features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
-    except ValueError:  # some other program's metadata
-        return {}
-    return {
-        column: tuple(map(str, feature["names"]))
-        for column, feature in features.items()
-        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and feature.get("names")
-    }
-
-
-def _load_json(source: Path) -> Table:
-    try:
-        text = source.read_text(encoding="utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{source}: byte {error.start} is not UTF-8.", hint="Save the file as UTF-8.") from error
     if text.lstrip().startswith("["):
@@ -107,10 +99,10 @@ def _load_json(source: Path) -> Table:
         rows, lines = _json_lines(source, text)
     names = dict.fromkeys(name for row in rows for name in row)  # in the order of appearance
     columns = {name: pa.chunked_array([_json_column([row.get(name) for row in rows])]) for name in names}
-    return Table(source, columns, np.array(lines, dtype=np.int64))
+    return Table(source, columns, np.array(lines, dtype=np.int64), store)
 
 
-def _json_array(source: Path, text: str) -> list[dict[str, Any]]:
+def _json_array(source: Place, text: str) -> list[dict[str, Any]]:
     try:
         rows = json.loads(text)
     except json.JSONDecodeError as error:
@@ -120,7 +112,7 @@ def _json_array(source: Path, text: str) -> list[dict[str, Any]]:
     return list(rows)
 
 
-def _json_lines(source: Path, text: str) -> tuple[list[dict[str, Any]], list[int]]:
+def _json_lines(source: Place, text: str) -> tuple[list[dict[str, Any]], list[int]]:
     rows: list[dict[str, Any]] = []
     lines: list[int] = []
     for line, content in enumerate(text.split("\n"), start=1):

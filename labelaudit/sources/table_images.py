@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelaudit.core.dataset import Content, EmbeddedImages, ImageFiles, IntN, Remark
+from labelaudit.core.dataset import Content, EmbeddedImages, ImageFiles, IntN, Remark, StreamedImages
 from labelaudit.core.recipe import DataSettings
 from labelaudit.sources.cells import cell_texts
 from labelaudit.sources.columns import Roles
 from labelaudit.sources.paths import Located, fill_template, image_root, locate, none_found
+from labelaudit.sources.remote_paths import PlacedImages, locate_remote
 from labelaudit.sources.table_file import Table
+from labelaudit.sources.urls import Url, is_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +49,16 @@ def finds_images(table: Table, roles: Roles, settings: DataSettings) -> bool:
     if roles.path is None:
         return False
     texts = cell_texts(table.columns[roles.path])
-    return bool(locate(texts, image_root(table, settings.image_root), column=roles.path).found.any())
+    return bool(locate_images(table, texts, settings, column=roles.path).found.any())
 
 
 def read_embedded(table: Table, column: str, rows: IntN, paths: Sequence[str | None] | None) -> Samples:
     """Return images from a column of bytes, or of structs with bytes and a path."""
+    shown = tuple(table.place(row) for row in rows)
+    if column in table.streamed:
+        return Samples(StreamedImages(table.streamed[column], rows), shown)
     cells = table.columns[column]
     data = pc.struct_field(cells, "bytes") if pa.types.is_struct(cells.type) else cells
-    shown = tuple(table.place(row) for row in rows)
     names = shown if paths is None else tuple(p or place for p, place in zip(paths, shown, strict=True))
     empty = set(pc.indices_nonzero(pc.is_null(data)).to_pylist())
     missing = {i: f"{shown[i]}: the cell holds no image" for i, row in enumerate(rows.tolist()) if row in empty}
@@ -61,6 +67,8 @@ def read_embedded(table: Table, column: str, rows: IntN, paths: Sequence[str | N
 
 def has_bytes(table: Table, column: str) -> bool:
     """Return whether any cell of an image column holds bytes; if none does, its paths count."""
+    if column in table.streamed:
+        return True
     cells = table.columns[column]
     data = pc.struct_field(cells, "bytes") if pa.types.is_struct(cells.type) else cells
     return int(data.null_count) < len(data)
@@ -81,20 +89,37 @@ def read_files(
     Raises:
         DataError: none of the files exists.
     """
-    root = image_root(table, settings.image_root)
     if settings.path_template is None:
-        located = locate(texts, root, column=column)
+        located = locate_images(table, texts, settings, column=column)
     else:
-        located = locate(fill_template(settings.path_template, table, rows), root)
+        located = locate_images(table, fill_template(settings.path_template, table, rows), settings)
     if not located.found.any():
-        raise none_found(located, table, root)
+        raise none_found(located, table, image_root(table, settings.image_root))
     shown = tuple(path or table.place(row) for path, row in zip(located.shown, rows, strict=True))
-    return Samples(ImageFiles(located.files), shown, _missing(table, rows, located), remarks=located.remarks)
+    return Samples(_content(located, table), shown, _missing(table, rows, located), remarks=located.remarks)
+
+
+def locate_images(
+    table: Table, texts: Sequence[str | None], settings: DataSettings, *, column: str | None = None
+) -> Located:
+    """Return where the images of these paths are: on this machine, or behind URLs."""
+    root = image_root(table, settings.image_root)
+    if isinstance(root, Url) or any(text is not None and is_url(text.strip()) for text in texts):
+        return locate_remote(texts, root, table.store)
+    return locate(texts, root, column=column)
+
+
+def _content(located: Located, table: Table) -> ImageFiles | StreamedImages:
+    local = tuple(file for file in located.files if isinstance(file, Path))
+    if len(local) == len(located.files):
+        return ImageFiles(local)
+    return StreamedImages(PlacedImages(located.files, table.store), np.arange(len(located.files), dtype=np.int64))
 
 
 def _missing(table: Table, rows: IntN, located: Located) -> dict[int, str]:
     return {
-        position: f"{table.place(row)}: " + (f"there is no file {located.files[position]}" if path else "no path given")
+        position: f"{table.place(row)}: "
+        + (f"{located.why.get(position) or f'there is no file {located.files[position]}'}" if path else "no path given")
         for position, (row, path) in enumerate(zip(rows, located.shown, strict=True))
         if not located.found[position]
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from labelaudit.core.errors import ConfigError, DataError, did_you_mean
+from labelaudit.core.errors import ConfigError, DataError
 
 # The extra of labelaudit that brings the filesystem of each protocol; "" where fsspec itself has it.
 EXTRAS = {
@@ -92,9 +92,7 @@ def parse_url(text: str) -> Place:
         return Path(unquote(rest.removeprefix("localhost")))
     if protocol.lower() not in EXTRAS:
         known = ", ".join(f"{name}://" for name in EXTRAS if name != "memory")
-        raise ConfigError(
-            f"{text}: {protocol}:// is not supported.", hint=did_you_mean(protocol, EXTRAS) or f"Supported: {known}."
-        )
+        raise ConfigError(f"{text}: {protocol}:// is not supported.", hint=f"Supported: {known}.")
     return Url(text)
 
 

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from labelaudit.core.dataset import Dataset, Images
+
 
 def image_bytes(value: int) -> bytes:
     """Return a small PNG; different values give different bytes."""
@@ -19,6 +21,12 @@ def image_bytes(value: int) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "PNG")
     return stream.getvalue()
+
+
+def images(dataset: Dataset) -> Images:
+    """Return the content of a dataset of images."""
+    assert isinstance(dataset.content, Images)
+    return dataset.content
 
 
 class Bucket:
@@ -123,7 +131,9 @@ def web():
             size = len(data)
             if wanted and state.knows_ranges:
                 first, last = (int(x) for x in wanted.removeprefix("bytes=").split("-"))
-                return self._send(206, data[first : last + 1], with_body, **{"Content-Range": f"bytes {first}-{last}/{size}"})
+                return self._send(
+                    206, data[first : last + 1], with_body, **{"Content-Range": f"bytes {first}-{last}/{size}"}
+                )
             return self._send(200, data, with_body)
 
         def _send(self, status, data, with_body=True, **headers):
@@ -137,7 +147,7 @@ def web():
                 self.wfile.write(data)
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=http.serve_forever, daemon=True).start()
+    threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     state.url = f"http://127.0.0.1:{http.server_port}"
     yield state
     http.shutdown()

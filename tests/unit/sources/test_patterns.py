@@ -17,7 +17,17 @@ from labelaudit.sources.urls import Url
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is the reference")
 @pytest.mark.parametrize(
     "pattern",
-    ["s/{000..012}.tar", "{8..11}.tar", "{a,b,}x{1..2}", "{3..1}", "{08..10}", "no{braces}", "{one}{1..2}", "{0..0}", "plain"],
+    [
+        "s/{000..012}.tar",
+        "{8..11}.tar",
+        "{a,b,}x{1..2}",
+        "{3..1}",
+        "{08..10}",
+        "no{braces}",
+        "{one}{1..2}",
+        "{0..0}",
+        "plain",
+    ],
 )
 def test_braces_expand_as_in_bash(pattern):
     told = subprocess.run(["bash", "-c", f"printf '%s\\n' {pattern}"], capture_output=True, text=True, check=True)

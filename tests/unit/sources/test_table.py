@@ -251,7 +251,7 @@ def test_sources_that_cannot_be_read_name_the_next_step(tmp_path):
         read(tmp_path / "label.csv")
     with pytest.raises(ConfigError, match=r"nowhere/x\.csv does not exist; nor does its folder"):
         read(str(tmp_path / "nowhere" / "x.csv"))
-    with pytest.raises(ConfigError, match=r"s4://bucket/data\.csv: s4:// is not supported\.\nDid you mean 's3'\?"):
+    with pytest.raises(ConfigError, match=r"s4://bucket/data\.csv: s4:// is not supported\.\nSupported: s3://, "):
         read("s4://bucket/data.csv")
     with pytest.raises(
         DataError, match=r"files of type \.xlsx are not read; tables are \.csv, .*\nSave the sheet as CSV"

@@ -1,0 +1,102 @@
+"""Class folders behind a URL: one listing, and nothing is fetched yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from labelaudit.core.dataset import Dataset, Remark, StreamedImages
+from labelaudit.core.errors import ConfigError, DataError
+from labelaudit.core.recipe import DataSettings
+from labelaudit.functional.images import image_suffixes
+from labelaudit.sources.folder import Tally, folder_dataset, tally_remarks
+from labelaudit.sources.remote_paths import PlacedImages
+from labelaudit.sources.splits import ALL_SPLITS, choose_splits, is_split_name, split_remark
+from labelaudit.sources.store import Store
+from labelaudit.sources.urls import Url
+
+
+def read_remote_folder(source: Url, names: Iterable[str], settings: DataSettings, store: Store) -> Dataset:
+    """Return the images below a URL, labelled by the name of their class folder, as `read_folder` does.
+
+    Args:
+        source: address of the folder.
+        names: paths of the files below it, relative to it.
+        settings: which split.
+        store: fetches the images when they are read.
+
+    Raises:
+        DataError: no image has a class.
+        ConfigError: the split that is asked for does not exist.
+    """
+    visible = [name.split("/") for name in names if not _is_hidden(name)]
+    tally = Tally(str(source), image_suffixes())
+    levels = _split_folders(visible)
+    remarks: list[Remark] = []
+    chosen: list[str] = []
+    if levels:
+        chosen = choose_splits(settings.split, levels, source)
+        remarks.append(split_remark(chosen, levels))
+    elif settings.split not in ("train", ALL_SPLITS):
+        raise ConfigError(
+            f"{source}: there is no split {settings.split!r}: its sub-folders are no train, val or test folders.",
+            hint="Leave --split away, or name the folder that has them.",
+        )
+    for parts in visible:
+        if not levels or parts[0] in chosen:
+            _count(parts, 1 if levels else 0, tally)
+    _note_empty_classes(visible, 2 if levels else 1, tally)
+    if not tally.samples:
+        raise _nothing_found(source, tally)
+    tally.samples.sort()
+    images = PlacedImages([source.join(name) for name, _ in tally.samples], store)
+    content = StreamedImages(images, np.arange(len(tally.samples), dtype=np.int64))
+    remarks += tally_remarks(tally)
+    return folder_dataset(
+        str(source), tally, content, split=",".join(chosen) or None, remarks=remarks, settings=settings
+    )
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
+
+
+def _split_folders(names: list[list[str]]) -> list[str]:
+    """Return the names of the split folders, or none when the first level is the classes."""
+    top = {parts[0] for parts in names if len(parts) > 1}
+    nested = any(len(parts) > 2 for parts in names)
+    return sorted(top) if top and nested and all(is_split_name(name) for name in top) else []
+
+
+def _count(parts: list[str], level: int, tally: Tally) -> None:
+    """Add one file to the tally; its class is the folder at this level."""
+    name = "/".join(parts)
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix not in tally.suffixes:
+        if len(parts) > level + 1:
+            tally.other_files[suffix or "no suffix"] += 1
+    elif len(parts) > level + 1:
+        tally.samples.append((name, parts[level]))
+    else:
+        tally.unlabelled.append(name)
+
+
+def _note_empty_classes(names: list[list[str]], depth: int, tally: Tally) -> None:
+    """Add the folders of one level that have files, but no image."""
+    full = {name.split("/")[depth - 1] for name, _ in tally.samples}
+    seen = {parts[depth - 1] for parts in names if len(parts) > depth}
+    tally.empty += sorted(seen - full)
+
+
+def _nothing_found(source: Url, tally: Tally) -> DataError:
+    hint = "Put the images in one folder per class, such as cats/1.jpg, or give a table of paths and labels (CSV)."
+    if tally.unlabelled:
+        return DataError(
+            f"{source}: {len(tally.unlabelled):,} images, but none in a class folder: no labels.", hint=hint
+        )
+    others = tally.other_files.total()
+    return DataError(
+        f"{source}: no images in class folders" + (f"; {others:,} other files." if others else "."), hint=hint
+    )
