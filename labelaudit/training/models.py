@@ -10,7 +10,7 @@ import safetensors.torch
 import torch
 import torchvision
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from labelaudit.core.errors import ConfigError, did_you_mean
 from labelaudit.training.streams import global_stream
@@ -151,10 +151,10 @@ def require_image_backbone(name: str) -> None:
     """Raise ConfigError with the closest known name unless there is such a backbone for images."""
     known = [*OWN_IMAGE_BACKBONES, *torchvision_backbones()]
     if name not in known:
-        families = ", ".join(f"{family}..." for family in TORCHVISION_FAMILIES)
+        families = ", ".join(TORCHVISION_FAMILIES)
         raise ConfigError(
             f"backbone {name!r} is not known.",
-            hint=did_you_mean(name, known) or f"Known: {', '.join(OWN_IMAGE_BACKBONES)}, torchvision's {families}.",
+            hint=did_you_mean(name, known) or f"Known: {', '.join(OWN_IMAGE_BACKBONES)}, torchvision's {families} families.",
         )
 
 
@@ -225,3 +225,11 @@ def load_matching(model: nn.Module, weights: dict[str, Tensor]) -> list[str]:
     fitting = {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
     model.load_state_dict(fitting, strict=False)
     return [name for name in own if name not in fitting]
+
+
+def without_classifier(model: nn.Module) -> nn.Module:
+    """Return the network with its last linear layer taken out: its outputs are the features before the classes."""
+    name = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)][-1]
+    parent, _, child = name.rpartition(".")
+    setattr(model.get_submodule(parent), child, nn.Identity())
+    return model

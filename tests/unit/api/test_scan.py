@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import safetensors.torch
+import torch
 from PIL import Image
 
 import labelaudit
@@ -13,6 +15,7 @@ from labelaudit.core.audits import list_audits
 from labelaudit.core.errors import ConfigError, DataError, StopAsked
 from labelaudit.core.events import Said
 from labelaudit.core.recipe import TrainSettings
+from labelaudit.training.models import build_image_network
 
 QUICK = {"stage1_epochs": "3", "stage2_epochs": "2"}
 
@@ -236,3 +239,44 @@ def test_a_wrong_time_is_found_before_the_data_is_read(tmp_path):
         labelaudit.scan(tmp_path / "nowhere", root=tmp_path, budget="soon")
     with pytest.raises(ConfigError, match=r"'later' is not a time"):
         labelaudit.scan(tmp_path / "nowhere", root=tmp_path, stop_after="later")
+
+
+def test_a_frozen_backbone_trains_heads_on_its_features(folder, tmp_path):
+    trained = build_image_network("small", 3, 32, seed=1, stream="elsewhere")
+    safetensors.torch.save_file(trained.state_dict(), tmp_path / "w.safetensors")
+    said = []
+    audit = labelaudit.scan(
+        folder,
+        root=tmp_path,
+        backbone="small",
+        weights=str(tmp_path / "w.safetensors"),
+        image_size=32,
+        overrides={"stage1_epochs": "12", "stage2_epochs": "6"},
+        on_event=lambda event: said.append(event.text) if isinstance(event, Said) else None,
+    )
+    meta = audit.meta
+    assert (meta["recipe"]["model"]["frozen"], meta["recipe"]["train"]["optimizer"]) == ("yes", "adamw")
+    assert "features" in meta["results"]["seconds"]
+    assert any(text.startswith("fast: features of small computed once for 60 images at ") for text in said)
+    assert set(audit.suspects.head(3)["sample_id"]) == {"ant/19.png", "bee/19.png", "cow/19.png"}
+
+
+def test_weights_can_be_fine_tuned_instead(folder, tmp_path):
+    trained = build_image_network("small", 3, 32, seed=1, stream="elsewhere")
+    safetensors.torch.save_file(trained.state_dict(), tmp_path / "w.safetensors")
+    audit = labelaudit.scan(
+        folder,
+        root=tmp_path,
+        backbone="small",
+        weights=str(tmp_path / "w.safetensors"),
+        image_size=32,
+        overrides=QUICK | {"model.frozen": "no"},
+    )
+    assert audit.meta["recipe"]["model"]["frozen"] == "no"
+    assert "features" not in audit.meta["results"]["seconds"]
+
+
+def test_weights_that_fit_nothing_are_refused(folder, tmp_path):
+    safetensors.torch.save_file({"other": torch.zeros(3)}, tmp_path / "w.safetensors")
+    with pytest.raises(ConfigError, match="not one of the weights fits the backbone"):
+        scan(folder, tmp_path, backbone="small", weights=str(tmp_path / "w.safetensors"))

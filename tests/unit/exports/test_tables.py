@@ -1,54 +1,13 @@
 import io
 import json
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from labelaudit.core.dataset import Dataset, ImageFiles, SetAside
-from labelaudit.core.findings import build_findings, read_findings, write_findings
+from labelaudit.core.findings import read_findings, write_findings
 from labelaudit.exports.tables import render_table, select, write_table
-
-CLASSES = ("cat", "dog", "elk")
-SAMPLES: dict[str, Any] = {
-    "content_hashes": ["h0", "h1", "h2", "h3"],
-    "clean_prob": [0.9, 0.1, 0.3, 0.1],
-    "suggested": [-1, 0, 2, 2],
-    "suggested_prob": [0.05, 0.85, 0.4, 0.8],
-    "given_prob": [0.9, 0.1, 0.5, 0.2],
-    "loss": [0.1, 2.3, 0.7, 1.6],
-    "action": ["keep", "relabel", "review", "relabel"],
-    "issue": ["", "mislabelled", "ambiguous", "mislabelled"],
-    "detail": ["", "looks like cat", "", ""],
-    "top_labels": [[0, 1, 2], [0, 1, 2], [1, 2, 0], [2, 0, 1]],
-    "top_probs": [[0.9, 0.08, 0.02], [0.85, 0.1, 0.05], [0.5, 0.4, 0.1], [0.8, 0.1, 0.1]],
-}
-SET_ASIDE = (
-    SetAside("torn.png", "torn.png", "cat", "unreadable", "ends early"),
-    SetAside("blank.png", "blank.png", None, "missing-label", "row 7 has no label"),
-)
-
-
-def small_dataset(ids=("a.png", "b.png", "c.png", "d.png"), classes=CLASSES):
-    return Dataset(
-        source=Path("pets"),
-        sample_ids=ids,
-        paths=ids,
-        given=np.array([0, 1, 1, 0]),
-        classes=classes,
-        content=ImageFiles(tuple(Path(name) for name in ids)),
-        trusted=np.array([True, False, False, False]),
-        set_aside=SET_ASIDE,
-    )
-
-
-def small_findings(dataset=None, **changes):
-    columns = SAMPLES | changes
-    text = ("content_hashes", "action", "issue", "detail")
-    arrays: dict[str, Any] = {name: value if name in text else np.array(value) for name, value in columns.items()}
-    return build_findings(small_dataset() if dataset is None else dataset, **arrays)
+from tests.pets import small_dataset, small_findings
 
 
 def text_of(frame, fmt, raw=False):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from labelaudit.training.batches import Batch, Samples, VectorInputs
 from labelaudit.training.epoch import predict, train_epoch

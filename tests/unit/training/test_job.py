@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from labelaudit.core.errors import DataError, TrainingError
 from labelaudit.core.events import EpochFinished, Event, SamplesDone, StageFinished, StageStarted, WorkPlanned
