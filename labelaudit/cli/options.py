@@ -14,7 +14,7 @@ Source = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="A folder with one sub-folder per class, a table (CSV, TSV, Parquet, JSONL), tar or Parquet shards, or a URL.",
+        help="A folder with one sub-folder per class, a table (CSV, TSV, Parquet, JSONL), shards, or a URL.",
         show_default=False,
     ),
 ]

@@ -151,10 +151,10 @@ def require_image_backbone(name: str) -> None:
     """Raise ConfigError with the closest known name unless there is such a backbone for images."""
     known = [*OWN_IMAGE_BACKBONES, *torchvision_backbones()]
     if name not in known:
-        families = ", ".join(TORCHVISION_FAMILIES)
+        own, families = ", ".join(OWN_IMAGE_BACKBONES), ", ".join(TORCHVISION_FAMILIES)
         raise ConfigError(
             f"backbone {name!r} is not known.",
-            hint=did_you_mean(name, known) or f"Known: {', '.join(OWN_IMAGE_BACKBONES)}, torchvision's {families} families.",
+            hint=did_you_mean(name, known) or f"Known: {own}, torchvision's {families} families.",
         )
 
 
