@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from labelaudit.api.frozen import with_features
 from labelaudit.api.inputs import Loaded, load_inputs
 from labelaudit.api.prepare import Prepared, prepare
 from labelaudit.api.scan import judge_dataset, make_job, run_method
@@ -72,6 +73,7 @@ def bench(
     rows = []
     prepared = prepare(source, recipe=recipe, data=settings, device=device, overrides=overrides)
     loaded = load_inputs(prepared.dataset, prepared.recipe, prepared.device, on_event)
+    loaded = with_features(loaded, prepared.recipe, prepared.device, on_event)
     for text in noise:
         for seed in range(seeds):
             on_event(Said("note", f"{text}, seed {seed}"))

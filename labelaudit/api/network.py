@@ -19,7 +19,6 @@ from labelaudit.training.models import (
     initialised,
     load_matching,
     read_weights,
-    require_image_backbone,
 )
 
 
@@ -31,49 +30,38 @@ def network_builder(
     Raises:
         ConfigError: the backbone does not exist, does not fit the data, or its weights cannot be used.
     """
-    name = recipe.model.backbone
+    name, seed = recipe.model.backbone, recipe.seed
     if isinstance(inputs, VectorInputs):
-        if name != "mlp":
+        if name != "mlp" and recipe.model.frozen != "yes":
             raise ConfigError(f"backbone {name!r} is for images; these are vectors.", hint="Leave --backbone out.")
         width = inputs.values.shape[1]
-        return lambda stream: initialised(
-            lambda: MultilayerPerceptron(width, n_classes), seed=recipe.seed, stream=stream
-        ).to(device)
-    require_image_backbone(name)
-    weights = _weights(recipe, on_event)
+        return lambda stream: initialised(lambda: MultilayerPerceptron(width, n_classes), seed=seed, stream=stream).to(
+            device
+        )
+    weights = read_model_weights(recipe)
     size = inputs.size
 
     def build(stream: str) -> nn.Module:
-        model = build_image_network(name, n_classes, size, seed=recipe.seed, stream=stream)
+        model = build_image_network(name, n_classes, size, seed=seed, stream=stream)
         if weights is not None:
             load_matching(model, weights)
         return model.to(device)
 
     if weights is not None:
-        _say_what_fits(build_image_network(name, n_classes, size, seed=recipe.seed, stream="probe"), weights, on_event)
+        load_pretrained(build_image_network(name, n_classes, size, seed=seed, stream="probe"), weights, on_event)
     return build
 
 
-def _weights(recipe: Recipe, on_event: EventSink) -> dict[str, Tensor] | None:
-    """Return the pretrained weights; default ones that cannot be fetched are said and done without."""
+def read_model_weights(recipe: Recipe) -> dict[str, Tensor] | None:
+    """Return the weights that a recipe names, None for none."""
     setting = recipe.model.weights
     if setting == "none":
         return None
-    if setting != "default":
-        return read_weights(Path(setting).expanduser())
-    try:
-        return default_weights(recipe.model.backbone)
-    except (OSError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        on_event(
-            Said(
-                "warning", f"the default weights of {recipe.model.backbone} cannot be fetched ({reason}): from scratch"
-            )
-        )
-        return None
+    return default_weights(recipe.model.backbone) if setting == "default" else read_weights(Path(setting).expanduser())
 
 
-def _say_what_fits(model: nn.Module, weights: dict[str, Tensor], on_event: EventSink) -> None:
+def load_pretrained(model: nn.Module, weights: dict[str, Tensor], on_event: EventSink) -> None:
+    """Copy the weights that fit and say how many; ConfigError when not one does."""
     missing = load_matching(model, weights)
     total = len(model.state_dict())
     if len(missing) == total:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from labelaudit.api.recipes import Facts, choose_recipe
-from labelaudit.core.dataset import Dataset, Images
+from labelaudit.api.recipes import PRETRAINED_BACKBONE, Facts, choose_recipe
+from labelaudit.core.dataset import Dataset, Images, Remark
 from labelaudit.core.errors import DataError
 from labelaudit.core.recipe import DataSettings, ModelSettings, Recipe, from_dict
 from labelaudit.functional.images import UnreadableImage, decode_image, median_size
@@ -19,7 +19,7 @@ from labelaudit.methods.registry import require_method
 from labelaudit.sources.probe import check_dataset
 from labelaudit.sources.read import read_dataset
 from labelaudit.training.device import choose_device
-from labelaudit.training.models import require_image_backbone
+from labelaudit.training.models import default_weights, require_image_backbone
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +65,24 @@ def prepare(
         )
     chosen_device = choose_device(device)
     facts = dataset_facts(dataset, device=chosen_device.type)
+    dataset, asked = _with_weights_at_hand(dataset, model or ModelSettings())
     chosen, why = choose_recipe(
-        facts, name=recipe, data=settings, model=model, seed=seed, device=device, overrides=overrides
+        facts, name=recipe, data=settings, model=asked, seed=seed, device=device, overrides=overrides
     )
     return Prepared(dataset, resolved(chosen, dataset), why, chosen_device)
+
+
+def _with_weights_at_hand(dataset: Dataset, model: ModelSettings) -> tuple[Dataset, ModelSettings]:
+    """Fetch default weights now; where they cannot be fetched, say so in one line and start from scratch."""
+    if model.weights != "default":
+        return dataset, model
+    backbone = PRETRAINED_BACKBONE if model.backbone == "auto" else model.backbone
+    try:
+        default_weights(backbone)
+    except (OSError, RuntimeError) as error:
+        text = f"the default weights of {backbone} cannot be fetched ({str(error).splitlines()[0]}): from scratch"
+        return dataset.with_remarks(Remark("warning", text)), dataclasses.replace(model, weights="none")
+    return dataset, model
 
 
 def dataset_facts(dataset: Dataset, *, device: str) -> Facts:

@@ -5,12 +5,20 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from labelaudit.core.errors import ConfigError, did_you_mean
-from labelaudit.core.recipe import DataSettings, ModelSettings, Recipe, TrainSettings, recipe_from_dict, with_overrides
+from labelaudit.core.recipe import (
+    DataSettings,
+    ModelSettings,
+    Recipe,
+    TrainSettings,
+    from_dict,
+    recipe_from_dict,
+    with_overrides,
+)
 
 RECIPES = ("fast", "paper")
 _LARGEST_SIDE = 224  # pixels; what ImageNet networks are made for
@@ -82,8 +90,11 @@ def choose_recipe(
         device: device name.
         overrides: `key=value` settings that win over everything.
     """
-    base, why = _base_recipe(facts, name or "fast")
     asked = model or ModelSettings()
+    if "model.frozen" in (overrides or {}):  # it decides which recipe to start from
+        asked = from_dict(ModelSettings, asdict(asked) | {"frozen": (overrides or {})["model.frozen"]}, prefix="model.")
+    frozen = facts.kind == "images" and asked.weights != "none" and asked.frozen != "no" and name in (None, "fast")
+    base, why = _frozen(facts, asked) if frozen else _base_recipe(facts, name or "fast")
     backbone = base.model.backbone if asked.backbone == "auto" else asked.backbone
     weights = base.model.weights if asked.weights == "none" else asked.weights
     settings = data or DataSettings()
@@ -93,9 +104,11 @@ def choose_recipe(
         seed=seed,
         device=device,
         data=replace(settings, image_size=size),
-        model=ModelSettings(backbone, weights),
-        train=replace(base.train, normalise="imagenet") if weights == "default" else base.train,
+        model=ModelSettings(backbone, weights, "yes" if frozen else "no"),
+        train=replace(base.train, normalise="imagenet") if weights != "none" else base.train,
     )
+    if backbone != base.model.backbone:
+        why += f", as {backbone}"
     return with_overrides(recipe, overrides or {}), why
 
 
@@ -123,8 +136,7 @@ def _fast(facts: Facts) -> tuple[Recipe, str]:
     if facts.kind == "probs":
         return Recipe(options=options), "the probabilities are given: nothing is trained"
     if facts.kind != "images":
-        train = TrainSettings(batch_size=batch_size, weight_decay=1e-2, optimizer="adamw", flip=False, crop_padding=0)
-        recipe = Recipe(train=train, model=ModelSettings("mlp"), options=options | {"peak_lr": 3e-3})
+        recipe = Recipe(train=_head_settings(batch_size), model=ModelSettings("mlp"), options=options | _HEAD_OPTIONS)
         return recipe, f"fast: {stages} of a multilayer perceptron on {facts.samples:,} rows"
     size = min(max(facts.median_side or 32, _SMALLEST_SIDE), _LARGEST_SIDE)
     train = TrainSettings(
@@ -138,6 +150,34 @@ def _fast(facts: Facts) -> tuple[Recipe, str]:
     )
     grey = ", without mirror images because these are grey (signs and characters have a side)" if facts.grey else ""
     return recipe, f"fast: {stages} of a small network on {facts.samples:,} images of {size}x{size}{grey}"
+
+
+def _frozen(facts: Facts, asked: ModelSettings) -> tuple[Recipe, str]:
+    """Return the recipe that computes a pretrained network's features once and trains both stages on them."""
+    batch_size = _fast_batch_size(facts)
+    epochs = _fast_epochs(facts, batch_size)
+    size = min(max(facts.median_side or 32, _SMALLEST_PRETRAINED_SIDE), _LARGEST_SIDE)
+    backbone = PRETRAINED_BACKBONE if asked.backbone == "auto" else asked.backbone
+    recipe = Recipe(
+        data=DataSettings(image_size=size),
+        model=ModelSettings(backbone, asked.weights),
+        train=replace(_head_settings(batch_size), flip=not facts.grey),
+        options={"stage1_epochs": epochs, "stage2_epochs": epochs} | _HEAD_OPTIONS,
+    )
+    return recipe, (
+        f"fast: features of {backbone} computed once for {facts.samples:,} images at {size} pixels, "
+        f"two stages of {epochs} epochs of a perceptron on them"
+    )
+
+
+PRETRAINED_BACKBONE = "resnet18"  # small enough for a laptop, and torchvision has weights for it
+_SMALLEST_PRETRAINED_SIDE = 96  # pixels; ImageNet networks see little in smaller images
+_HEAD_OPTIONS = {"peak_lr": 3e-3}
+
+
+def _head_settings(batch_size: int) -> TrainSettings:
+    """Return how a perceptron on vectors is trained."""
+    return TrainSettings(batch_size=batch_size, weight_decay=1e-2, optimizer="adamw", flip=False, crop_padding=0)
 
 
 def _fast_batch_size(facts: Facts) -> int:

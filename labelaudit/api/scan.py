@@ -17,11 +17,12 @@ import torch
 import torchvision
 
 from labelaudit.api.budget import fit_budget, parse_duration
+from labelaudit.api.frozen import with_features
 from labelaudit.api.inputs import Loaded, load_inputs
 from labelaudit.api.network import network_builder
 from labelaudit.api.prepare import Prepared, prepare, resolved
 from labelaudit.core.audits import Audit, list_audits
-from labelaudit.core.dataset import Dataset, Probabilities, Vectors, fingerprint
+from labelaudit.core.dataset import Dataset, Probabilities, fingerprint
 from labelaudit.core.errors import ConfigError, DataError, LabelAuditError, StopAsked
 from labelaudit.core.events import (
     EpochFinished,
@@ -40,9 +41,10 @@ from labelaudit.core.verdicts import Verdicts, verdicts_from_probs
 from labelaudit.functional.policy import Judgements, judge
 from labelaudit.methods.registry import require_method
 from labelaudit.sources.urls import resolve_source
-from labelaudit.training.batches import Inputs, Samples
-from labelaudit.training.device import choose_precision, describe_device, keep_freed_memory
+from labelaudit.training.batches import Inputs, Samples, VectorInputs
+from labelaudit.training.device import choose_precision, choose_rank_device, describe_device, keep_freed_memory
 from labelaudit.training.job import Job
+from labelaudit.training.ranks import ALONE, RankLost, Ranks, join_ranks, launched_ranks
 
 
 def scan(
@@ -89,33 +91,38 @@ def scan(
     if budget is not None:
         parse_duration(budget)  # a mistake in it must not wait until the data is read
     stop_at = time.monotonic() + parse_duration(stop_after or "max")
-    unfinished = _unfinished_audit(root, source)
-    if resume:
-        _require_unfinished(unfinished, root, source)
-    elif unfinished is not None:
-        on_event(Said("note", f"an earlier scan of {source} was stopped; --resume goes on with it"))
-        unfinished = None
-    if unfinished is None:
-        prepared = prepare(
-            source,
-            recipe=recipe,
-            data=from_dict(DataSettings, data, prefix="data."),
-            model=ModelSettings(backbone, weights),
-            seed=seed,
-            device=device,
-            overrides=overrides,
-        )
-        if budget is not None and recipe is None:
-            prepared = _within_budget(prepared, budget, overrides or {})
-        audit = Audit.create(root, method=prepared.recipe.method, facts=_opening_facts(source, prepared))
-    else:
-        audit = unfinished
-        prepared = prepare(source, recipe=recipe_from_dict(audit.meta["recipe"]))
-        audit.update(status="running", error=None)
-    with _recorded(audit, on_event) as log:
-        log(Said("note", prepared.why))
-        _run(audit, prepared, log, stop_at)
-    return audit
+    here = launched_ranks()
+    with join_ranks(choose_rank_device(device, here.local_rank, here.size)) as ranks:
+        if not ranks.is_main:
+            return _follow(source, ranks)
+        unfinished = _unfinished_audit(root, source)
+        if resume or _is_restart_of(unfinished, ranks):
+            _require_unfinished(unfinished, root, source)
+        elif unfinished is not None:
+            on_event(Said("note", f"an earlier scan of {source} was stopped; --resume goes on with it"))
+            unfinished = None
+        if unfinished is None:
+            prepared = prepare(
+                source,
+                recipe=recipe,
+                data=from_dict(DataSettings, data, prefix="data."),
+                model=ModelSettings(backbone, weights),
+                seed=seed,
+                device=device,
+                overrides=overrides,
+            )
+            if budget is not None and recipe is None:
+                prepared = _within_budget(prepared, budget, overrides or {})
+            audit = Audit.create(root, method=prepared.recipe.method, facts=_opening_facts(source, prepared, ranks))
+        else:
+            audit = unfinished
+            prepared = prepare(source, recipe=recipe_from_dict(audit.meta["recipe"]))
+            audit.update(status="running", error=None, **_ranks_fact(ranks))
+        with _recorded(audit, on_event) as log:
+            ranks.from_main({"audit": str(audit.path), "recipe": prepared.recipe.to_dict()})
+            log(Said("note", prepared.why))
+            _run(audit, prepared, log, stop_at, ranks)
+        return audit
 
 
 def judge_dataset(loaded: Loaded, verdicts: Verdicts, recipe: Recipe) -> Judgements:
@@ -138,6 +145,7 @@ def run_method(
     checkpoints: Path | None,
     on_event: EventSink,
     stop_at: float = math.inf,
+    ranks: Ranks = ALONE,
 ) -> Verdicts:
     """Train the recipe's method on loaded samples; probabilities need no training."""
     dataset, recipe = loaded.dataset, prepared.recipe
@@ -145,23 +153,34 @@ def run_method(
         return verdicts_from_probs(np.asarray(dataset.content.values), dataset.given)  # type: ignore[union-attr]
     method = require_method(recipe.method)
     options = from_dict(method.Options, recipe.options, prefix="method.")
-    job = make_job(loaded.inputs, dataset, prepared, checkpoints=checkpoints, on_event=on_event)
+    job = make_job(loaded.inputs, dataset, prepared, checkpoints=checkpoints, on_event=on_event, ranks=ranks)
     verdicts: Verdicts = method.run(replace(job, stop_at=stop_at), options)
     return verdicts
 
 
 def make_job(
-    inputs: Inputs, dataset: Dataset, prepared: Prepared, *, checkpoints: Path | None, on_event: EventSink
+    inputs: Inputs,
+    dataset: Dataset,
+    prepared: Prepared,
+    *,
+    checkpoints: Path | None,
+    on_event: EventSink,
+    ranks: Ranks = ALONE,
 ) -> Job:
-    """Return the job of a recipe on a device."""
+    """Return the job of a recipe on a device.
+
+    Raises:
+        ConfigError: the batches are too small to be divided among the ranks.
+    """
     recipe, device = prepared.recipe, prepared.device
+    _require_work_for_all(ranks, len(dataset), recipe.train.batch_size)
     if device.type == "cpu":
         keep_freed_memory()
-    is_vectors = isinstance(dataset.content, Vectors)
-    precision = torch.float32 if is_vectors else choose_precision(device, recipe.train.precision)
+    is_small = isinstance(inputs, VectorInputs)  # a perceptron gains nothing from bf16
+    precision = torch.float32 if is_small else choose_precision(device, recipe.train.precision)
     labels = torch.from_numpy(dataset.given).to(device)
     return Job(
-        samples=Samples(inputs, labels, recipe.train.batch_size, precision, recipe.seed),
+        samples=Samples(inputs, labels, recipe.train.batch_size, precision, recipe.seed, ranks),
         n_classes=dataset.n_classes,
         build_model=network_builder(recipe, inputs, dataset.n_classes, device, on_event),
         train=recipe.train,
@@ -181,15 +200,42 @@ def _within_budget(prepared: Prepared, budget: str, overrides: Mapping[str, str]
     return replace(prepared, recipe=recipe, why=f"budget {budget}: {fit.why}")
 
 
-def _run(audit: Audit, prepared: Prepared, log: _Log, stop_at: float) -> None:
+def _follow(source: Path | str, ranks: Ranks) -> Audit:
+    """Train along with rank 0, which alone writes; return the audit that it says it writes to."""
+    told = ranks.from_main(None)
+    prepared = prepare(source, recipe=recipe_from_dict(told["recipe"]))
+    audit = Audit(told["audit"])
+    _learn(audit, prepared, ignore, math.inf, ranks)
+    return audit
+
+
+def _learn(
+    audit: Audit, prepared: Prepared, on_event: EventSink, stop_at: float, ranks: Ranks
+) -> tuple[Loaded, Verdicts]:
+    """Read the samples and train on them: what every rank does."""
+    with ranks.in_turn():  # the first on a machine decodes, with all its cores; the others find the pixels
+        loaded = load_inputs(
+            prepared.dataset, prepared.recipe, prepared.device, on_event, cache=audit.home / "cache" / "pixels"
+        )
+    loaded = with_features(loaded, prepared.recipe, prepared.device, on_event)
+    stamp = fingerprint(loaded.dataset, loaded.content_hashes)
+    if ranks.is_main:
+        _require_same_data(audit, stamp)
+        audit.update(fingerprint=stamp)
+    first = ranks.from_main(stamp)
+    if stamp != first:
+        raise DataError(f"the data is not that of rank 0: fingerprint {stamp} here, {first} there.")
+    verdicts = run_method(
+        loaded, prepared, checkpoints=audit.checkpoints_path, on_event=on_event, stop_at=stop_at, ranks=ranks
+    )
+    return loaded, verdicts
+
+
+def _run(audit: Audit, prepared: Prepared, log: _Log, stop_at: float, ranks: Ranks) -> None:
     for remark in prepared.dataset.remarks:
         log(Said(remark.level, remark.text))
     recipe = prepared.recipe
-    loaded = load_inputs(prepared.dataset, recipe, prepared.device, log, cache=audit.home / "cache" / "pixels")
-    stamp = fingerprint(loaded.dataset, loaded.content_hashes)
-    _require_same_data(audit, stamp)
-    audit.update(fingerprint=stamp)
-    verdicts = run_method(loaded, prepared, checkpoints=audit.checkpoints_path, on_event=log, stop_at=stop_at)
+    loaded, verdicts = _learn(audit, prepared, log, stop_at, ranks)
     judgements = judge_dataset(loaded, verdicts, recipe)
     audit.write_arrays("verdicts", **verdicts.arrays())
     frame = build_findings(
@@ -231,7 +277,30 @@ def _peak_memory_mib() -> int | None:
     return round(most / (2**20 if sys.platform == "darwin" else 2**10))  # bytes on macOS, KiB elsewhere
 
 
-def _opening_facts(source: Path | str, prepared: Prepared) -> dict[str, Any]:
+def _ranks_fact(ranks: Ranks) -> dict[str, Any]:
+    """Return who works on the scan, for audit.json; nothing for a process alone."""
+    return {"ranks": {"size": ranks.size, "launch": ranks.launch}} if ranks.launch else {}
+
+
+def _is_restart_of(audit: Audit | None, ranks: Ranks) -> bool:
+    """Whether torchrun started the ranks anew in the middle of this audit."""
+    return audit is not None and ranks.restarts > 0 and audit.meta.get("ranks", {}).get("launch") == ranks.launch
+
+
+def _require_work_for_all(ranks: Ranks, n: int, batch_size: int) -> None:
+    smallest = min(n, batch_size) // ranks.size
+    if ranks.size > 1 and smallest < _SMALLEST_PART:
+        raise ConfigError(
+            f"{ranks.size} ranks would work on {smallest} samples each of a batch of {min(n, batch_size)}:"
+            f" expected {_SMALLEST_PART} or more.",
+            hint="Start fewer processes, or make the batches larger: -o train.batch_size=512.",
+        )
+
+
+_SMALLEST_PART = 8  # samples; DRPL skips mixed batches below 6, and smaller parts spend their time on waiting
+
+
+def _opening_facts(source: Path | str, prepared: Prepared, ranks: Ranks) -> dict[str, Any]:
     """Return what audit.json says from the start."""
     dataset = prepared.dataset
     return {
@@ -254,6 +323,7 @@ def _opening_facts(source: Path | str, prepared: Prepared) -> dict[str, Any]:
             "numpy": np.__version__,
         },
         "threads": torch.get_num_threads(),
+        **_ranks_fact(ranks),
     }
 
 
@@ -317,6 +387,9 @@ def _recorded(audit: Audit, on_event: EventSink) -> Iterator[_Log]:
     except KeyboardInterrupt as stop:
         by = "as asked for with --stop-after" if isinstance(stop, StopAsked) else "by the user"
         audit.interrupt(f"stopped {by}: {log.place}")
+        raise
+    except RankLost as error:
+        audit.interrupt(error.problem)
         raise
     except LabelAuditError as error:
         audit.fail(error.problem)

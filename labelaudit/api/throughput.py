@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from labelaudit.api.network import network_builder
 from labelaudit.api.prepare import Prepared
@@ -21,12 +22,21 @@ from labelaudit.training.job import make_optimizer
 
 _TRIAL_SECONDS = 1.5  # how long the throughput is measured
 _WARM_STEPS = 3
+_FEATURES = 512  # of a ResNet-18; other backbones have up to 2,048, and their heads still take seconds
 
 
 def estimated_seconds(prepared: Prepared) -> float | None:
     """Return the seconds that all training passes of a scan would take; None where nothing is trained."""
-    rate = training_rate(prepared, prepared.recipe)
-    return None if rate is None else training_passes(prepared.recipe) * len(prepared.dataset) / rate
+    recipe, n = prepared.recipe, len(prepared.dataset)
+    rate = training_rate(prepared, recipe)
+    if rate is None:
+        return None
+    seconds = training_passes(recipe) * n / rate
+    if recipe.model.frozen == "yes":  # the features come first: forward only, a third of a training pass each view
+        unfrozen = replace(recipe, model=replace(recipe.model, frozen="no", weights="none"))
+        views = 2 if recipe.train.flip else 1
+        seconds += views * n / 3 / (training_rate(prepared, unfrozen) or rate)
+    return seconds
 
 
 def training_passes(recipe: Recipe) -> float:
@@ -74,8 +84,9 @@ def _made_up_inputs(prepared: Prepared, recipe: Recipe) -> Inputs | None:
     n = min(recipe.train.batch_size, len(prepared.dataset))
     if isinstance(content, Probabilities):
         return None
-    if isinstance(content, Vectors):
-        return VectorInputs(torch.zeros(n, content.values.shape[1], device=device))
+    if isinstance(content, Vectors) or recipe.model.frozen == "yes":
+        width = content.values.shape[1] if isinstance(content, Vectors) else _FEATURES
+        return VectorInputs(torch.zeros(n, width, device=device))
     size = recipe.data.image_size or 32
     whole = size + recipe.train.crop_margin
     ones = torch.ones(3, device=device)

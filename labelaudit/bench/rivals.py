@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from labelaudit.core.dataset import BoolN, IntN
 from labelaudit.core.errors import ConfigError

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -39,11 +40,10 @@ _COLUMNS = (
 )
 
 
+Plot = Annotated[str | None, typer.Option(help="Picture of `growth` to write, .svg or .png.", show_default=False)]
 Trusted = Annotated[
     str,
-    typer.Argument(
-        metavar="DATA", help="A dataset as for scan, or `speed` to time the fast paths.", show_default=False
-    ),
+    typer.Argument(metavar="DATA", help="A dataset as for scan; or `speed`, or `growth`.", show_default=False),
 ]
 
 
@@ -60,6 +60,7 @@ def bench(
     recipe: opt.RecipeName = None,
     option: opt.Override = None,
     device: opt.Device = "auto",
+    plot: Plot = None,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
@@ -77,9 +78,16 @@ def bench(
       labelaudit bench photos/ --noise none --json
 
       labelaudit bench speed
+
+      labelaudit bench growth --plot growth.svg
     """
-    if data == "speed":
-        _speed(device, json=json, quiet=quiet, verbose=verbose, no_color=no_color)
+    if data in ("speed", "growth"):
+        with ScanProgress(quiet=quiet, verbose=verbose, no_color=no_color) as progress:
+            found = _own_bench(data, device, plot, progress)
+        if json:
+            print_json(found)
+        else:
+            make_console(no_color=no_color).print(_rows_table(found["rows"]))
         return
     from labelaudit.api.bench import bench as run
 
@@ -104,26 +112,34 @@ def bench(
         make_console(no_color=no_color).print(_table(frame, seeds))
 
 
-def _speed(device: str, *, json: bool, quiet: bool, verbose: bool, no_color: bool) -> None:
-    """Time the fast paths beside the obvious ways and print both."""
-    from labelaudit.api.bench_speed import bench_speed
+def _own_bench(name: str, device: str, plot: str | None, progress: ScanProgress) -> dict[str, Any]:
+    """Run the benchmark of our own speed or growth."""
+    if name == "speed":
+        from labelaudit.api.bench_speed import bench_speed
 
-    with ScanProgress(quiet=quiet, verbose=verbose, no_color=no_color) as progress:
-        found = bench_speed(device=device, on_event=progress)
-    if json:
-        print_json(found)
-        return
+        return bench_speed(device=device, on_event=progress)
+    from labelaudit.api.bench_growth import bench_growth
+
+    return bench_growth(plot=None if plot is None else Path(plot), on_event=progress)
+
+
+def _rows_table(rows: list[dict[str, Any]]) -> Table:
+    """Return rows of plain values as a table with their keys as titles."""
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=found["device"], title_justify="left")
-    for name in ("comparison", "ours", "theirs", "unit", "times better"):
-        table.add_column(name, justify="left" if name in ("comparison", "unit") else "right")
-    for row in found["rows"]:
-        theirs = "-" if row["theirs"] is None else f"{row['theirs']:,.2f}"
-        ratio = "-" if row["ratio"] is None else f"{row['ratio']:.2f}"
-        table.add_row(row["name"], f"{row['ours']:,.2f}", theirs, row["unit"], ratio)
-    make_console(no_color=no_color).print(table)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name, value in rows[0].items():
+        table.add_column(name.replace("_", " "), justify="left" if isinstance(value, str) else "right")
+    for row in rows:
+        table.add_row(*[_cell(value) for value in row.values()])
+    return table
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    return "-" if value is None else str(value)
 
 
 def _table(frame: pd.DataFrame, seeds: int) -> Table:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 import typer
 
-from labelaudit.core.errors import LabelAuditError
+from labelaudit.core.errors import LabelAuditError, SaidElsewhere
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,6 +47,8 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
         signal.signal(signal.SIGTERM, _interrupt)
         try:
             return command(*args, **kwargs)
+        except SaidElsewhere as error:
+            raise typer.Exit(error.exit_code) from None
         except LabelAuditError as error:
             say_error(error.problem, error.hint)
             raise typer.Exit(error.exit_code) from None

@@ -80,8 +80,13 @@ def scan(
       labelaudit scan photos/ --backbone resnet18 --weights default
     """
     from labelaudit.api.scan import scan as run
+    from labelaudit.training.ranks import launched_ranks
 
-    with _resumable(data, root), ScanProgress(quiet=quiet, verbose=verbose, no_color=no_color) as progress:
+    is_main = launched_ranks().is_main
+    with (
+        _resumable(data, root),
+        ScanProgress(quiet=quiet or not is_main, verbose=verbose, no_color=no_color) as progress,
+    ):
         audit = run(
             data,
             recipe=recipe,
@@ -106,6 +111,8 @@ def scan(
             fold_labels=fold_labels,
             image_size=image_size,
         )
+    if not is_main:
+        return
     if json:
         print_json(audit.summary)
     else:

@@ -44,6 +44,14 @@ class TrainingError(LabelAuditError):
     """A run that cannot go on."""
 
 
+class SaidElsewhere(LabelAuditError):  # noqa: N818 - no error of its own
+    """A problem that another process of the same scan tells the user; this one ends without a word."""
+
+    def __init__(self, problem: str, *, exit_code: int = 3) -> None:
+        super().__init__(problem)
+        self.exit_code = exit_code
+
+
 class StopAsked(KeyboardInterrupt):
     """The scan reached the time after which it was asked to stop; like Ctrl-C, it can be resumed."""
 

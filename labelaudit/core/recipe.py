@@ -52,6 +52,7 @@ class ModelSettings:
 
     backbone: str = "auto"  # a name that `labelaudit scan --help` lists
     weights: str = "none"  # none, default (torchvision's), or a .safetensors / .pth file
+    frozen: Literal["auto", "yes", "no"] = "auto"  # compute features once and train heads on them; auto = with weights
 
     def __post_init__(self) -> None:
         """Check that names are given."""

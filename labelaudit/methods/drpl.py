@@ -20,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from labelaudit.core.events import Said
 from labelaudit.core.recipe import require

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from labelaudit.training.augment import centre_crop, mirror, random_crop
+from labelaudit.training.ranks import ALONE, Ranks
 from labelaudit.training.streams import torch_generator
 
 View = Literal["plain", "mirrored", "augmented"]
@@ -19,11 +20,20 @@ View = Literal["plain", "mirrored", "augmented"]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some samples on one device."""
+    """Some samples on one device: this rank's part of a batch."""
 
     inputs: Tensor  # (B, 3, S, S) or (B, D) float
     labels: Tensor  # (B,) given labels
     index: Tensor  # (B,) position in the Dataset
+    share: float = 1.0  # of the whole batch; less where ranks divide it
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which rows of a whole batch are at hand."""
+
+    whole: int  # rows of the whole batch
+    mine: slice = field(default_factory=lambda: slice(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +72,29 @@ class Pixels:
             return images.pin_memory().to(self.scale.device, non_blocking=True)
         return images.to(self.scale.device)
 
-    def inputs(self, raw: Tensor, view: View, draw: torch.Generator, dtype: torch.dtype) -> Tensor:
+    def inputs(
+        self, raw: Tensor, view: View, draw: torch.Generator, dtype: torch.dtype, part: Part | None = None
+    ) -> Tensor:
         """Return (B, 3, size, size) normalised inputs of raw images, channels last in memory."""
-        images = self._augmented(raw, draw) if view == "augmented" else centre_crop(raw, self.size)
+        if view == "augmented":
+            images = self._augmented(raw, draw, part or Part(len(raw)))
+        else:
+            images = centre_crop(raw, self.size)
         if view == "mirrored":
             images = images.flip(2)
         return (images.to(dtype) * self.scale.to(dtype) + self.shift.to(dtype)).permute(0, 3, 1, 2)
 
-    def _augmented(self, images: Tensor, draw: torch.Generator) -> Tensor:
-        B, device = len(images), images.device
+    def _augmented(self, images: Tensor, draw: torch.Generator, part: Part) -> Tensor:
+        B, device = part.whole, images.device  # drawn for the whole batch: the same whoever sees which part
         room = images.shape[1] + 2 * self.crop_padding - self.size
         if room:
-            offsets = torch.randint(0, room + 1, (B, 2), generator=draw)
+            offsets = torch.randint(0, room + 1, (B, 2), generator=draw)[part.mine]
             images = random_crop(
                 images, offsets.to(device, non_blocking=True), padding=self.crop_padding, size=self.size
             )
         if self.flip:
-            images = mirror(images, (torch.rand(B, generator=draw) < 0.5).to(device, non_blocking=True))
+            chosen = (torch.rand(B, generator=draw) < 0.5)[part.mine]
+            images = mirror(images, chosen.to(device, non_blocking=True))
         return images
 
 
@@ -102,9 +118,11 @@ class VectorInputs:
         """Return the (B, D) vectors at positions on the host."""
         return self.values[index.to(self.values.device, non_blocking=True)]
 
-    def inputs(self, raw: Tensor, view: View, draw: torch.Generator, dtype: torch.dtype) -> Tensor:
+    def inputs(
+        self, raw: Tensor, view: View, draw: torch.Generator, dtype: torch.dtype, part: Part | None = None
+    ) -> Tensor:
         """Return (B, D) inputs; there is no augmentation for vectors."""
-        del view, draw
+        del view, draw, part
         return raw.to(dtype)
 
 
@@ -120,31 +138,38 @@ class Samples:
     batch_size: int
     dtype: torch.dtype  # of the inputs
     seed: int
+    ranks: Ranks = ALONE  # who shares every batch
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def steps(self) -> int:
         """Steps of one training epoch."""
-        return len(list(_cuts(len(self), self.batch_size)))
+        return len(list(_cuts(len(self), self.batch_size, self.ranks.size)))
 
     def shuffled(self, *stream: str | int) -> Iterator[Batch]:
-        """Yield augmented batches in a random order that the named stream draws; every sample once."""
+        """Yield augmented batches in a random order that the named stream draws; every sample once over all ranks."""
         draw = torch_generator(self.seed, "order", *stream)
         order = torch.randperm(len(self), generator=draw)
-        yield from self._batches([order[a:b] for a, b in _cuts(len(self), self.batch_size)], "augmented", draw)
+        cuts = _cuts(len(self), self.batch_size, self.ranks.size)
+        yield from self._batches([order[a:b] for a, b in cuts], "augmented", draw)
 
     def in_order(self, view: View, *stream: str | int) -> Iterator[Batch]:
-        """Yield batches in Dataset order under one view."""
+        """Yield batches in Dataset order under one view; every sample once over all ranks."""
         draw = torch_generator(self.seed, "view", view, *stream)
         size = max(self.batch_size, 256)  # no gradients are kept: larger batches fit
         index = torch.arange(len(self))
         yield from self._batches([index[a : a + size] for a in range(0, len(self), size)], view, draw)
 
-    def _batches(self, parts: list[Tensor], view: View, draw: torch.Generator) -> Iterator[Batch]:
-        for index, raw in self._fetched(parts):
+    def _batches(self, batches: list[Tensor], view: View, draw: torch.Generator) -> Iterator[Batch]:
+        mine = self.ranks.part
+        parts = [index[mine] for index in batches]
+        if not len(parts[-1]):  # only the last batch of `in_order` can be that small
+            del parts[-1]
+        for whole, (index, raw) in zip(batches, self._fetched(parts), strict=False):
             there = index.to(self.labels.device, non_blocking=True)
-            yield Batch(self.inputs.inputs(raw, view, draw, self.dtype), self.labels[there], there)
+            inputs = self.inputs.inputs(raw, view, draw, self.dtype, Part(len(whole), mine))
+            yield Batch(inputs, self.labels[there], there, share=len(index) / len(whole))
 
     def _fetched(self, parts: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield positions with their raw samples; what comes from disk is read while the network is busy."""
@@ -164,9 +189,12 @@ class Samples:
 _READ_AHEAD = 4  # batches
 
 
-def _cuts(n: int, size: int) -> Iterator[tuple[int, int]]:
-    """Yield (start, stop) of n samples in equal batches; a last batch of one joins the one before (batch norm)."""
-    steps = max(1, n // size if n % size <= 1 else n // size + 1)
+def _cuts(n: int, size: int, ranks: int) -> Iterator[tuple[int, int]]:
+    """Yield (start, stop) of n samples in equal batches.
+
+    A last batch of less than two samples a rank joins the one before: batch norm, and no rank is left without work.
+    """
+    steps = max(1, n // size if n % size < 2 * ranks else n // size + 1)
     for step in range(steps):
         start = step * size
         yield start, n if step == steps - 1 else start + size

@@ -27,7 +27,7 @@ class StageState:
     optimizer: torch.optim.Optimizer
     epoch: int = 0  # epochs finished
     step: int = 0  # optimiser steps taken
-    tables: dict[str, Tensor] = field(default_factory=dict)  # (N, ...) each
+    tables: dict[str, Tensor] = field(default_factory=dict)  # (N, C) each, or a stack (K, N, C) of such tables
 
 
 def save_stage(path: Path, state: StageState) -> None:
@@ -47,7 +47,16 @@ def load_stage(path: Path, state: StageState) -> bool:
     """
     if not path.exists():
         return False
-    tensors, counters = load_tensors(path)
+    restore_stage_(state, *load_tensors(path), source=str(path))
+    return True
+
+
+def restore_stage_(state: StageState, tensors: dict[str, Tensor], counters: dict[str, int], *, source: str) -> None:
+    """Fill a freshly made state with what `load_tensors` read from `source`.
+
+    Raises:
+        DataError: the tensors belong to another network.
+    """
     groups = state.optimizer.state_dict()["param_groups"]
     moments: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
@@ -60,11 +69,10 @@ def load_stage(path: Path, state: StageState) -> bool:
     try:
         state.model.load_state_dict({k.removeprefix("model/"): v for k, v in tensors.items() if k.startswith("model/")})
     except RuntimeError as error:
-        raise DataError(f"{path} belongs to another network: {error}", hint="Scan again without --resume.") from error
+        raise DataError(f"{source} belongs to another network: {error}", hint="Scan again without --resume.") from error
     state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
     _match_memory_layout_(state.optimizer)
     state.epoch, state.step = counters["epoch"], counters["step"]
-    return True
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], counters: dict[str, int]) -> None:

@@ -39,6 +39,25 @@ def choose_device(name: str = "auto") -> torch.device:
     return device
 
 
+def choose_rank_device(name: str, local_rank: int, ranks: int) -> torch.device:
+    """Return the device of one of several ranks: the GPU with its local number, or the CPU.
+
+    Raises:
+        ConfigError: there is no such GPU, or one device is named for all.
+    """
+    if ranks > 1 and name in ("auto", "cuda") and torch.cuda.is_available():
+        if local_rank >= torch.cuda.device_count():
+            raise ConfigError(
+                f"local rank {local_rank} has no GPU: {torch.cuda.device_count()} found on this machine.",
+                hint="Start as many processes as there are GPUs, or use --device cpu.",
+            )
+        torch.cuda.set_device(local_rank)  # from here on "auto" and "cuda" are this one
+    device = choose_device(name)
+    if ranks > 1 and (device.type == "mps" or (device.type == "cuda" and ":" in name)):
+        raise ConfigError(f"device {name!r} cannot be shared by {ranks} ranks.", hint="Use --device auto or cpu.")
+    return device
+
+
 def choose_precision(device: torch.device, setting: Literal["auto", "fp32", "bf16"]) -> torch.dtype:
     """Return bfloat16 where the processor computes in it, float32 elsewhere or where it is asked for."""
     if setting != "auto":

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from labelaudit.training.batches import Batch
+from labelaudit.training.ranks import ALONE, Ranks
 
 LossFn = Callable[[nn.Module, Batch], Tensor]  # (B,) nats
 OnSamples = Callable[[int], None]
@@ -23,6 +24,7 @@ def train_epoch(
     step: int,
     precision: torch.dtype,
     on_samples: OnSamples,
+    ranks: Ranks = ALONE,
 ) -> tuple[int, float]:
     """Run one epoch.
 
@@ -34,10 +36,11 @@ def train_epoch(
         lr_at: global step -> learning rate.
         step: global step of the first batch.
         precision: bfloat16 to run the network under autocast, float32 not to.
-        on_samples: told the size of every batch.
+        on_samples: told the size of every batch, over all ranks.
+        ranks: who works on the other parts of every batch; all take the same step.
 
     Returns:
-        The next global step, and the mean loss in nats per sample.
+        The next global step, and the mean loss in nats per sample, over all ranks.
     """
     model.train()
     total, n = None, 0
@@ -46,31 +49,42 @@ def train_epoch(
             group["lr"] = lr_at(step)
         with torch.autocast(batch.inputs.device.type, dtype=torch.bfloat16, enabled=precision == torch.bfloat16):
             losses = loss_fn(model, batch)  # (B,)
-        losses.mean().backward()  # type: ignore[no-untyped-call]
+        (losses.mean() * batch.share).backward()  # type: ignore[no-untyped-call]
+        ranks.sum_gradients_(model)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         batch_total = losses.detach().double().sum()  # stays on the device: no host sync inside the epoch
         total = batch_total if total is None else total + batch_total
         n += len(batch.index)
         step += 1
-        on_samples(len(batch.index))
-    return step, float("nan") if total is None else float(total) / n  # host sync: once per epoch only
+        on_samples(round(len(batch.index) / batch.share))
+    if total is None:
+        return step, float("nan")
+    total, all_n = ranks.sum_(torch.stack([total, total.new_tensor(n)]))
+    return step, float(total) / float(all_n)  # host sync: once per epoch only
 
 
-@torch.inference_mode()
 def predict(
     model: nn.Module, batches: Iterable[Batch], n: int, *, precision: torch.dtype, on_samples: OnSamples
 ) -> Tensor:
     """Return (N, C) float32 softmax outputs in eval mode, rows in Dataset order, on the batches' device."""
+    return torch.softmax(outputs(model, batches, n, precision=precision, on_samples=on_samples), dim=1)
+
+
+@torch.inference_mode()
+def outputs(
+    model: nn.Module, batches: Iterable[Batch], n: int, *, precision: torch.dtype, on_samples: OnSamples
+) -> Tensor:
+    """Return (N, K) float32 outputs of a network in eval mode, rows in Dataset order, on the batches' device."""
     model.eval()
-    probs: Tensor | None = None
+    rows: Tensor | None = None
     for batch in batches:
         with torch.autocast(batch.inputs.device.type, dtype=torch.bfloat16, enabled=precision == torch.bfloat16):
-            logits = model(batch.inputs)
-        if probs is None:
-            probs = torch.zeros(n, logits.shape[1], device=logits.device)
-        probs[batch.index] = torch.softmax(logits.float(), dim=1)
+            found = model(batch.inputs)
+        if rows is None:
+            rows = torch.zeros(n, found.shape[1], device=found.device)
+        rows[batch.index] = found.float()
         on_samples(len(batch.index))
-    if probs is None:
+    if rows is None:
         raise ValueError("predict needs at least one batch")
-    return probs
+    return rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,9 +23,11 @@ from labelaudit.core.events import (
     ignore,
 )
 from labelaudit.core.recipe import TrainSettings
-from labelaudit.training.batches import Samples, View
-from labelaudit.training.checkpoint import StageState, load_stage, load_tensors, save_stage, save_tensors
+from labelaudit.training.batch_norm import share_batch_norm
+from labelaudit.training.batches import Batch, Samples, View
+from labelaudit.training.checkpoint import StageState, load_tensors, restore_stage_, save_stage, save_tensors
 from labelaudit.training.epoch import LossFn, predict, train_epoch
+from labelaudit.training.ranks import Ranks
 from labelaudit.training.streams import global_stream
 
 _EVENT_EVERY_S = 0.2  # progress events at most this often
@@ -52,6 +54,11 @@ class Job:
         """Where the samples are."""
         return self.samples.labels.device
 
+    @property
+    def ranks(self) -> Ranks:
+        """Who shares the work."""
+        return self.samples.ranks
+
     def plan(self, passes: Mapping[str, int]) -> None:
         """Announce the stages that are still to be run, with their passes over the samples, for the time left."""
         to_run = [(stage, n * len(self.samples)) for stage, n in passes.items() if self.finished(stage) is None]
@@ -68,29 +75,40 @@ class Job:
 
     def new_state(self, stage: str) -> StageState:
         """Return a fresh network with its optimiser."""
-        model = self.build_model(stage)
+        model = share_batch_norm(self.build_model(stage), self.ranks)
+        self.ranks.same_weights_(model)
         return StageState(model, make_optimizer(model, self.train))
 
     def resume(self, stage: str, state: StageState) -> None:
         """Fill the state from the stage's last checkpoint, if there is one."""
         if self.checkpoints is not None:
-            load_stage(self.checkpoints / f"{stage}.safetensors", state)
+            path = self.checkpoints / f"{stage}.safetensors"
+            found = self._read(path)
+            if found is not None:
+                restore_stage_(state, *found, source=str(path))
 
     def train_epoch(
         self, stage: str, state: StageState, loss_fn: LossFn, lr_at: Callable[[int], float], *, epochs: int
     ) -> None:
-        """Train the stage's next epoch and count it; a loss that is not a number raises TrainingError."""
+        """Train the stage's next epoch and count it; a loss that is not a number raises TrainingError.
+
+        Afterwards the state's tables are the same on every rank: of each sample's rows, those of the rank that saw it
+        in this epoch. Each sample is seen by one rank, so that `table[batch.index] += ...` adds up as on one rank.
+        """
         epoch = state.epoch + 1
-        with global_stream(self.device, self.seed, "dropout", stage, epoch):
+        visited: list[Tensor] = []
+        own_stream = (self.ranks.rank,) if self.ranks.rank else ()  # other samples get other dropout
+        with global_stream(self.device, self.seed, "dropout", stage, epoch, *own_stream):
             state.step, mean_loss = train_epoch(
                 state.model,
-                self.samples.shuffled(stage, epoch),
+                _noting(self.samples.shuffled(stage, epoch), visited),
                 loss_fn,
                 state.optimizer,
                 lr_at,
                 step=state.step,
                 precision=self.precision,
                 on_samples=lambda n: self._count(stage, n, epoch, epochs),
+                ranks=self.ranks,
             )
         if not math.isfinite(mean_loss):
             raise TrainingError(
@@ -98,6 +116,8 @@ class Job:
                 hint="Lower the learning rate (-o peak_lr=0.03) or train in full precision (-o train.precision=fp32).",
             )
         state.epoch = epoch
+        if self.ranks.size > 1:
+            merge_tables_(state.tables, torch.cat(visited), len(self.samples), self.ranks)
         self.on_event(EpochFinished(stage, epoch, epochs, mean_loss))
 
     def checkpoint(self, stage: str, state: StageState) -> None:
@@ -106,8 +126,8 @@ class Job:
         Raises:
             StopAsked: `stop_at` is past; the state is saved.
         """
-        stops = time.monotonic() >= self.stop_at
-        if self.checkpoints is not None and (stops or self.clock.save_is_due()):
+        stops = bool(self.ranks.from_main(time.monotonic() >= self.stop_at))
+        if self.checkpoints is not None and self.ranks.is_main and (stops or self.clock.save_is_due()):
             save_stage(self.checkpoints / f"{stage}.safetensors", state)
         if stops:
             raise StopAsked
@@ -117,13 +137,17 @@ class Job:
         n = len(self.samples)
         total: Tensor | None = None
         for view in views:
+            visited: list[Tensor] = []
             probs = predict(
                 model,
-                self.samples.in_order(view, stage, *stream),
+                _noting(self.samples.in_order(view, stage, *stream), visited),
                 n,
                 precision=self.precision,
                 on_samples=lambda done: self._count(stage, done, 0, 0),
             )
+            if self.ranks.size > 1:
+                index = torch.cat(visited)
+                probs = self.ranks.gather_by_index(index, probs[index], n)
             total = probs if total is None else total + probs
         if total is None:
             raise ValueError("predict needs at least one view")
@@ -131,17 +155,21 @@ class Job:
 
     def finished(self, stage: str) -> dict[str, Tensor] | None:
         """Return what a finished stage left behind, None when it is still to be run."""
-        if self.checkpoints is None or not self._result_path(stage).exists():
-            return None
-        tensors, _ = load_tensors(self._result_path(stage))
-        return {name: value.to(self.device) for name, value in tensors.items()}
+        found = None if self.checkpoints is None else self._read(self._result_path(stage))
+        return None if found is None else {name: value.to(self.device) for name, value in found[0].items()}
 
     def finish(self, stage: str, result: dict[str, Tensor]) -> dict[str, Tensor]:
         """Save what a stage leaves behind, drop its checkpoint, and return the result."""
-        if self.checkpoints is not None:
+        if self.checkpoints is not None and self.ranks.is_main:
             save_tensors(self._result_path(stage), result, {})
             (self.checkpoints / f"{stage}.safetensors").unlink(missing_ok=True)
         return result
+
+    def _read(self, path: Path) -> tuple[dict[str, Tensor], dict[str, int]] | None:
+        """Return what rank 0 finds in a file, None where there is none; the others need not see its disk."""
+        tensors, counters = load_tensors(path) if self.ranks.is_main and path.exists() else ({}, None)
+        counters = self.ranks.from_main(counters)
+        return None if counters is None else (self.ranks.tensors_from_main(tensors), counters)
 
     def _result_path(self, stage: str) -> Path:
         if self.checkpoints is None:
@@ -182,6 +210,29 @@ class Progress:
             return False
         self.saved_at = now
         return True
+
+
+def merge_tables_(tables: dict[str, Tensor], index: Tensor, n: int, ranks: Ranks) -> None:
+    """Make per-sample tables the same on every rank: each row as it is where the sample was seen.
+
+    Args:
+        tables: (n, C) each, or a stack (K, n, C) of such tables.
+        index: (M,) the samples that this rank saw since the last merge.
+        n: samples of the Dataset.
+        ranks: who saw the others.
+    """
+    for name, table in tables.items():
+        if table.ndim < 2 or table.shape[-2] != n:
+            raise ValueError(f"table {name!r} has shape {tuple(table.shape)}; expected (..., {n}, C)")
+        for layer in table.view(-1, *table.shape[-2:]):
+            layer.copy_(ranks.gather_by_index(index, layer[index], n))
+
+
+def _noting(batches: Iterable[Batch], visited: list[Tensor]) -> Iterator[Batch]:
+    """Hand batches on, and note which samples they had."""
+    for batch in batches:
+        visited.append(batch.index)
+        yield batch
 
 
 def make_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:

@@ -57,6 +57,16 @@ def test_torch_load_is_called_in_one_place_and_with_weights_only():
     assert all("weights_only=True" in line for line in found["labelaudit/training/models.py"])
 
 
+def test_only_one_file_knows_torch_distributed_and_reads_what_torchrun_says():
+    told = re.compile(r"(import|from) torch\.distributed|torch\.distributed\.\w+\(|WORLD_SIZE|TORCHELASTIC")
+    users = [
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "labelaudit").rglob("*.py")
+        if told.search(path.read_text())
+    ]
+    assert users == ["labelaudit/training/ranks.py"]
+
+
 def test_only_one_file_chooses_devices():
     users = [
         path.relative_to(ROOT).as_posix()

@@ -241,9 +241,13 @@ def test_a_wrong_time_is_found_before_the_data_is_read(tmp_path):
         labelaudit.scan(tmp_path / "nowhere", root=tmp_path, stop_after="later")
 
 
+def save_weights(path):
+    trained = build_image_network("small", 3, 32, seed=1, stream="elsewhere").state_dict()
+    safetensors.torch.save_file({name: value.contiguous() for name, value in trained.items()}, path)
+
+
 def test_a_frozen_backbone_trains_heads_on_its_features(folder, tmp_path):
-    trained = build_image_network("small", 3, 32, seed=1, stream="elsewhere")
-    safetensors.torch.save_file(trained.state_dict(), tmp_path / "w.safetensors")
+    save_weights(tmp_path / "w.safetensors")
     said = []
     audit = labelaudit.scan(
         folder,
@@ -262,8 +266,7 @@ def test_a_frozen_backbone_trains_heads_on_its_features(folder, tmp_path):
 
 
 def test_weights_can_be_fine_tuned_instead(folder, tmp_path):
-    trained = build_image_network("small", 3, 32, seed=1, stream="elsewhere")
-    safetensors.torch.save_file(trained.state_dict(), tmp_path / "w.safetensors")
+    save_weights(tmp_path / "w.safetensors")
     audit = labelaudit.scan(
         folder,
         root=tmp_path,

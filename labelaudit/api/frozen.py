@@ -1,0 +1,61 @@
+"""The frozen-backbone path: a pretrained network's features, computed once, in place of the images."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from labelaudit.api.inputs import Loaded
+from labelaudit.api.network import load_pretrained, read_model_weights
+from labelaudit.core.events import EventSink, SamplesDone, StageFinished, StageStarted
+from labelaudit.core.recipe import Recipe
+from labelaudit.training.batches import Pixels, Samples, VectorInputs
+from labelaudit.training.device import choose_precision, keep_freed_memory
+from labelaudit.training.epoch import outputs
+from labelaudit.training.models import build_image_network, without_classifier
+
+
+def with_features(loaded: Loaded, recipe: Recipe, device: torch.device, on_event: EventSink) -> Loaded:
+    """Return the samples as features where the recipe's backbone is frozen; else as they are.
+
+    The features are the mean over the image and its mirror image, standardised per dimension.
+
+    Raises:
+        ConfigError: the weights cannot be used.
+    """
+    inputs = loaded.inputs
+    weights = read_model_weights(recipe) if recipe.model.frozen == "yes" else None
+    if weights is None or not isinstance(inputs, Pixels):
+        return loaded
+    if device.type == "cpu":
+        keep_freed_memory()
+    n, views = len(loaded.dataset), inputs.views()
+    model = build_image_network(
+        recipe.model.backbone, loaded.dataset.n_classes, inputs.size, seed=recipe.seed, stream="frozen"
+    )
+    load_pretrained(model, weights, on_event)
+    model = without_classifier(model).to(device)
+    precision = choose_precision(device, recipe.train.precision)
+    samples = Samples(inputs, torch.zeros(n, dtype=torch.int64, device=device), 64, precision, recipe.seed)
+    started, done = time.monotonic(), 0
+
+    def count(some: int) -> None:
+        nonlocal done
+        done += some
+        on_event(SamplesDone("features", done))
+
+    on_event(StageStarted("features", f"Compute features with {recipe.model.backbone}", n * len(views)))
+    total = torch.zeros((), device=device)
+    for view in views:
+        total = total + outputs(model, samples.in_order(view), n, precision=precision, on_samples=count)
+    on_event(StageFinished("features", time.monotonic() - started))
+    return replace(loaded, inputs=VectorInputs(_standardised(total)))
+
+
+def _standardised(features: Tensor) -> Tensor:
+    """Return (N, D) with mean 0 and deviation 1 in every dimension that varies; one that does not becomes 0."""
+    centred = features - features.mean(dim=0)
+    return centred / features.std(dim=0).clamp_min(1e-6)

@@ -1,0 +1,176 @@
+"""Scans under torchrun: the findings of one process, and an end that says why when a rank dies."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from scipy.stats import spearmanr
+
+import labelaudit
+from tests.distributed.launch import TIMEOUT_S, free_port, output, start_ranks, start_torchrun, wait_for
+from tests.methods.jobs import blobs
+
+pytestmark = pytest.mark.slow
+TABLE = ["scan", "t.csv", "--device", "cpu", "-o", "stage1_epochs=8", "-o", "stage2_epochs=6"]
+IMAGES = ["scan", "photos", "--device", "cpu", "-o", "stage1_epochs=4", "-o", "stage2_epochs=3"]
+SCRIPT = str(Path(__file__).with_name("fast_checkpoints.py"))
+
+
+def write_table(folder: Path, n: int) -> None:
+    values, given, _ = blobs(n, 4, rate=0.15, spread=1.5)
+    table = pd.DataFrame(values, columns=[f"x{i}" for i in range(8)])
+    table["label"] = [f"c{label}" for label in given]
+    table.to_csv(folder / "t.csv", index=False)
+
+
+def write_photos(folder: Path, n: int) -> None:
+    """Write noisy images whose class is their colour, every eighth with another class's label."""
+    rng = np.random.default_rng(0)
+    for i in range(n):
+        true, given = i % 3, (i + 1) % 3 if i % 8 == 0 else i % 3
+        pixels = rng.normal(110, 60, (16, 16, 3)) + 25 * np.eye(3)[true]
+        path = folder / "photos" / f"c{given}" / f"{i:03d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(path)
+
+
+def findings(folder: Path) -> pd.DataFrame:
+    return labelaudit.load(folder).findings
+
+
+def agreement(one: pd.DataFrame, two: pd.DataFrame) -> tuple[float, float]:
+    """Return the rank correlation of clean_prob, and the share of samples that are flagged alike."""
+    assert one["sample_id"].tolist() == two["sample_id"].tolist()
+    alike = (one["action"] == "keep") == (two["action"] == "keep")
+    return float(spearmanr(one["clean_prob"], two["clean_prob"]).statistic), float(alike.mean())
+
+
+def scan_alone(words: list[str], cwd: Path) -> None:
+    process = start_ranks(1, "-m", "labelaudit", *words, cwd=cwd)[0]
+    assert process.wait(timeout=TIMEOUT_S) == 0, output(cwd, "rank0")
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """A folder with the scan of a table by one process in one/, and by torchrun with two in two/."""
+    folder = tmp_path_factory.mktemp("table")
+    write_table(folder, 301)  # does not divide by two
+    scan_alone([*TABLE, "--root", "one"], folder)
+    process = start_torchrun("--nproc-per-node", "2", "-m", "labelaudit", *TABLE, "--root", "two", cwd=folder)
+    assert process.wait(timeout=TIMEOUT_S) == 0, output(folder, "torchrun")
+    return folder
+
+
+def test_two_ranks_find_in_a_table_what_one_finds(table):
+    correlation, alike = agreement(findings(table / "one"), findings(table / "two"))
+    assert correlation > 0.98
+    assert alike > 0.97
+
+
+def test_the_summary_and_the_progress_are_printed_once(table):
+    assert output(table, "torchrun", "stdout").count("Estimated noise") == 1
+    assert output(table, "torchrun").count("Stage 1 of 2: learn, and relabel ...") == 1
+
+
+def test_one_audit_is_written_and_says_who_worked_on_it(table):
+    (audit,) = (table / "two" / ".labelaudit" / "audits").iterdir()
+    meta = json.loads((audit / "audit.json").read_text())
+    assert meta["ranks"]["size"] == 2
+    assert sorted(path.name for path in audit.iterdir()) == [
+        "audit.json",
+        "checkpoints",
+        "events.jsonl",
+        "findings.parquet",
+        "verdicts.npz",
+    ]
+    (alone,) = (table / "one" / ".labelaudit" / "audits").iterdir()
+    assert meta["fingerprint"] == json.loads((alone / "audit.json").read_text())["fingerprint"]
+
+
+def test_two_ranks_find_in_images_what_one_finds_and_decode_once(tmp_path):
+    write_photos(tmp_path, 181)
+    scan_alone([*IMAGES, "--root", "one"], tmp_path)
+    process = start_torchrun("--nproc-per-node", "2", "-m", "labelaudit", *IMAGES, "--root", "two", cwd=tmp_path)
+    assert process.wait(timeout=TIMEOUT_S) == 0, output(tmp_path, "torchrun")
+    correlation, alike = agreement(findings(tmp_path / "one"), findings(tmp_path / "two"))
+    assert correlation > 0.98
+    assert alike > 0.97
+    (pixels,) = (tmp_path / "two" / ".labelaudit" / "cache" / "pixels").glob("*/pixels.u8")
+    size = int(pixels.parent.name)
+    assert pixels.stat().st_size == 181 * size * size * 3
+
+
+def test_two_agents_that_meet_on_a_port_find_the_same_bits_as_one_with_two_ranks(table):
+    meet = ["--nnodes", "2", "--rdzv-backend", "c10d", "--rdzv-id", "nodes"]
+    meet += ["--rdzv-endpoint", f"127.0.0.1:{free_port()}", "--nproc-per-node", "1"]
+    nodes = [
+        start_torchrun(*meet, "-m", "labelaudit", *TABLE, "--root", "nodes", cwd=table, name=f"node{i}")
+        for i in range(2)
+    ]
+    codes = [node.wait(timeout=TIMEOUT_S) for node in nodes]
+    assert codes == [0, 0], output(table, "node0") + output(table, "node1")
+    (two,) = (table / "two").rglob("findings.parquet")
+    (met,) = (table / "nodes").rglob("findings.parquet")
+    assert met.read_bytes() == two.read_bytes()
+
+
+def test_torchrun_starts_killed_ranks_anew_and_the_scan_goes_on_to_the_same_bits(table):
+    words = ["--nproc-per-node", "2", "--max-restarts", "1", SCRIPT, *TABLE, "--verbose", "--root", "anew"]
+    process = start_torchrun(*words, cwd=table, name="anew")
+    wait_for("epoch 3/8", process, table, "anew")
+    os.kill(int((table / "pid.1").read_text()), signal.SIGKILL)
+    assert process.wait(timeout=TIMEOUT_S) == 0, output(table, "anew")
+    said = output(table, "anew")
+    assert said.count("Stage 1 of 2: learn, and relabel: epoch 1/8") == 1  # not begun again
+    assert "the recipe of the scan that is resumed" in said
+    (anew,) = (table / "anew").rglob("findings.parquet")
+    (two,) = (table / "two").rglob("findings.parquet")
+    assert anew.read_bytes() == two.read_bytes()
+
+
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_rank_that_is_killed_ends_the_other_with_a_message(killed, tmp_path):
+    write_table(tmp_path, 200)
+    words = ["scan", "t.csv", "--device", "cpu", "-o", "stage1_epochs=5000", "--verbose"]
+    ranks = start_ranks(2, "-m", "labelaudit", *words, cwd=tmp_path)
+    try:
+        wait_for("epoch 3/5000", ranks[0], tmp_path, "rank0")
+        ranks[killed].kill()
+        left = 1 - killed
+        assert ranks[left].wait(timeout=60) == 3
+    finally:
+        for rank in ranks:
+            rank.kill()
+            rank.wait()
+    assert f"error: rank {left} of 2: another rank ended without a word (killed?)" in output(tmp_path, f"rank{left}")
+    assert "--resume goes on from the last checkpoint" in output(tmp_path, f"rank{left}")
+    assert "Traceback" not in output(tmp_path, f"rank{left}")
+    (audit,) = (tmp_path / ".labelaudit" / "audits").iterdir()
+    assert json.loads((audit / "audit.json").read_text())["status"] == ("running" if killed == 0 else "interrupted")
+
+
+def test_a_mistake_is_told_once(tmp_path):
+    write_table(tmp_path, 200)
+    words = ["scan", "t.csv", "-o", "stage1_epoch=3", "--device", "cpu"]
+    process = start_torchrun("--nproc-per-node", "2", "-m", "labelaudit", *words, cwd=tmp_path)
+    assert process.wait(timeout=TIMEOUT_S) == 1  # torchrun's own, whatever the ranks' is
+    assert output(tmp_path, "torchrun").count("error: ") == 1
+    assert "error: unknown setting 'method.stage1_epoch'" in output(tmp_path, "torchrun")
+
+
+def test_ctrl_c_stops_all_ranks_and_the_next_scan_can_go_on(tmp_path):
+    write_table(tmp_path, 200)
+    words = ["scan", "t.csv", "--device", "cpu", "-o", "stage1_epochs=5000", "--verbose"]
+    ranks = start_ranks(2, "-m", "labelaudit", *words, cwd=tmp_path)
+    wait_for("epoch 3/5000", ranks[0], tmp_path, "rank0")
+    for rank in ranks:
+        rank.send_signal(signal.SIGTERM)
+    assert ranks[0].wait(timeout=60) == 130
+    assert ranks[1].wait(timeout=60) in (3, 130)
+    assert "error: stopped." in output(tmp_path, "rank0")
+    assert output(tmp_path, "rank1").count("error") == 0
