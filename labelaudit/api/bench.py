@@ -78,7 +78,9 @@ def bench(
         for seed in range(seeds):
             on_event(Said("note", f"{text}, seed {seed}"))
             mine = replace(prepared, recipe=replace(prepared.recipe, seed=seed))
-            rows += _one_setting(mine, loaded, text, rivals, on_event)
+            for row in _one_setting(mine, loaded, text, rivals, on_event):
+                on_event(Said("note", _row_in_short(row)))
+                rows.append(row)
     return pd.DataFrame(rows)
 
 
@@ -95,6 +97,11 @@ def _one_setting(
     if rivals:
         rows += [setting | row for row in _rival_rows(prepared, noisy, true, rivals, on_event)]
     return rows
+
+
+def _row_in_short(row: Mapping[str, Any]) -> str:
+    figures = ", ".join(f"{name} {row[name]:.4f}" for name in ("auroc", "ap", "p_at_k", "f1"))
+    return f"{row['noise']}, seed {row['seed']}, {row['method']}: {figures}, {row['seconds']:.0f} s"
 
 
 def _planted(loaded: Loaded, text: str, *, seed: int) -> IntN:
