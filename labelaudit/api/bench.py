@@ -14,8 +14,8 @@ import pandas as pd
 
 from labelaudit.api.frozen import with_features
 from labelaudit.api.inputs import Loaded, load_inputs
+from labelaudit.api.learn import judge_dataset, make_job, run_method
 from labelaudit.api.prepare import Prepared, prepare
-from labelaudit.api.scan import judge_dataset, make_job, run_method
 from labelaudit.bench.rivals import RIVALS, Opinion, cross_validated_probs
 from labelaudit.core.dataset import BoolN, IntN
 from labelaudit.core.errors import ConfigError, did_you_mean

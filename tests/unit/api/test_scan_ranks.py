@@ -2,18 +2,18 @@
 
 import pytest
 
-from labelaudit.api.scan import _require_work_for_all
+from labelaudit.api.learn import require_work_for_all
 from labelaudit.core.errors import ConfigError
 from labelaudit.training.ranks import ALONE, Ranks, launched_ranks
 
 
 def test_parts_that_are_too_small_are_refused_with_the_figures():
     with pytest.raises(ConfigError, match=r"2 ranks would work on 7 samples each of a batch of 14: expected 8 or more"):
-        _require_work_for_all(Ranks(size=2), 14, 128)
+        require_work_for_all(Ranks(size=2), 14, 128)
     with pytest.raises(ConfigError, match=r"20 ranks would work on 6 samples each of a batch of 128"):
-        _require_work_for_all(Ranks(size=20), 5000, 128)
-    _require_work_for_all(Ranks(size=16), 5000, 128)
-    _require_work_for_all(ALONE, 3, 128)
+        require_work_for_all(Ranks(size=20), 5000, 128)
+    require_work_for_all(Ranks(size=16), 5000, 128)
+    require_work_for_all(ALONE, 3, 128)
 
 
 def test_the_place_among_the_ranks_is_torchruns(monkeypatch):

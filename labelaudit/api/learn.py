@@ -1,0 +1,104 @@
+"""From loaded samples to evidence and verdicts: what a scan and a benchmark share."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from labelaudit.api.inputs import Loaded
+from labelaudit.api.network import network_builder
+from labelaudit.api.prepare import Prepared
+from labelaudit.core.dataset import Dataset, Probabilities
+from labelaudit.core.errors import ConfigError
+from labelaudit.core.events import EventSink
+from labelaudit.core.recipe import Recipe, from_dict
+from labelaudit.core.verdicts import Verdicts, verdicts_from_probs
+from labelaudit.functional.policy import Judgements, judge
+from labelaudit.methods.registry import require_method
+from labelaudit.training.batches import Inputs, Samples, VectorInputs
+from labelaudit.training.device import choose_precision, keep_freed_memory
+from labelaudit.training.job import Job
+from labelaudit.training.ranks import ALONE, Ranks
+
+
+def judge_dataset(loaded: Loaded, verdicts: Verdicts, recipe: Recipe) -> Judgements:
+    """Return what the evidence means for the samples of a loaded dataset."""
+    dataset = loaded.dataset
+    return judge(
+        verdicts,
+        dataset.given,
+        settings=recipe.policy,
+        trusted=dataset.trusted,
+        conflict=loaded.conflict,
+        class_counts=dataset.class_counts(),
+    )
+
+
+def run_method(
+    loaded: Loaded,
+    prepared: Prepared,
+    *,
+    checkpoints: Path | None,
+    on_event: EventSink,
+    stop_at: float = math.inf,
+    ranks: Ranks = ALONE,
+) -> Verdicts:
+    """Train the recipe's method on loaded samples; probabilities need no training."""
+    dataset, recipe = loaded.dataset, prepared.recipe
+    if isinstance(dataset.content, Probabilities) or loaded.inputs is None:
+        return verdicts_from_probs(np.asarray(dataset.content.values), dataset.given)  # type: ignore[union-attr]
+    method = require_method(recipe.method)
+    options = from_dict(method.Options, recipe.options, prefix="method.")
+    job = make_job(loaded.inputs, dataset, prepared, checkpoints=checkpoints, on_event=on_event, ranks=ranks)
+    verdicts: Verdicts = method.run(replace(job, stop_at=stop_at), options)
+    return verdicts
+
+
+def make_job(
+    inputs: Inputs,
+    dataset: Dataset,
+    prepared: Prepared,
+    *,
+    checkpoints: Path | None,
+    on_event: EventSink,
+    ranks: Ranks = ALONE,
+) -> Job:
+    """Return the job of a recipe on a device.
+
+    Raises:
+        ConfigError: the batches are too small to be divided among the ranks.
+    """
+    recipe, device = prepared.recipe, prepared.device
+    require_work_for_all(ranks, len(dataset), recipe.train.batch_size)
+    if device.type == "cpu":
+        keep_freed_memory()
+    is_small = isinstance(inputs, VectorInputs)  # a perceptron gains nothing from bf16
+    precision = torch.float32 if is_small else choose_precision(device, recipe.train.precision)
+    labels = torch.from_numpy(dataset.given).to(device)
+    return Job(
+        samples=Samples(inputs, labels, recipe.train.batch_size, precision, recipe.seed, ranks),
+        n_classes=dataset.n_classes,
+        build_model=network_builder(recipe, inputs, dataset.n_classes, device, on_event),
+        train=recipe.train,
+        precision=precision,
+        seed=recipe.seed,
+        checkpoints=checkpoints,
+        on_event=on_event,
+    )
+
+
+def require_work_for_all(ranks: Ranks, n: int, batch_size: int) -> None:
+    smallest = min(n, batch_size) // ranks.size
+    if ranks.size > 1 and smallest < _SMALLEST_PART:
+        raise ConfigError(
+            f"{ranks.size} ranks would work on {smallest} samples each of a batch of {min(n, batch_size)}:"
+            f" expected {_SMALLEST_PART} or more.",
+            hint="Start fewer processes, or make the batches larger: -o train.batch_size=512.",
+        )
+
+
+_SMALLEST_PART = 8  # samples; DRPL skips mixed batches below 6, and smaller parts spend their time on waiting
