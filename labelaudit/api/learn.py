@@ -92,6 +92,7 @@ def make_job(
 
 
 def require_work_for_all(ranks: Ranks, n: int, batch_size: int) -> None:
+    """Raise ConfigError where a rank's part of a batch would be too small to learn from."""
     smallest = min(n, batch_size) // ranks.size
     if ranks.size > 1 and smallest < _SMALLEST_PART:
         raise ConfigError(
