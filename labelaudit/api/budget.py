@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from labelaudit.api.prepare import Prepared
-from labelaudit.api.throughput import training_passes, training_rate
+from labelaudit.api.throughput import feature_seconds, training_passes, training_rate
 from labelaudit.core.errors import ConfigError
 from labelaudit.core.recipe import Recipe
 
@@ -66,24 +66,28 @@ def fit_budget(prepared: Prepared, seconds: float, *, rate_of: RateOf = training
         seconds: of the whole scan; infinite for the largest network and most epochs.
         rate_of: measures samples per second.
     """
+    samples = len(prepared.dataset)
+    features_s = feature_seconds(prepared, prepared.recipe, rate_of)  # of a frozen network; 0 for others
 
     def measured(recipe: Recipe) -> Fit | None:
         rate = rate_of(prepared, recipe)
         if rate is None:
             return None
-        first, second = (training_passes(_with_epochs(recipe, epochs)) for epochs in (1, 2))
-        affordable = seconds * _USABLE * rate / len(prepared.dataset)  # passes over the samples
-        epochs = 1 + (affordable - first) / (second - first)
-        whole = _with_epochs(recipe, int(min(max(epochs, 1), _MOST)))
-        return Fit(whole, epochs, rate, training_passes(whole) * len(prepared.dataset) / rate)
+        fewest = int(recipe.options.get("relabel_from", 0)) + 1  # a method's own least
+        first, second = (training_passes(_with_epochs(recipe, epochs)) for epochs in (fewest, fewest + 1))
+        affordable = (seconds * _USABLE - features_s) * rate / samples  # passes over the samples
+        epochs = fewest + (affordable - first) / (second - first)
+        whole = _with_epochs(recipe, int(min(max(epochs, fewest), max(_MOST, fewest))))
+        return Fit(whole, epochs, rate, features_s + training_passes(whole) * samples / rate)
 
+    asked = prepared.asked
     fit = measured(prepared.recipe)
-    for larger in _larger(prepared.recipe):
+    for larger in _larger(prepared.recipe) if asked is None or asked.model.backbone == "auto" else ():
         bigger = measured(larger) if fit is not None and fit.epochs >= _TO_SPARE else None
         if bigger is None or bigger.epochs < _ENOUGH:
             break
         fit = bigger
-    for smaller in _smaller(prepared.recipe):
+    for smaller in _smaller(prepared.recipe) if asked is None or asked.data.image_size is None else ():
         if fit is None or fit.epochs >= _FEWEST:
             break
         fit = measured(smaller)
@@ -91,7 +95,7 @@ def fit_budget(prepared: Prepared, seconds: float, *, rate_of: RateOf = training
 
 
 def _larger(recipe: Recipe) -> Iterator[Recipe]:
-    """Yield the recipe with larger networks; a backbone that was asked for stays."""
+    """Yield the recipe with larger networks."""
     if recipe.model.backbone == "small":
         for backbone in ("medium", "preact-resnet18"):
             yield replace(recipe, model=replace(recipe.model, backbone=backbone))

@@ -99,8 +99,14 @@ def _pixels(decoded: DecodedImages, size: int, settings: TrainSettings, device: 
     shift = torch.tensor([-mean / deviation for mean, deviation in zip(means, deviations, strict=True)])
     pixels, rows = torch.from_numpy(decoded.pixels), torch.from_numpy(decoded.rows)
     resident = holds(device, len(rows) * decoded.pixels[:1].nbytes)
+    if resident:  # block by block: the host need not have room for what the device has
+        mapped, pixels = pixels, torch.empty((len(rows), *pixels.shape[1:]), dtype=pixels.dtype, device=device)
+        block = max(1, 2**26 // max(1, mapped[:1].nbytes))  # images in 64 MiB
+        for start in range(0, len(rows), block):
+            part = slice(start, start + block)
+            pixels[part] = mapped[rows[part]].to(device)
     return Pixels(
-        pixels=pixels[rows].to(device) if resident else pixels,
+        pixels=pixels,
         rows=None if resident else rows,
         size=size,
         scale=scale.to(device),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from labelaudit.api.prepare import Prepared, prepare
+from labelaudit.api.prepare import Prepared, plain_paths, prepare
 from labelaudit.api.throughput import estimated_seconds
 from labelaudit.core.dataset import Dataset, Images, SetAside
 from labelaudit.core.recipe import DataSettings, ModelSettings, from_dict
@@ -58,9 +58,9 @@ class Inspection:
 def inspect(
     source: Path | str,
     *,
-    recipe: str | None = None,
+    recipe: Path | str | None = None,
     backbone: str = "auto",
-    weights: str = "none",
+    weights: Path | str = "none",
     seed: int = 0,
     device: str = "auto",
     overrides: dict[str, str] | None = None,
@@ -89,9 +89,9 @@ def inspect(
     """
     prepared = prepare(
         source,
-        recipe=recipe,
-        data=from_dict(DataSettings, data, prefix="data."),
-        model=ModelSettings(backbone, weights),
+        recipe=None if recipe is None else str(recipe),
+        data=from_dict(DataSettings, plain_paths(data), prefix="data."),
+        model=ModelSettings(backbone, str(weights)),
         seed=seed,
         device=device,
         overrides=overrides,

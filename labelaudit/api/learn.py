@@ -13,14 +13,14 @@ from labelaudit.api.inputs import Loaded
 from labelaudit.api.network import network_builder
 from labelaudit.api.prepare import Prepared
 from labelaudit.core.dataset import Dataset, Probabilities
-from labelaudit.core.errors import ConfigError
+from labelaudit.core.errors import ConfigError, TrainingError
 from labelaudit.core.events import EventSink
 from labelaudit.core.recipe import Recipe, from_dict
 from labelaudit.core.verdicts import Verdicts, verdicts_from_probs
 from labelaudit.functional.policy import Judgements, judge
 from labelaudit.methods.registry import require_method
 from labelaudit.training.batches import Inputs, Samples, VectorInputs
-from labelaudit.training.device import choose_precision, keep_freed_memory
+from labelaudit.training.device import choose_precision, describe_device, keep_freed_memory
 from labelaudit.training.job import Job
 from labelaudit.training.ranks import ALONE, Ranks
 
@@ -54,7 +54,14 @@ def run_method(
     method = require_method(recipe.method)
     options = from_dict(method.Options, recipe.options, prefix="method.")
     job = make_job(loaded.inputs, dataset, prepared, checkpoints=checkpoints, on_event=on_event, ranks=ranks)
-    verdicts: Verdicts = method.run(replace(job, stop_at=stop_at), options)
+    try:
+        verdicts: Verdicts = method.run(replace(job, stop_at=stop_at), options)
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(
+            f"{describe_device(prepared.device)} has too little memory for {recipe.model.backbone} "
+            f"and batches of {recipe.train.batch_size}.",
+            hint=f"Scan again with -o train.batch_size={max(2, recipe.train.batch_size // 2)}, or smaller --image-size.",
+        ) from error
     return verdicts
 
 
@@ -86,6 +93,7 @@ def make_job(
         train=recipe.train,
         precision=precision,
         seed=recipe.seed,
+        trusted=torch.from_numpy(dataset.trusted).to(device) if dataset.trusted.any() else None,
         checkpoints=checkpoints,
         on_event=on_event,
     )

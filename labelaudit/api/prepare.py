@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from labelaudit.api.recipes import PRETRAINED_BACKBONE, Facts, choose_recipe
+from labelaudit.api.recipes import PRETRAINED_BACKBONE, Asked, Facts, recipe_for, settle
 from labelaudit.core.dataset import Dataset, Images, Remark
 from labelaudit.core.errors import DataError
 from labelaudit.core.recipe import DataSettings, ModelSettings, Recipe, from_dict
@@ -30,6 +32,7 @@ class Prepared:
     recipe: Recipe
     why: str  # one sentence: which recipe was chosen, and by what
     device: torch.device
+    asked: Asked | None = None  # what was asked for; None for a scan that goes on
 
 
 def prepare(
@@ -57,32 +60,32 @@ def prepare(
         ConfigError: settings that cannot be used.
         DataError: data that cannot be audited.
     """
-    settings = recipe.data if isinstance(recipe, Recipe) else data or DataSettings()
-    dataset = check_dataset(read_dataset(source, settings))
     if isinstance(recipe, Recipe):
-        return Prepared(
-            dataset, recipe, f"the recipe of the scan that is resumed ({recipe.name})", choose_device(recipe.device)
-        )
-    chosen_device = choose_device(device)
+        dataset = check_dataset(read_dataset(source, recipe.data))
+        why = f"the recipe of the scan that is resumed ({recipe.name})"
+        return Prepared(dataset, recipe, why, choose_device(recipe.device))
+    asked = settle(recipe, data=data, model=model, seed=seed, device=device, overrides=overrides)
+    chosen_device = choose_device(asked.device)
+    dataset = check_dataset(read_dataset(source, asked.data))
     facts = dataset_facts(dataset, device=chosen_device.type)
-    dataset, asked = _with_weights_at_hand(dataset, model or ModelSettings())
-    chosen, why = choose_recipe(
-        facts, name=recipe, data=settings, model=asked, seed=seed, device=device, overrides=overrides
-    )
-    return Prepared(dataset, resolved(chosen, dataset), why, chosen_device)
+    dataset, model = _with_weights_at_hand(dataset, asked.model)
+    chosen, why = recipe_for(facts, dataclasses.replace(asked, model=model))
+    return Prepared(dataset, resolved(chosen, dataset), why, chosen_device, asked)
 
 
 def _with_weights_at_hand(dataset: Dataset, model: ModelSettings) -> tuple[Dataset, ModelSettings]:
     """Fetch default weights now; where they cannot be fetched, say so in one line and start from scratch."""
-    if model.weights != "default":
-        return dataset, model
+    if model.weights == "none" or dataset.kind != "images":
+        return dataset, dataclasses.replace(model, weights="none")  # nothing but images has pretrained networks
     backbone = PRETRAINED_BACKBONE if model.backbone == "auto" else model.backbone
-    try:
-        default_weights(backbone)
-    except (OSError, RuntimeError) as error:
-        text = f"the default weights of {backbone} cannot be fetched ({str(error).splitlines()[0]}): from scratch"
-        return dataset.with_remarks(Remark("warning", text)), dataclasses.replace(model, weights="none")
-    return dataset, model
+    require_image_backbone(backbone)
+    if model.weights == "default":
+        try:
+            default_weights(backbone)
+        except (OSError, RuntimeError) as error:
+            text = f"the default weights of {backbone} cannot be fetched ({str(error).splitlines()[0]}): from scratch"
+            return dataset.with_remarks(Remark("warning", text)), dataclasses.replace(model, weights="none")
+    return dataset, dataclasses.replace(model, backbone=backbone)
 
 
 def dataset_facts(dataset: Dataset, *, device: str) -> Facts:
@@ -127,3 +130,8 @@ def resolved(recipe: Recipe, dataset: Dataset) -> Recipe:
     if dataset.kind == "images":
         require_image_backbone(recipe.model.backbone)
     return dataclasses.replace(recipe, options=dataclasses.asdict(options))
+
+
+def plain_paths(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with paths as text: settings are plain, so that they can be stored."""
+    return {key: os.fspath(value) if isinstance(value, os.PathLike) else value for key, value in values.items()}

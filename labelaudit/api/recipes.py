@@ -16,7 +16,6 @@ from labelaudit.core.recipe import (
     Recipe,
     TrainSettings,
     from_dict,
-    recipe_from_dict,
     with_overrides,
 )
 
@@ -69,65 +68,160 @@ PAPER_ROWS = {
 }
 
 
-def choose_recipe(
-    facts: Facts,
-    *,
-    name: str | None = None,
-    data: DataSettings | None = None,
-    model: ModelSettings | None = None,
-    seed: int = 0,
-    device: str = "auto",
-    overrides: Mapping[str, str] | None = None,
-) -> tuple[Recipe, str]:
+def choose_recipe(facts: Facts, **asked: Any) -> tuple[Recipe, str]:
     """Return the resolved recipe and one sentence that says what was chosen and why.
 
     Args:
         facts: what there is to scan.
+        **asked: as in `settle`.
+    """
+    return recipe_for(facts, settle(**asked))
+
+
+def recipe_for(facts: Facts, asked: Asked) -> tuple[Recipe, str]:
+    """Return the resolved recipe and one sentence that says what was chosen and why.
+
+    Raises:
+        ConfigError: what was asked for does not fit the data.
+    """
+    is_fast = asked.name == "fast"
+    frozen = is_fast and facts.kind == "images" and asked.model.weights != "none" and asked.model.frozen != "no"
+    if asked.model.frozen == "yes" and not frozen:
+        raise ConfigError(
+            "model.frozen = 'yes': expected images, the recipe fast and weights to freeze.",
+            hint="Add --weights default or --weights FILE, or leave model.frozen out.",
+        )
+    size = asked.data.image_size
+    base, why = _frozen(facts, asked.model, size) if frozen else _base_recipe(facts, asked.name, size)
+    backbone = base.model.backbone if asked.model.backbone == "auto" else asked.model.backbone
+    recipe = replace(
+        base,
+        seed=asked.seed,
+        device=asked.device,
+        data=replace(asked.data, image_size=size or base.data.image_size),
+        model=ModelSettings(backbone, asked.model.weights, "yes" if frozen else "no"),
+        train=replace(base.train, normalise="imagenet") if asked.model.weights != "none" else base.train,
+    )
+    if backbone != base.model.backbone:
+        why += f", as {backbone}"
+    if asked.file is not None:
+        recipe, why = replace(recipe, name=asked.file.stem), f"{asked.file.name}, on top of {why}"
+    return with_overrides(recipe, late_overrides(asked)), why
+
+
+def late_overrides(asked: Asked) -> dict[str, Any]:
+    """Return the `key=value` settings that are not needed to read the data: they are applied last, to any recipe."""
+    early = ("data.", "model.")
+    return {k: v for k, v in asked.overrides.items() if not k.startswith(early) and k not in ("seed", "device")}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked for, after a recipe file and `key=value` settings have been worked in."""
+
+    name: str  # of the recipe
+    data: DataSettings
+    model: ModelSettings
+    seed: int
+    device: str
+    overrides: Mapping[str, Any]
+    file: Path | None = None  # the recipe file
+
+
+def settle(
+    name: str | None = None,
+    *,
+    data: DataSettings | None = None,
+    model: ModelSettings | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    overrides: Mapping[str, Any] | None = None,
+) -> Asked:
+    """Return what was asked for: `key=value` settings win over flags, flags that were given over a recipe file.
+
+    What the data is read by must be known before a recipe can be chosen for it.
+
+    Args:
         name: fast, paper, paper:ROW (a key of `PAPER_ROWS`), or a TOML file; None chooses `fast`.
         data: how to read the data; its image size wins over the recipe's.
         model: backbone and weights; "auto" lets the recipe choose.
         seed: the run's seed.
         device: device name.
         overrides: `key=value` settings that win over everything.
+
+    Raises:
+        ConfigError: an unknown recipe or setting, or a file that cannot be read.
     """
-    asked = model or ModelSettings()
-    if "model.frozen" in (overrides or {}):  # it decides which recipe to start from
-        asked = from_dict(ModelSettings, asdict(asked) | {"frozen": (overrides or {})["model.frozen"]}, prefix="model.")
-    frozen = facts.kind == "images" and asked.weights != "none" and asked.frozen != "no" and name in (None, "fast")
-    base, why = _frozen(facts, asked) if frozen else _base_recipe(facts, name or "fast")
-    backbone = base.model.backbone if asked.backbone == "auto" else asked.backbone
-    weights = base.model.weights if asked.weights == "none" else asked.weights
-    settings = data or DataSettings()
-    size = settings.image_size or base.data.image_size
-    recipe = replace(
-        base,
-        seed=seed,
-        device=device,
-        data=replace(settings, image_size=size),
-        model=ModelSettings(backbone, weights, "yes" if frozen else "no"),
-        train=replace(base.train, normalise="imagenet") if weights != "none" else base.train,
+    file = Path(name) if name is not None and name.endswith(".toml") else None
+    base, from_file = _read_file(file) if file is not None else (name or "fast", {})
+    flags = _given("data.", data or DataSettings()) | _given("model.", model or ModelSettings())
+    flags |= ({"seed": seed} if seed else {}) | ({"device": device} if device != "auto" else {})
+    settings: dict[str, Any] = {**from_file, **flags, **(overrides or {})}
+    _require_recipe(base)
+    plain = from_dict(_Plain, {key: settings[key] for key in ("seed", "device") if key in settings}, prefix="")
+    return Asked(
+        name=base,
+        data=from_dict(DataSettings, _section(settings, "data."), prefix="data."),
+        model=from_dict(ModelSettings, _section(settings, "model."), prefix="model."),
+        seed=plain.seed,
+        device=plain.device,
+        overrides={**from_file, **(overrides or {})},
+        file=file,
     )
-    if backbone != base.model.backbone:
-        why += f", as {backbone}"
-    return with_overrides(recipe, overrides or {}), why
 
 
-def _base_recipe(facts: Facts, name: str) -> tuple[Recipe, str]:
-    kind, _, row = name.partition(":")
-    if kind == "fast" and not row:
-        return _fast(facts)
-    if kind == "paper":
-        return _paper(facts, row)
-    if name.endswith(".toml"):
-        return _from_file(facts, Path(name))
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    seed: int = 0
+    device: str = "auto"
+
+
+def _given(prefix: str, settings: DataSettings | ModelSettings) -> dict[str, Any]:
+    """Return the settings that differ from their defaults, by their full names."""
+    defaults = asdict(type(settings)())
+    return {prefix + key: value for key, value in asdict(settings).items() if value != defaults[key]}
+
+
+def _section(settings: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    return {key.removeprefix(prefix): value for key, value in settings.items() if key.startswith(prefix)}
+
+
+def _read_file(path: Path) -> tuple[str, dict[str, Any]]:
+    """Return the recipe that a TOML file builds on, and its settings as "section.key" or, for the method's, "key"."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"recipe file {path} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"recipe file {path} is not TOML: {error}.") from error
+    base = str(values.pop("name", "fast"))
+    if base.endswith(".toml"):
+        raise ConfigError(f"{path}: name = {base!r}: expected fast or paper, not another file.")
+    settings: dict[str, Any] = {}
+    for key, value in values.items():
+        nested = value if isinstance(value, dict) else {key: value}
+        prefix = "" if key == "options" or not isinstance(value, dict) else f"{key}."
+        settings |= {prefix + name: setting for name, setting in nested.items()}
+    return base, settings
+
+
+def _require_recipe(name: str) -> None:
+    """Raise ConfigError with the closest known name unless there is such a recipe."""
+    kind, colon, row = name.partition(":")
+    if kind == "paper" and colon and row not in PAPER_ROWS:
+        hint = did_you_mean(row, PAPER_ROWS) or f"Known rows: {', '.join(PAPER_ROWS)}."
+        raise ConfigError(f"recipe 'paper' has no row {row!r}.", hint=hint)
     known = [*RECIPES, *(f"paper:{key}" for key in PAPER_ROWS)]
-    raise ConfigError(
-        f"recipe {name!r} is not known.",
-        hint=did_you_mean(name, known) or f"Known: {', '.join(known)}, or a TOML file.",
-    )
+    if name not in known:
+        hint = did_you_mean(name, known) or f"Known: {', '.join(known)}, or a TOML file."
+        raise ConfigError(f"recipe {name!r} is not known.", hint=hint)
 
 
-def _fast(facts: Facts) -> tuple[Recipe, str]:
+def _base_recipe(facts: Facts, name: str, size: int | None) -> tuple[Recipe, str]:
+    return _fast(facts, size) if name == "fast" else _paper(facts, name.partition(":")[2])
+
+
+def _fast(facts: Facts, size: int | None) -> tuple[Recipe, str]:
     """Return the recipe for a laptop or a small GPU: two annealed stages of tens of epochs."""
     batch_size = _fast_batch_size(facts)
     epochs = _fast_epochs(facts, batch_size)
@@ -138,7 +232,7 @@ def _fast(facts: Facts) -> tuple[Recipe, str]:
     if facts.kind != "images":
         recipe = Recipe(train=_head_settings(batch_size), model=ModelSettings("mlp"), options=options | _HEAD_OPTIONS)
         return recipe, f"fast: {stages} of a multilayer perceptron on {facts.samples:,} rows"
-    size = min(max(facts.median_side or 32, _SMALLEST_SIDE), _LARGEST_SIDE)
+    size = size or min(max(facts.median_side or 32, _SMALLEST_SIDE), _LARGEST_SIDE)
     train = TrainSettings(
         batch_size=batch_size, weight_decay=5e-4, nesterov=True, crop_padding=max(1, size // 8), flip=not facts.grey
     )
@@ -152,11 +246,11 @@ def _fast(facts: Facts) -> tuple[Recipe, str]:
     return recipe, f"fast: {stages} of a small network on {facts.samples:,} images of {size}x{size}{grey}"
 
 
-def _frozen(facts: Facts, asked: ModelSettings) -> tuple[Recipe, str]:
+def _frozen(facts: Facts, asked: ModelSettings, size: int | None) -> tuple[Recipe, str]:
     """Return the recipe that computes a pretrained network's features once and trains both stages on them."""
     batch_size = _fast_batch_size(facts)
     epochs = _fast_epochs(facts, batch_size)
-    size = min(max(facts.median_side or 32, _SMALLEST_PRETRAINED_SIDE), _LARGEST_SIDE)
+    size = size or min(max(facts.median_side or 32, _SMALLEST_PRETRAINED_SIDE), _LARGEST_SIDE)
     backbone = PRETRAINED_BACKBONE if asked.backbone == "auto" else asked.backbone
     recipe = Recipe(
         data=DataSettings(image_size=size),
@@ -197,9 +291,6 @@ def _paper(facts: Facts, row: str) -> tuple[Recipe, str]:
         raise ConfigError(
             f"recipe 'paper' is for images; this is {facts.kind}.", hint="Use --recipe fast, or leave it out."
         )
-    if row and row not in PAPER_ROWS:
-        hint = did_you_mean(row, PAPER_ROWS) or f"Known rows: {', '.join(PAPER_ROWS)}."
-        raise ConfigError(f"recipe 'paper' has no row {row!r}.", hint=hint)
     row = row or _paper_row(facts)
     chosen = PAPER_ROWS[row]
     recipe = Recipe(
@@ -236,26 +327,3 @@ def _paper_row(facts: Facts) -> str:
     if side <= 40:
         return "cifar10" if facts.classes <= 10 else "cifar100"
     return "imagenet64" if side <= 80 else "webvision"
-
-
-def _from_file(facts: Facts, path: Path) -> tuple[Recipe, str]:
-    """Return the recipe of a TOML file; what it leaves out comes from the recipe that its `name` says."""
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"recipe file {path} cannot be read: {error.strerror}.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"recipe file {path} is not TOML: {error}.") from error
-    base, why = _base_recipe(facts, str(values.pop("name", "fast")))
-    merged = base.to_dict()
-    for key, value in values.items():
-        section = merged.get(key)
-        merged[key] = {**section, **value} if isinstance(section, dict) and isinstance(value, dict) else value
-    return _rebuilt(merged | {"name": path.stem}, path), f"{path.name}, on top of {why}"
-
-
-def _rebuilt(values: dict[str, Any], path: Path) -> Recipe:
-    try:
-        return recipe_from_dict(values)
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error.problem}", hint=error.hint) from error

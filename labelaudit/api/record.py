@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 import torchvision
+from filelock import FileLock, Timeout
 
 from labelaudit.api.prepare import Prepared
 from labelaudit.core.audits import Audit
-from labelaudit.core.errors import LabelAuditError, StopAsked
+from labelaudit.core.errors import DataError, LabelAuditError, StopAsked
 from labelaudit.core.events import (
     EpochFinished,
     Event,
@@ -98,12 +99,27 @@ class AuditLog:
         self.on_event(event)
 
 
+_LOCK = "lock"  # held while a scan works on its audit; the operating system lets it go when a process dies
+
+
+def is_running(audit: Audit) -> bool:
+    """Whether a process is working on the audit right now."""
+    try:
+        with FileLock(audit.path / _LOCK, timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
 @contextmanager
 def recorded(audit: Audit, on_event: EventSink) -> Iterator[AuditLog]:
     """Leave the audit in a state that says how the scan ended, however it ends."""
     log = AuditLog(audit, on_event)
     try:
-        yield log
+        with FileLock(audit.path / _LOCK, timeout=0):
+            yield log
+    except Timeout:
+        raise DataError(f"another process is working on {audit.path}.", hint="Wait until it ends.") from None
     except KeyboardInterrupt as stop:
         by = "as asked for with --stop-after" if isinstance(stop, StopAsked) else "by the user"
         audit.interrupt(f"stopped {by}: {log.place}")

@@ -13,8 +13,9 @@ from labelaudit.api.budget import fit_budget, parse_duration
 from labelaudit.api.frozen import with_features
 from labelaudit.api.inputs import Loaded, load_inputs
 from labelaudit.api.learn import judge_dataset, run_method
-from labelaudit.api.prepare import Prepared, prepare, resolved
-from labelaudit.api.record import AuditLog, opening_facts, peak_memory_mib, ranks_fact, recorded
+from labelaudit.api.prepare import Prepared, plain_paths, prepare, resolved
+from labelaudit.api.recipes import late_overrides
+from labelaudit.api.record import AuditLog, is_running, opening_facts, peak_memory_mib, ranks_fact, recorded
 from labelaudit.core.audits import Audit, list_audits
 from labelaudit.core.dataset import fingerprint
 from labelaudit.core.errors import ConfigError, DataError
@@ -30,9 +31,9 @@ from labelaudit.training.ranks import Ranks, join_ranks, launched_ranks
 def scan(
     source: Path | str,
     *,
-    recipe: str | None = None,
+    recipe: Path | str | None = None,
     backbone: str = "auto",
-    weights: str = "none",
+    weights: Path | str = "none",
     seed: int = 0,
     device: str = "auto",
     budget: str | None = None,
@@ -50,7 +51,7 @@ def scan(
         recipe: fast, paper, paper:ROW, or a TOML file; None chooses.
         backbone: name of the network; "auto" lets the recipe choose.
         weights: none, default (torchvision's, fetched), or a file.
-        seed: same seed, same machine, same findings.
+        seed: on a CPU, the same seed and number of threads give the same findings, byte for byte.
         device: auto, cpu, cuda, cuda:1, mps.
         budget: time for the scan, "5m", "1h" or "max": network, image size and epochs are fitted to it by measuring
             this machine; a recipe that is named wins over it.
@@ -82,15 +83,17 @@ def scan(
         else:
             prepared = prepare(
                 source,
-                recipe=recipe,
-                data=from_dict(DataSettings, data, prefix="data."),
-                model=ModelSettings(backbone, weights),
+                recipe=None if recipe is None else str(recipe),
+                data=from_dict(DataSettings, plain_paths(data), prefix="data."),
+                model=ModelSettings(backbone, str(weights)),
                 seed=seed,
                 device=device,
                 overrides=overrides,
             )
             if budget is not None and recipe is None:
-                prepared = _within_budget(prepared, budget, overrides or {})
+                prepared = _within_budget(prepared, budget)
+            elif budget is not None:
+                on_event(Said("note", f"the recipe {recipe} wins over the budget {budget}"))
             audit = Audit.create(root, method=prepared.recipe.method, facts=opening_facts(source, prepared, ranks))
         with recorded(audit, on_event) as log:
             ranks.from_main({"audit": str(audit.path), "recipe": prepared.recipe.to_dict()})
@@ -99,12 +102,12 @@ def scan(
         return audit
 
 
-def _within_budget(prepared: Prepared, budget: str, overrides: Mapping[str, str]) -> Prepared:
+def _within_budget(prepared: Prepared, budget: str) -> Prepared:
     """Return the scan with a recipe fitted to a time; settings that were named still win."""
     fit = fit_budget(prepared, parse_duration(budget))
-    if fit is None:
+    if fit is None or prepared.asked is None:
         return prepared
-    recipe = resolved(with_overrides(fit.recipe, overrides), prepared.dataset)
+    recipe = resolved(with_overrides(fit.recipe, late_overrides(prepared.asked)), prepared.dataset)
     return replace(prepared, recipe=recipe, why=f"budget {budget}: {fit.why}")
 
 
@@ -192,7 +195,8 @@ def _audit_to_go_on_with(
     if stopped is None:
         if resume:
             raise ConfigError(
-                f"there is no unfinished scan of {source} in {Path(root).absolute()}.",
+                f"there is no stopped scan of {source} in {Path(root).absolute()}: it is still running, it has finished,"
+                " or there was none.",
                 hint="Leave --resume out to start one.",
             )
         return None
@@ -203,12 +207,18 @@ def _audit_to_go_on_with(
 
 
 def _stopped_audit(root: Path | str, source: Path | str) -> Audit | None:
-    """Return the newest audit of this source if it was stopped and can go on."""
+    """Return the newest audit of this source if it was stopped and can go on; damaged ones are passed over."""
     wanted = resolve_source(source)
     for audit in reversed(list_audits(root)):
-        meta = audit.meta
-        if resolve_source(meta["source"]) == wanted:
-            return audit if meta["status"] in ("running", "interrupted") else None
+        try:
+            meta = audit.meta
+        except DataError:  # damaged, or of another version: no reason not to scan
+            continue
+        if resolve_source(meta.get("source", "")) != wanted:
+            continue
+        if meta["status"] not in ("running", "interrupted"):
+            return None
+        return None if is_running(audit) else audit
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -31,12 +32,16 @@ def estimated_seconds(prepared: Prepared) -> float | None:
     rate = training_rate(prepared, recipe)
     if rate is None:
         return None
-    seconds = training_passes(recipe) * n / rate
-    if recipe.model.frozen == "yes":  # the features come first: forward only, a third of a training pass each view
-        unfrozen = replace(recipe, model=replace(recipe.model, frozen="no", weights="none"))
-        views = 2 if recipe.train.flip else 1
-        seconds += views * n / 3 / (training_rate(prepared, unfrozen) or rate)
-    return seconds
+    return training_passes(recipe) * n / rate + feature_seconds(prepared, recipe, training_rate)
+
+
+def feature_seconds(prepared: Prepared, recipe: Recipe, rate_of: Callable[[Prepared, Recipe], float | None]) -> float:
+    """Return the seconds that the features of a frozen network take: forward only, a third of a pass each view."""
+    if recipe.model.frozen != "yes":
+        return 0.0
+    whole = replace(recipe, model=replace(recipe.model, frozen="no", weights="none"))
+    rate = rate_of(prepared, whole)
+    return 0.0 if rate is None else (2 if recipe.train.flip else 1) * len(prepared.dataset) / 3 / rate
 
 
 def training_passes(recipe: Recipe) -> float:

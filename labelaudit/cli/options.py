@@ -102,7 +102,12 @@ Budget = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=_RUN)]
-Seed = Annotated[int, typer.Option(min=0, help="Same seed, same machine: same findings.", rich_help_panel=_RUN)]
+Seed = Annotated[
+    int,
+    typer.Option(
+        min=0, help="On a CPU, the same seed and number of threads give the same findings.", rich_help_panel=_RUN
+    ),
+]
 Override = Annotated[
     list[str] | None,
     typer.Option(

@@ -90,7 +90,7 @@ def _print_header(console: Console, summary: Mapping[str, Any]) -> None:
 
 def _print_verdict(console: Console, summary: Mapping[str, Any]) -> None:
     rate, actions = summary["noise"]["rate"], summary["actions"]
-    wrong = round(rate * summary["samples"])
+    wrong = round(sum(row["expected_wrong"] for row in summary["per_class"]))
     console.print()
     console.print(f"Estimated noise  [bold]{percent(rate)}[/] of the labels, about {wrong:,} of {summary['samples']:,}")
     counts = " · ".join(f"{actions[name]:,} {name}" for name in ("keep", "relabel", "review", "drop") if actions[name])

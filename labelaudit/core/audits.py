@@ -247,8 +247,15 @@ def _latest(home: Path) -> Audit | None:
     if name and (home / _AUDITS / name / _META).exists():
         return Audit(home / _AUDITS / name)
     audits = list_audits(home.parent)
-    finished = [audit for audit in audits if audit.status == "finished"]
+    finished = [audit for audit in audits if _is_finished(audit)]
     return next(reversed(finished or audits), None)
+
+
+def _is_finished(audit: Audit) -> bool:
+    try:
+        return audit.status == "finished"
+    except DataError:  # damaged, or of another version
+        return False
 
 
 def _read_meta(path: Path) -> dict[str, Any]:

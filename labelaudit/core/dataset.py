@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from labelaudit.core.errors import DataError, shorten
 
+SMALLEST_CLASS = 5  # samples; a smaller class cannot be judged: it is warned of, and its suspects go to review
+
 IntN = NDArray[np.int64]  # (N,)
 BoolN = NDArray[np.bool_]  # (N,)
 FloatND = NDArray[np.float32]  # (N, D)

@@ -67,6 +67,16 @@ def image_suffixes() -> frozenset[str]:
     return frozenset(suffix for suffix, kind in known.items() if kind in Image.OPEN and kind not in _REFUSED_FORMATS)
 
 
+def known_suffix(name: str) -> str:
+    """Return the lower-case suffix of a name where a file format goes by it, else "".
+
+    All that `decode_image` makes of a name: images with equal bytes and equal known suffixes decode alike. It knows
+    more than `image_suffixes`, as a name that ends in .pdf or .eps is worth a warning too.
+    """
+    suffix = PurePath(name).suffix.lower()
+    return suffix if suffix in Image.registered_extensions() else ""
+
+
 def image_size(data: bytes) -> tuple[int, int]:
     """Return (width, height) as stored, from the header alone.
 
@@ -222,8 +232,8 @@ def _pixel_hash(rgb: Image.Image, width: int, height: int) -> str:
 
 
 def _suffix_warning(name: str, kind: str) -> str | None:
-    suffix = PurePath(name).suffix
-    expected = Image.registered_extensions().get(suffix.lower())
+    suffix = known_suffix(name)
+    expected = Image.registered_extensions().get(suffix)
     if expected is None or _SAME_FORMAT.get(expected, expected) == _SAME_FORMAT.get(kind, kind):
         return None
     return f"named {suffix}, but the content is {kind}"

@@ -13,13 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labelaudit.core.dataset import BoolN, IntN
+from labelaudit.core.dataset import SMALLEST_CLASS, BoolN, IntN
 from labelaudit.core.findings import Action, Issue
 from labelaudit.core.recipe import PolicySettings
 from labelaudit.core.verdicts import FloatN, Verdicts
 from labelaudit.functional.beta_mixture import fit_beta_mixture, noisy_posterior
-
-SMALLEST_CLASS = 5  # samples; below it a class is too small to be judged and its suspects go to review
 
 
 @dataclass(frozen=True, slots=True)

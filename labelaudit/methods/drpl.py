@@ -96,7 +96,7 @@ def run(job: Job, options: Options) -> Verdicts:
     job.plan(_passes(job, options))
     first = _stage(job, "stage1", "Stage 1 of 2: learn, and relabel", options, lambda: _relabelling_stage(job, options))
     noisy, found1 = _split(job, first["fit_probs"], first["probs"], options)
-    labelled = noisy <= options.stage1_threshold
+    labelled = _or_trusted(job, noisy <= options.stage1_threshold)
     second = _stage(
         job,
         "stage2",
@@ -158,7 +158,9 @@ def _relabelling_stage(job: Job, options: Options) -> dict[str, Tensor]:
         job.train_epoch("stage1", state, loss, lr_at, epochs=options.stage1_epochs)
         if relabels and state.epoch >= options.relabel_from:
             seen_epochs = state.tables["window"][: min(state.epoch, _PSEUDO_LABEL_WINDOW)]
-            state.tables["targets"] = seen_epochs.float().mean(dim=0)
+            relabelled = seen_epochs.float().mean(dim=0)
+            keep = _or_trusted(job, torch.zeros(len(targets), dtype=torch.bool, device=job.device))
+            state.tables["targets"] = torch.where(keep[:, None], targets, relabelled)
         job.checkpoint("stage1", state)
     return _read_out(job, "stage1", state, options)
 
@@ -185,6 +187,11 @@ def _semi_supervised_stage(job: Job, options: Options, labelled: Tensor, probs: 
             job.train_epoch("stage2", state, _soft_loss(state, options, recorder), lr_at, epochs=options.stage2_epochs)
         job.checkpoint("stage2", state)
     return _read_out(job, "stage2", state, options)
+
+
+def _or_trusted(job: Job, labelled: Tensor) -> Tensor:
+    """Return (N,) what is labelled, and what the user vouches for whatever its loss."""
+    return labelled if job.trusted is None else labelled | job.trusted
 
 
 def _first_targets(job: Job, options: Options, labelled: Tensor, probs: Tensor) -> Tensor:

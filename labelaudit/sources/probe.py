@@ -8,11 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from labelaudit.core.dataset import BoolN, Dataset, ImageFiles, IntN, Remark, StreamedImages
+from labelaudit.core.dataset import SMALLEST_CLASS, BoolN, Dataset, ImageFiles, IntN, Remark, StreamedImages
 from labelaudit.core.errors import DataError, shorten
 from labelaudit.sources.labels import similar_names
-
-SMALL_CLASS = 5  # samples; below this a class is hardly learnt, and every one of them looks suspicious
 
 
 def check_dataset(dataset: Dataset) -> Dataset:
@@ -101,10 +99,10 @@ def _require_repeated_labels(dataset: Dataset, counts: dict[str, int]) -> None:
 
 
 def _small_classes(counts: dict[str, int]) -> list[Remark]:
-    small = [f"{name} ({count})" for name, count in counts.items() if count < SMALL_CLASS]
+    small = [f"{name} ({count})" for name, count in counts.items() if count < SMALLEST_CLASS]
     if not small:
         return []
-    text = f"Classes with fewer than {SMALL_CLASS} samples, too few to judge: {shorten(small, show=10)}."
+    text = f"Classes with fewer than {SMALLEST_CLASS} samples, too few to judge: {shorten(small, show=10)}."
     return [Remark("warning", text)]
 
 

@@ -6,13 +6,12 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labelaudit.core.dataset import ImageFiles, Images
-from labelaudit.functional.images import Decoded, UnreadableImage, decode_image, hash_content
+from labelaudit.functional.images import Decoded, UnreadableImage, decode_image, hash_content, known_suffix
 from labelaudit.training.pixel_store import PixelStore, Row, file_stamp
 
 _CHUNK = 32  # images per task: small enough for a smooth progress bar
@@ -92,7 +91,7 @@ def _read(
         return index, row
     try:
         data = content.read(index)
-        row = store.find_content(hash_content(data), _suffix(names[index]))
+        row = store.find_content(hash_content(data), known_suffix(names[index]))
         return index, decode_image(data, names[index], store.size) if row is None else row
     except OSError as error:
         return index, f"cannot be read: {error.strerror or error}"
@@ -103,14 +102,10 @@ def _read(
 def _write(store: PixelStore, new: Sequence[tuple[int, Decoded]], names: Sequence[str], stamps: Sequence[str]) -> range:
     """Add decoded images to the store; return their rows."""
     rows = [
-        Row(stamps[index], image.content_hash, _suffix(names[index]), image.pixel_hash, image.warning or "")
+        Row(stamps[index], image.content_hash, known_suffix(names[index]), image.pixel_hash, image.warning or "")
         for index, image in new
     ]
     return store.add(rows, [image.pixels for _, image in new])
-
-
-def _suffix(name: str) -> str:
-    return PurePosixPath(name).suffix.lower()
 
 
 def _parts(indices: range, size: int) -> Iterator[range]:

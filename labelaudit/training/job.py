@@ -44,6 +44,7 @@ class Job:
     train: TrainSettings
     precision: torch.dtype
     seed: int
+    trusted: Tensor | None = None  # (N,) bool, labels that are right by decree; None = none is
     checkpoints: Path | None = None  # folder; None = keep nothing
     on_event: EventSink = ignore
     stop_at: float = math.inf  # seconds of the monotonic clock; the first epoch that ends later is the last

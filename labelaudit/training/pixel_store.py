@@ -2,20 +2,21 @@
 
     <folder>/<size>/
     ├── pixels.u8     rows of size * size * 3 bytes; only ever grows
-    ├── rows.parquet  which row holds what; written last, atomically
+    ├── rows.parquet  which row holds what; written after the pixels, atomically, every 30 seconds and at the end
     └── lock
 
 A row counts only once `rows.parquet` names it: a crash half way leaves bytes behind that the next scan overwrites.
-Images are known by the hash of their bytes; a file whose size and time of change are as before is not even read.
+Images are known by the hash of their bytes; a file that `file_stamp` says is the same is not even read.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
-import shutil
 import tempfile
+import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -29,13 +30,14 @@ from numpy.typing import NDArray
 from labelaudit.core.audits import write_atomically
 from labelaudit.core.errors import DataError
 
-DECODER_VERSION = 1  # change it when the same bytes decode to other pixels
+DECODER_VERSION = 2  # change it when the same bytes decode to other pixels, or are described in other words
 DEFAULT_LIMIT_BYTES = 20 * 2**30
+SAVE_EVERY_S = 30.0  # what a crash may lose; writing the whole index after every block would take quadratic time
 _SCHEMA = pa.schema(
     [
-        ("stamp", pa.string()),  # where the bytes came from, their size and time of change; "" = not known by that
+        ("stamp", pa.string()),  # see `file_stamp`; "" = not known by that
         ("content_hash", pa.string()),
-        ("suffix", pa.string()),  # of the file's name: whether it fits the bytes is part of what was found
+        ("suffix", pa.string()),  # see `known_suffix`: whether it fits the bytes is part of what was found
         ("pixel_hash", pa.string()),
         ("warning", pa.string()),  # "" = nothing odd
     ],
@@ -64,29 +66,44 @@ class PixelStore:
         folder: of all sizes; None = keep nothing for the next scan.
         size: pixels of a side.
         limit_bytes: what all sizes together may keep; the least recently used go first.
+        save_every_s: seconds between two writes of the index; it is also written at the end.
     """
 
-    def __init__(self, folder: Path | None, size: int, *, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        size: int,
+        *,
+        limit_bytes: int = DEFAULT_LIMIT_BYTES,
+        save_every_s: float = SAVE_EVERY_S,
+    ) -> None:
         self.size = size
         self.row_bytes = size * size * 3
         self.rows: list[Row] = []
         self._home = folder
         self._folder = Path()
         self._limit = limit_bytes
+        self._save_every_s = save_every_s
+        self._saved_at = 0.0  # seconds of the monotonic clock
+        self._n_saved = 0  # rows that the index on disk names
         self._open = ExitStack()
         self._by_stamp: dict[str, int] = {}
         self._by_content: dict[tuple[str, str], int] = {}
 
     def __enter__(self) -> Self:
         self._folder = self._locked_folder() or self._temporary_folder()
-        for row in _read_rows(self._folder / "rows.parquet", self.row_bytes):
-            self._remember(row)
+        self._n_saved, self._saved_at = len(self.rows), time.monotonic()
         return self
 
     def __exit__(self, *_: object) -> None:
+        try:
+            with suppress(OSError):  # this scan has its pixels; only the next one has to decode them again
+                self._save()
+                os.utime(self._folder / "rows.parquet")  # used now
+        finally:
+            self._open.close()
         if self._home is not None:
-            _make_room(self._home, self._limit)
-        self._open.close()
+            _make_room(self._home, self._folder, self._limit)
 
     def find_file(self, stamp: str) -> int | None:
         """Return the row of a file that has not changed since it was decoded."""
@@ -116,13 +133,12 @@ class PixelStore:
                 os.fsync(file.fileno())
             for row in rows:
                 self._remember(row)
-            columns = {name: [getattr(row, name) for row in self.rows] for name in _SCHEMA.names}
-            table = pa.table(columns, schema=_SCHEMA)
-            write_atomically(self._folder / "rows.parquet", lambda part: pq.write_table(table, part))
+            if time.monotonic() - self._saved_at >= self._save_every_s:
+                self._save()
         except OSError as error:
             raise DataError(
-                f"the decoded images cannot be written to {self._folder}: {error.strerror}.",
-                hint="Free some disk space, or name another folder with --root.",
+                f"the decoded images cannot be written to {self._folder}: {error.strerror or error}.",
+                hint="Free some disk space there.",
             ) from error
         return range(first, len(self.rows))
 
@@ -131,7 +147,6 @@ class PixelStore:
         shape = (len(self.rows), self.size, self.size, 3)
         if not self.rows:
             return np.empty(shape, dtype=np.uint8)
-        os.utime(self._folder / "rows.parquet")  # used now
         return np.memmap(self._folder / "pixels.u8", np.uint8, mode="c", shape=shape)  # "c": torch wants writable
 
     def _locked_folder(self) -> Path | None:
@@ -141,13 +156,29 @@ class PixelStore:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._open.enter_context(FileLock(folder / "lock", timeout=0))
+            rows = _read_rows(folder / "rows.parquet", self.row_bytes)
+            if not rows:  # a damaged index must not come to name the new pixels if this scan crashes
+                _remove_files(folder)
         except (OSError, Timeout):
             return None
+        for row in rows:
+            self._remember(row)
         return folder
 
     def _temporary_folder(self) -> Path:
         self._home = None
-        return Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="labelaudit-")))
+        # Windows cannot remove a file that is still mapped; it is left to whoever empties the temporary files
+        folder = tempfile.TemporaryDirectory(prefix="labelaudit-", ignore_cleanup_errors=True)
+        return Path(self._open.enter_context(folder))
+
+    def _save(self) -> None:
+        """Write the index if it lacks rows and another scan may read it."""
+        if self._home is None or self._n_saved == len(self.rows):
+            return
+        columns = {name: [getattr(row, name) for row in self.rows] for name in _SCHEMA.names}
+        table = pa.table(columns, schema=_SCHEMA)
+        write_atomically(self._folder / "rows.parquet", lambda part: pq.write_table(table, part))
+        self._n_saved, self._saved_at = len(self.rows), time.monotonic()
 
     def _remember(self, row: Row) -> None:
         place = len(self.rows)
@@ -158,12 +189,17 @@ class PixelStore:
 
 
 def file_stamp(path: Path) -> str:
-    """Return what tells a changed file from an unchanged one without reading it; "" where it cannot be told."""
+    """Return what tells a changed file from an unchanged one without reading it; "" where it cannot be told.
+
+    A hash, as a path need not be valid Unicode. The inode and its time of change tell files of equal size and
+    modification time that have changed places.
+    """
     try:
         found = path.stat()
     except OSError:
         return ""
-    return f"{path}\x1f{found.st_size}\x1f{found.st_mtime_ns}"
+    seen = f"{path}\x1f{found.st_size}\x1f{found.st_mtime_ns}\x1f{found.st_ctime_ns}\x1f{found.st_ino}"
+    return hashlib.blake2b(os.fsencode(seen), digest_size=16).hexdigest()
 
 
 def _read_rows(path: Path, row_bytes: int) -> list[Row]:
@@ -179,12 +215,43 @@ def _read_rows(path: Path, row_bytes: int) -> list[Row]:
     return [Row(*values) for values in zip(*(table[name].to_pylist() for name in _SCHEMA.names), strict=True)]
 
 
-def _make_room(home: Path, limit_bytes: int) -> None:
-    """Remove the least recently used sizes until what is kept fits the limit."""
-    indexes = sorted(home.glob("*/rows.parquet"), key=lambda path: path.stat().st_mtime)
-    total = sum(file.stat().st_size for file in home.glob("*/pixels.u8"))
-    for index in indexes:
+def _make_room(home: Path, own: Path, limit_bytes: int) -> None:
+    """Remove the least recently used sizes until what is kept fits the limit; what is locked stays.
+
+    This process may have its own pixels mapped for as long as it runs, so they go only where they alone exceed the
+    limit. Then they go first: Linux keeps an unlinked file until nobody maps it; Windows refuses, and they stay.
+    """
+    n_bytes = {file.parent: _size(file) for file in home.glob("*/pixels.u8")}
+    total = sum(n_bytes.values())
+    oldest = sorted(n_bytes.keys() - {own}, key=_used_at)
+    for folder in [own, *oldest] if n_bytes.get(own, 0) > limit_bytes else oldest:
         if total <= limit_bytes:
             return
-        total -= (index.parent / "pixels.u8").stat().st_size
-        shutil.rmtree(index.parent, ignore_errors=True)
+        try:
+            with FileLock(folder / "lock", timeout=0):
+                _remove_files(folder)
+        except (OSError, Timeout):  # in use, or not ours to remove
+            continue
+        total -= n_bytes[folder]
+
+
+def _remove_files(folder: Path) -> None:
+    """Remove the index, then the pixels it names; the lock stays, as another process may be about to take it."""
+    (folder / "rows.parquet").unlink(missing_ok=True)
+    (folder / "pixels.u8").unlink(missing_ok=True)
+
+
+def _size(file: Path) -> int:
+    """Return the bytes of a file, 0 where another process has removed it."""
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
+
+
+def _used_at(folder: Path) -> float:
+    """Return when a size was last used; long ago where no index names its pixels."""
+    try:
+        return (folder / "rows.parquet").stat().st_mtime
+    except OSError:
+        return 0.0

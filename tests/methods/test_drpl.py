@@ -139,3 +139,22 @@ def test_evidence_is_the_mean_of_both_networks():
     both = drpl.run(vector_job(values, given, 3), options)
     stage1, stage2 = both.scores["stage1_loss"], both.scores["stage2_loss"]
     assert both.given_probs == pytest.approx((np.exp(-stage1) + np.exp(-stage2)) / 2, abs=1e-6)
+
+
+@pytest.mark.parametrize("options", [drpl.Options(stage1_epochs=2, stage2_epochs=1, peak_lr=0.01), PAPER_LIKE])
+def test_trusted_labels_teach_in_both_stages_whatever_their_loss(options):
+    values, given, true = blobs(200, 3, rate=0.3)
+    trusted = torch.from_numpy(given != true)  # the user insists on labels that the network finds odd
+    job = dataclasses.replace(vector_job(values, given, 3), trusted=trusted)
+    targets: dict[str, torch.Tensor] = {}
+
+    class Spy(Job):
+        def checkpoint(self, stage, state):
+            if "targets" in state.tables:  # the fast recipe's first stage learns from the labels themselves
+                targets[stage] = state.tables["targets"].clone()
+
+    spy = Spy(**{field.name: getattr(job, field.name) for field in dataclasses.fields(job)})
+    drpl.run(spy, options)
+    one_hot = torch.nn.functional.one_hot(job.samples.labels, 3).float()
+    assert all(torch.equal(found[trusted], one_hot[trusted]) for found in targets.values())
+    assert not torch.equal(targets["stage2"], one_hot)

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from labelaudit.api.recipes import PAPER_ROWS, Facts, choose_recipe
+from labelaudit.api.recipes import PAPER_ROWS, Facts, choose_recipe, settle
 from labelaudit.core.errors import ConfigError
 from labelaudit.core.recipe import DataSettings, ModelSettings, from_dict, recipe_from_dict
 from labelaudit.methods import drpl
@@ -151,3 +151,45 @@ def test_an_unknown_recipe_names_the_closest(name, message):
 def test_the_paper_recipe_refuses_tables():
     with pytest.raises(ConfigError, match="recipe 'paper' is for images; this is features"):
         choose_recipe(Facts("features", 100, 2, None), name="paper")
+
+
+def test_an_asked_image_size_also_sets_the_crop_and_the_sentence():
+    for asked in ({"data": DataSettings(image_size=32)}, {"overrides": {"data.image_size": "32"}}):
+        recipe, why = choose_recipe(dataclasses.replace(PHOTOS, median_side=500), **asked)
+        assert (recipe.data.image_size, recipe.train.crop_padding) == (32, 4)
+        assert "of 32x32" in why
+
+
+def test_every_section_of_a_file_is_obeyed_and_flags_that_were_given_win(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'seed = 7\ndevice = "cpu"\n[data]\nlabel_column = "y"\nsplit = "test"\n[policy]\nsuspect_below = 0.3\n'
+    )
+    recipe, _ = choose_recipe(PHOTOS, name=str(path))
+    assert (recipe.seed, recipe.device, recipe.data.label_column, recipe.data.split) == (7, "cpu", "y", "test")
+    assert recipe.policy.suspect_below == 0.3
+    given, _ = choose_recipe(PHOTOS, name=str(path), seed=3, data=DataSettings(label_column="z"))
+    assert (given.seed, given.data.label_column, given.data.split) == (3, "z", "test")
+    overridden, _ = choose_recipe(PHOTOS, name=str(path), seed=3, overrides={"seed": "9"})
+    assert overridden.seed == 9
+
+
+def test_key_value_settings_reach_what_is_read_first():
+    asked = settle(overrides={"data.split": "test", "device": "cpu", "model.weights": "default", "seed": "4"})
+    assert (asked.data.split, asked.device, asked.model.weights, asked.seed) == ("test", "cpu", "default", 4)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [('name = "mine.toml"\n', "expected fast or paper, not another file"), ("caf\xe9 = 1", "mine.toml is not TOML")],
+)
+def test_a_file_on_a_file_and_a_file_in_another_encoding_are_refused(tmp_path, text, message):
+    path = tmp_path / "mine.toml"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(ConfigError, match=message):
+        choose_recipe(PHOTOS, name=str(path))
+
+
+def test_freezing_needs_weights():
+    with pytest.raises(ConfigError, match=r"model.frozen = 'yes': expected images, the recipe fast and weights"):
+        choose_recipe(PHOTOS, overrides={"model.frozen": "yes"})

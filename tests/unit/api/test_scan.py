@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 import safetensors.torch
 import torch
+from filelock import FileLock
 from PIL import Image
 
 import labelaudit
 from labelaudit.api.inputs import channel_statistics
 from labelaudit.core.audits import list_audits
-from labelaudit.core.errors import ConfigError, DataError, StopAsked
+from labelaudit.core.errors import ConfigError, DataError, StopAsked, TrainingError
 from labelaudit.core.events import Said
 from labelaudit.core.recipe import TrainSettings
 from labelaudit.training.models import build_image_network
@@ -174,7 +175,10 @@ def test_resume_refuses_data_that_changed(folder, tmp_path, monkeypatch):
 
 
 def test_resume_without_an_unfinished_scan_says_so(folder, tmp_path):
-    with pytest.raises(ConfigError, match=r"there is no unfinished scan of .*data in"):
+    with pytest.raises(
+        ConfigError,
+        match=r"there is no stopped scan of .*data in .*it is still running, it has finished, or there was none",
+    ):
         scan(folder, tmp_path, resume=True)
 
 
@@ -283,3 +287,56 @@ def test_weights_that_fit_nothing_are_refused(folder, tmp_path):
     safetensors.torch.save_file({"other": torch.zeros(3)}, tmp_path / "w.safetensors")
     with pytest.raises(ConfigError, match="not one of the weights fits the backbone"):
         scan(folder, tmp_path, backbone="small", weights=str(tmp_path / "w.safetensors"))
+
+
+def test_a_scan_that_is_still_running_is_neither_offered_nor_resumed(folder, tmp_path):
+    with pytest.raises(StopAsked):
+        scan(folder, tmp_path, stop_after="0.001s")
+    (stopped,) = list_audits(tmp_path)
+    stopped.update(status="running")
+    with FileLock(stopped.path / "lock"), pytest.raises(ConfigError, match="it is still running"):
+        scan(folder, tmp_path, resume=True)
+    assert scan(folder, tmp_path, resume=True).path == stopped.path  # its process is gone: it goes on
+
+
+def test_an_audit_of_another_version_is_no_reason_not_to_scan(folder, tmp_path):
+    foreign = tmp_path / ".labelaudit" / "audits" / "99991231-000000-drpl-abcdef"
+    foreign.mkdir(parents=True)
+    (foreign / "audit.json").write_text('{"schema": 99, "status": "running"}')
+    assert scan(folder, tmp_path).status == "finished"
+    assert labelaudit.load(tmp_path).status == "finished"
+
+
+def test_paths_are_taken_wherever_a_file_is_named(tmp_path):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"label": np.array(["no", "yes"])[np.arange(60) % 2]})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    np.save(tmp_path / "e.npy", rng.normal(size=(60, 3)) + (np.arange(60) % 2)[:, None] * 4)
+    (tmp_path / "r.toml").write_text("[options]\nstage1_epochs = 2\nstage2_epochs = 1\n")
+    audit = labelaudit.scan(
+        tmp_path / "t.csv", recipe=tmp_path / "r.toml", embeddings=tmp_path / "e.npy", root=tmp_path
+    )
+    assert audit.summary["recipe"] == "r"
+
+
+def test_a_named_recipe_wins_over_a_budget_and_says_so(folder, tmp_path):
+    said = []
+    scan(
+        folder,
+        tmp_path,
+        recipe="fast",
+        budget="5m",
+        on_event=lambda event: said.append(event.text) if isinstance(event, Said) else None,
+    )
+    assert "the recipe fast wins over the budget 5m" in said
+
+
+def test_too_little_memory_is_told_with_the_next_step(folder, tmp_path, monkeypatch):
+    def full(*args, **kwargs):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("labelaudit.methods.drpl.run", full)
+    with pytest.raises(
+        TrainingError, match=r"too little memory for small and batches of 16.\nScan again with -o train"
+    ):
+        scan(folder, tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from PIL import Image
 
 from labelaudit.core.dataset import EmbeddedImages, ImageFiles
-from labelaudit.functional.images import UnreadableImage, decode_image, image_size, median_size
+from labelaudit.functional.images import UnreadableImage, decode_image, image_size, known_suffix, median_size
 
 
 def encoded(pixels: Any, kind: str = "PNG", **options: Any) -> bytes:
@@ -136,9 +137,25 @@ def test_hashes_are_of_the_bytes_and_of_the_pixels():
 
 def test_a_wrong_suffix_is_decoded_with_a_warning():
     png = encoded(noise(8, 8))
-    assert decode_image(png, "photos/a.JPG", 8).warning == "named .JPG, but the content is PNG"
+    assert decode_image(png, "photos/a.JPG", 8).warning == "named .jpg, but the content is PNG"
     assert decode_image(png, "row 17", 8).warning is None
     assert decode_image(encoded(noise(8, 8), "MPO"), "phone.jpg", 8).warning is None
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("photos/a.JPG", ".jpg"),
+        ("a.pdf", ".pdf"),  # not decoded, but worth a warning
+        ("data.parquet:17", ""),
+        ("row 17", ""),
+        (os.fsdecode(b"a.\xe9"), ""),
+    ],
+)
+def test_only_suffixes_of_file_formats_are_known(name, expected):
+    assert known_suffix(name) == expected
+    warning = decode_image(encoded(noise(8, 8)), name, 8).warning
+    assert warning == (f"named {expected}, but the content is PNG" if expected else None)
 
 
 @pytest.mark.parametrize(

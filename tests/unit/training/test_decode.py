@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 from PIL import Image
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from labelaudit.api import inputs
 from labelaudit.core.dataset import EmbeddedImages, ImageFiles
+from labelaudit.core.recipe import TrainSettings
 from labelaudit.training.decode import DecodedImages, decode_images
 from labelaudit.training.pixel_store import PixelStore
 
@@ -120,6 +124,14 @@ def test_images_in_a_table_decode_like_files(tmp_path):
     assert decoded.failures[-1] == (7, "the file is empty (0 bytes)")
 
 
+def test_the_images_of_a_table_are_found_again_at_another_row(tmp_path):
+    for place, reused in ((17, 0), (18, 1)):
+        content = EmbeddedImages(pa.chunked_array([[encoded(noise(0))]]), (f"data.parquet:{place}",), (0,))
+        with PixelStore(tmp_path, SIZE) as store:
+            found = decode_images(content, content.names, store, on_samples=lambda _: None)
+        assert (found.reused, found.warnings) == (reused, ())
+
+
 @pytest.mark.parametrize("workers", [2, 4])
 def test_the_number_of_workers_changes_nothing(tmp_path, workers):
     content = files(tmp_path, MIXED * 12)
@@ -140,3 +152,28 @@ def test_no_images_are_decoded_to_no_pixels():
     decoded, told = decode(ImageFiles(()))
     assert decoded.pixels.shape == (0, SIZE, SIZE, 3)
     assert told == []
+
+
+class LargestCopy(TorchDispatchMode):
+    """Watches the copies that indexing makes."""
+
+    n_bytes = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if func is torch.ops.aten.index.Tensor:
+            self.n_bytes = max(self.n_bytes, result.nbytes)
+        return result
+
+
+def test_the_pixels_reach_the_device_in_order_and_the_host_copies_one_block_at_a_time():
+    n = 1500
+    mapped = np.zeros((n, 128, 128, 3), dtype=np.uint8)  # 70 MiB
+    mapped[:, 5, 6, 1] = np.arange(n) % 251
+    rows = np.arange(n)[::-1].copy()
+    decoded = DecodedImages(mapped, rows, (), (), (), (), 0)
+    with LargestCopy() as largest:
+        moved = inputs._pixels(decoded, 128, TrainSettings(normalise="cifar10"), torch.device("cpu"))
+    assert moved.is_resident
+    assert np.array_equal(moved.pixels.numpy(), mapped[::-1])
+    assert 0 < largest.n_bytes <= 2**26 < mapped.nbytes
