@@ -60,7 +60,7 @@ def run_method(
         raise TrainingError(
             f"{describe_device(prepared.device)} has too little memory for {recipe.model.backbone} "
             f"and batches of {recipe.train.batch_size}.",
-            hint=f"Scan again with -o train.batch_size={max(2, recipe.train.batch_size // 2)}, or smaller --image-size.",
+            hint=f"Scan again with -o train.batch_size={max(2, recipe.train.batch_size // 2)}, or smaller images.",
         ) from error
     return verdicts
 

@@ -195,8 +195,8 @@ def _audit_to_go_on_with(
     if stopped is None:
         if resume:
             raise ConfigError(
-                f"there is no stopped scan of {source} in {Path(root).absolute()}: it is still running, it has finished,"
-                " or there was none.",
+                f"there is no stopped scan of {source} in {Path(root).absolute()}:"
+                " it is still running, it has finished, or there was none.",
                 hint="Leave --resume out to start one.",
             )
         return None

@@ -8,11 +8,12 @@ from hypothesis import given as given_data
 from hypothesis import settings as few
 from hypothesis import strategies as st
 
+from labelaudit.core.dataset import SMALLEST_CLASS
 from labelaudit.core.findings import Action, Issue
 from labelaudit.core.recipe import PolicySettings
 from labelaudit.core.verdicts import Verdicts, verdicts_from_probs
 from labelaudit.functional.beta_mixture import fit_beta_mixture
-from labelaudit.functional.policy import SMALLEST_CLASS, Judgements, best_other, break_ties, decide, judge
+from labelaudit.functional.policy import Judgements, best_other, break_ties, decide, judge
 
 N, C = 200, 4
 WRONG = np.arange(N) < 40  # 20 % wrong labels
