@@ -94,6 +94,7 @@ class AuditLog:
             self.place = f"{event.stage}, after epoch {event.epoch} of {event.epochs}"
         if isinstance(event, StageFinished):
             self.seconds[event.stage] = round(event.seconds, 3)
+            self.audit.update(stage_seconds=self.seconds)  # so that a resumed scan knows what came before
         if not isinstance(event, SamplesDone):
             self.audit.append_event(event_record(event))
         self.on_event(event)
@@ -114,7 +115,7 @@ def is_running(audit: Audit) -> bool:
 @contextmanager
 def recorded(audit: Audit, on_event: EventSink) -> Iterator[AuditLog]:
     """Leave the audit in a state that says how the scan ended, however it ends."""
-    log = AuditLog(audit, on_event)
+    log = AuditLog(audit, on_event, seconds=dict(audit.meta.get("stage_seconds", {})))
     try:
         with FileLock(audit.path / _LOCK, timeout=0):
             yield log

@@ -215,6 +215,7 @@ def test_a_scan_in_pieces_finds_the_same_as_in_one(folder, tmp_path):
         else:
             break
     assert stops == 5  # one epoch each
+    assert set(pieces.meta["results"]["seconds"]) == {"decode", "stage1", "stage2"}
     assert pieces.findings_path.read_bytes() == whole.findings_path.read_bytes()
 
 

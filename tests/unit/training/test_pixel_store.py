@@ -19,6 +19,7 @@ from labelaudit.training.decode import decode_images
 from labelaudit.training.pixel_store import PixelStore, Row
 
 SIZE = 8
+NOT_UNICODE = (b"caf\xe9.png", b"b.\xe9")
 
 
 class CountedFiles(ImageFiles):
@@ -124,8 +125,7 @@ def test_files_of_equal_size_and_time_that_change_places_are_told_apart(tmp_path
 @pytest.mark.skipif(sys.platform != "linux", reason="other file systems refuse such names")
 def test_names_that_are_not_unicode_are_kept_like_others(tmp_path, monkeypatch):
     paths = files(tmp_path / "data", 2).files
-    odd = (paths[0].rename(paths[0].with_name(os.fsdecode(b"caf\xe9.png"))),)
-    odd += (paths[1].rename(paths[1].with_name(os.fsdecode(b"b.\xe9"))),)
+    odd = tuple(path.rename(path.with_name(os.fsdecode(name))) for path, name in zip(paths, NOT_UNICODE, strict=True))
     first, pixels = scan(ImageFiles(odd), tmp_path / "cache", monkeypatch)
     second, again = scan(ImageFiles(odd), tmp_path / "cache", monkeypatch)
     assert (first.reused, second.reused) == (0, 2)
