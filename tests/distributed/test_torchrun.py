@@ -86,6 +86,7 @@ def test_one_audit_is_written_and_says_who_worked_on_it(table):
         "checkpoints",
         "events.jsonl",
         "findings.parquet",
+        "lock",
         "verdicts.npz",
     ]
     (alone,) = (table / "one" / ".labelaudit" / "audits").iterdir()
