@@ -7,7 +7,7 @@ from labelaudit.core.summary import six_digits, summarise
 from tests.pets import small_findings
 
 META = {
-    "path": "/work/.labelaudit/audits/x",
+    "path": "/data/.labelaudit/audits/x",
     "name": "x",
     "source": "pets",
     "method": "drpl",
@@ -31,7 +31,7 @@ def test_the_summary_counts_samples_actions_and_issues():
 def test_the_summary_repeats_what_the_audit_knows():
     summary = summarise(META, small_findings())
     assert summary["schema"] == 1
-    assert summary["audit"] == {"path": "/work/.labelaudit/audits/x", "name": "x"}
+    assert summary["audit"] == {"path": "/data/.labelaudit/audits/x", "name": "x"}
     assert [summary[key] for key in ("source", "method", "recipe", "device")] == ["pets", "drpl", "fast", "cpu"]
     assert summary["noise"] == {"rate": 0.6, "interval": [0.4, 0.8]}
     assert summary["seconds"] == 3.75
