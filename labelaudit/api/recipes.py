@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from labelaudit.core.errors import ConfigError, did_you_mean
+from labelaudit.core.errors import ConfigError, did_you_mean, shorten
 from labelaudit.core.recipe import (
     DataSettings,
     ModelSettings,
@@ -106,7 +106,10 @@ def recipe_for(facts: Facts, asked: Asked) -> tuple[Recipe, str]:
         why += f", as {backbone}"
     if asked.file is not None:
         recipe, why = replace(recipe, name=asked.file.stem), f"{asked.file.name}, on top of {why}"
-    return with_overrides(recipe, late_overrides(asked)), why
+    late = late_overrides(asked)
+    if late:
+        why += f"; with {shorten(f'{key}={value}' for key, value in late.items())}"
+    return with_overrides(recipe, late), why
 
 
 def late_overrides(asked: Asked) -> dict[str, Any]:

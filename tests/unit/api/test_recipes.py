@@ -118,6 +118,7 @@ def test_a_toml_file_builds_on_the_recipe_it_names(tmp_path):
     recipe, why = choose_recipe(PHOTOS, name=str(path), overrides={"stage2_epochs": "2"})
     assert (options(recipe).stage1_epochs, options(recipe).stage2_epochs, recipe.train.batch_size) == (3, 2, 64)
     assert why.startswith("mine.toml, on top of fast")
+    assert why.endswith("; with stage1_epochs=3, train.batch_size=64, stage2_epochs=2")
     assert recipe.name == "mine"
 
 
