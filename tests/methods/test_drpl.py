@@ -158,3 +158,15 @@ def test_trusted_labels_teach_in_both_stages_whatever_their_loss(options):
     one_hot = torch.nn.functional.one_hot(job.samples.labels, 3).float()
     assert all(torch.equal(found[trusted], one_hot[trusted]) for found in targets.values())
     assert not torch.equal(targets["stage2"], one_hot)
+
+
+def test_a_split_that_leaves_nothing_labelled_keeps_the_lower_half_and_says_so():
+    values, given, _ = blobs(40, 4, rate=0.0)
+    said: list[Any] = []
+    job = vector_job(values, given, 4, on_event=said.append)
+    confidence = torch.linspace(0.3, 0.9, 40)
+    probs = torch.full((40, 4), 0.0).scatter(1, job.samples.labels[:, None], confidence[:, None])
+    labelled = drpl._labelled_side(job, torch.ones(40), probs, drpl.Options(stage1_threshold=0.1))
+    assert labelled.tolist() == [False] * 20 + [True] * 20
+    assert said[0].text == "0 samples have p(noisy) of 0.1 or less: the half with the lower losses is kept"
+    assert drpl._labelled_side(job, torch.zeros(40), probs, drpl.Options()).all()
