@@ -20,11 +20,14 @@ def random_crop(images: Tensor, offsets: Tensor, *, padding: int, size: int) -> 
         (B, size, size, 3) uint8.
     """
     B, S, _, channels = images.shape
-    padded = F.pad(images, (0, 0, padding, padding, padding, padding)).contiguous()  # (B, S+2p, S+2p, 3)
-    across, down, right = padded.stride(0), padded.stride(1), padded.stride(2)
-    room = S + 2 * padding - size + 1
-    windows = padded.as_strided((B, room, room, size, size, channels), (across, down, right, down, right, 1))
-    return windows[torch.arange(B, device=images.device), offsets[:, 0], offsets[:, 1]]
+    side = S + 2 * padding
+    padded = F.pad(images, (0, 0, padding, padding, padding, padding)).contiguous()  # (B, side, side, 3)
+    corner = torch.arange(B, device=images.device) * side + offsets[:, 0]  # (B,) first row of the cut in the whole batch
+    rows = corner[:, None] + torch.arange(size, device=images.device)  # (B, size)
+    starts = rows * side + offsets[:, 1:]  # first pixel of each row of the cut
+    # Every run of `size` pixels, overlapping: a row of the cut is one of them, copied as a piece.
+    runs = padded.as_strided((B * side * side - size + 1, size * channels), (channels, 1))
+    return runs.index_select(0, starts.flatten()).view(B, size, size, channels)
 
 
 def centre_crop(images: Tensor, size: int) -> Tensor:
@@ -38,6 +41,7 @@ def mirror(images: Tensor, chosen: Tensor) -> Tensor:
 
     Args:
         images: (B, S, S, 3).
-        chosen: (B,) bool.
+        chosen: (B,) bool, on the host: a GPU need not be waited for to know how many there are.
     """
-    return torch.where(chosen[:, None, None, None], images.flip(2), images)
+    rows = chosen.nonzero()[:, 0].to(images.device, non_blocking=True)
+    return images.index_copy(0, rows, images.index_select(0, rows).flip(2))
