@@ -99,7 +99,7 @@ def decode_image(data: bytes, name: str, size: int) -> Decoded:
     """Return the centre square of an image, scaled to `size` x `size` pixels.
 
     EXIF orientation is applied, transparency is laid on white, the first frame is taken. An image that has the size
-    already is not resampled. A JPEG more than four times as large is decoded at a fraction of its size: then
+    already is not resampled. A JPEG of twice the size or more is decoded at a half, a quarter or an eighth of its own: then
     `pixel_hash` is of those pixels, and comparable only between calls with one `size`.
 
     Args:
@@ -114,7 +114,7 @@ def decode_image(data: bytes, name: str, size: int) -> Decoded:
         width, height = image.size
         try:
             if image.format == "JPEG":
-                image.draft(None, (2 * size, 2 * size))  # a half, a quarter or an eighth; never below this size
+                image.draft(None, (size, size))  # the smallest fraction that is not below this size
             image.load()
             orientation, note = _orientation(image)
             rgb = _to_rgb(image)

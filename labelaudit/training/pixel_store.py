@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from labelaudit.core.audits import write_atomically
 from labelaudit.core.errors import DataError
 
-DECODER_VERSION = 2  # change it when the same bytes decode to other pixels, or are described in other words
+DECODER_VERSION = 3  # change it when the same bytes decode to other pixels, or are described in other words
 DEFAULT_LIMIT_BYTES = 20 * 2**30
 SAVE_EVERY_S = 30.0  # what a crash may lose; writing the whole index after every block would take quadratic time
 _SCHEMA = pa.schema(

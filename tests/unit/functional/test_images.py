@@ -233,3 +233,13 @@ def test_many_threads_decode_the_same():
     with ThreadPoolExecutor(4) as pool:
         hashes = set(pool.map(lambda _: decode_image(data, "a.jpg", 8).pixel_hash, range(20)))
     assert hashes == {decode_image(data, "a.jpg", 8).pixel_hash}
+
+
+@pytest.mark.parametrize("side", [65, 128, 300])
+def test_a_large_jpeg_decoded_at_a_fraction_looks_like_the_whole_one_scaled_down(side):
+    coarse = Image.fromarray(noise(8, 8)).resize((side, side), Image.Resampling.BICUBIC)
+    data = encoded(coarse, "JPEG", quality=95)
+    with Image.open(io.BytesIO(data)) as image:
+        whole = image.resize((32, 32), Image.Resampling.BOX if side % 32 == 0 else Image.Resampling.BILINEAR)
+    difference = decode_image(data, "a.jpg", 32).pixels.astype(int) - np.asarray(whole, dtype=int)
+    assert abs(difference).mean() < 3  # of 255
