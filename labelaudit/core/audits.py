@@ -23,7 +23,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from labelaudit.core.errors import DataError
 from labelaudit.core.version import VERSION
@@ -289,10 +289,19 @@ def _plain(value: Any) -> Any:
 
 
 def _append_line(path: Path, record: Mapping[str, Any]) -> None:
-    with path.open("a", encoding="utf-8", newline="\n") as file:
-        file.write(json.dumps(_plain(record)) + "\n")
+    is_new = not path.exists()
+    with path.open("ab+") as file:
+        torn = b"" if file.tell() == 0 or _last_byte(file) == b"\n" else b"\n"  # a crash cut the last line off
+        file.write(torn + (json.dumps(_plain(record)) + "\n").encode())
         file.flush()
         os.fsync(file.fileno())
+    if is_new:
+        _sync_folder(path.parent)
+
+
+def _last_byte(file: IO[bytes]) -> bytes:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1)
 
 
 def _write_text(path: Path, text: str) -> None:

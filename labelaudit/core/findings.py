@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,38 +16,15 @@ from numpy.typing import NDArray
 from labelaudit.core.audits import write_atomically
 from labelaudit.core.dataset import Dataset, SetAside
 from labelaudit.core.errors import DataError, shorten
-
-FINDINGS_SCHEMA = 1
+from labelaudit.core.issues import FINDINGS_SCHEMA as FINDINGS_SCHEMA
+from labelaudit.core.issues import SCHEMA_KEY
+from labelaudit.core.issues import SET_ASIDE_ACTIONS as SET_ASIDE_ACTIONS
+from labelaudit.core.issues import Action as Action
+from labelaudit.core.issues import Issue as Issue
 
 Floats = NDArray[np.floating[Any]]  # (N,) or (N, K)
 Ints = NDArray[np.integer[Any]]  # (N,) or (N, K)
 
-
-class Action(StrEnum):
-    """What to do with a sample."""
-
-    KEEP = "keep"
-    RELABEL = "relabel"
-    REVIEW = "review"
-    DROP = "drop"
-
-
-class Issue(StrEnum):
-    """What is wrong with a sample."""
-
-    NONE = ""
-    MISLABELLED = "mislabelled"
-    AMBIGUOUS = "ambiguous"
-    OUT_OF_DISTRIBUTION = "out-of-distribution"
-    DUPLICATE_CONFLICT = "duplicate-conflict"
-    RARE_CLASS = "rare-class"
-    UNREADABLE = "unreadable"
-    MISSING_LABEL = "missing-label"
-    MISSING_FILE = "missing-file"
-
-
-# A file that cannot be used is of no use to anyone; a missing label can be filled in by a person.
-SET_ASIDE_ACTIONS = {Issue.UNREADABLE: Action.DROP, Issue.MISSING_FILE: Action.DROP, Issue.MISSING_LABEL: Action.REVIEW}
 
 SCHEMA = pa.schema(
     [
@@ -73,7 +49,7 @@ SCHEMA = pa.schema(
 _FLOATS = ("clean_prob", "suggested_prob", "given_prob", "loss")
 _DTYPES = {"rank": "int64", "trusted": "bool", **dict.fromkeys(_FLOATS, "float32")}
 _UNRANKED = SCHEMA.remove(SCHEMA.get_field_index("rank"))
-_VERSION_KEY, _TOP_KEY = b"labelaudit.findings_schema", b"labelaudit.top_labels"
+_TOP_KEY = b"labelaudit.top_labels"
 
 
 def build_findings(
@@ -145,7 +121,7 @@ def write_findings(frame: pd.DataFrame, path: Path) -> None:
     validate_findings(frame)
     table = table_of(frame)
     top = pc.max(pc.list_value_length(table["top_labels"])).as_py() or 0
-    table = table.replace_schema_metadata({_VERSION_KEY: str(FINDINGS_SCHEMA), _TOP_KEY: str(top)})
+    table = table.replace_schema_metadata({SCHEMA_KEY: str(FINDINGS_SCHEMA), _TOP_KEY: str(top)})
     write_atomically(path, lambda part: pq.write_table(table, part, compression="zstd", use_dictionary=True))
 
 
@@ -289,7 +265,7 @@ def _broken_rule(frame: pd.DataFrame, column: str, bad: NDArray[np.int64], expec
 
 
 def _require_version(path: Path, metadata: dict[bytes, bytes]) -> None:
-    version = metadata.get(_VERSION_KEY, b"none").decode()
+    version = metadata.get(SCHEMA_KEY, b"none").decode()
     if version != str(FINDINGS_SCHEMA):
         raise DataError(
             f"{path} has findings schema {version}; this labelaudit reads schema {FINDINGS_SCHEMA}.",

@@ -277,3 +277,13 @@ audits.list_audits()
 print({"pandas", "numpy", "torch"} & set(sys.modules))"""
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout == "set()\n"
+
+
+def test_a_line_cut_off_by_a_crash_does_not_swallow_the_next_one(tmp_path):
+    audit = finished_audit(tmp_path)
+    audit.append_decision({"sample_id": "a.png"})
+    with (audit.path / "decisions.jsonl").open("a") as file:
+        file.write('{"sample_id": "b.p')
+    audit.append_decision({"sample_id": "c.png"})
+    lines = (audit.path / "decisions.jsonl").read_text().splitlines()
+    assert lines == ['{"sample_id": "a.png"}', '{"sample_id": "b.p', '{"sample_id": "c.png"}']
