@@ -7,12 +7,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import torchvision
 from filelock import FileLock, Timeout
 
 from labelaudit.api.prepare import Prepared
@@ -51,7 +51,7 @@ def opening_facts(source: Path | str, prepared: Prepared, ranks: Ranks) -> dict[
         "versions": {
             "python": platform.python_version(),
             "torch": torch.__version__,
-            "torchvision": torchvision.__version__,
+            "torchvision": version("torchvision"),  # importing it takes a second
             "numpy": np.__version__,
         },
         "threads": torch.get_num_threads(),

@@ -12,10 +12,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from labelaudit.core.dataset import IntN, Remark, Vectors
 from labelaudit.core.errors import DataError, shorten
@@ -142,6 +138,11 @@ def _why_no_categories(texts: Sequence[str]) -> str | None:
 
 
 def _encode(columns: Sequence[Column]) -> NDArray[np.float32]:
+    from sklearn.compose import ColumnTransformer  # here: it takes a second, which scans of images need not wait for
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
     n = len(columns[0].values)
     numbers = [position for position, column in enumerate(columns) if column.is_number]
     categories = [position for position, column in enumerate(columns) if not column.is_number]

@@ -1,4 +1,7 @@
-"""The networks, by name."""
+"""The networks, by name.
+
+torchvision is imported where one of its networks is asked for: it costs as long as torch itself.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ from typing import cast
 
 import safetensors.torch
 import torch
-import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -143,12 +145,16 @@ class MultilayerPerceptron(nn.Module):
 
 def torchvision_backbones() -> list[str]:
     """Return the torchvision classifiers that can be named as a backbone."""
-    names = torchvision.models.list_models(module=torchvision.models)
+    from torchvision import models
+
+    names = models.list_models(module=models)
     return sorted(name for name in names if name.startswith(TORCHVISION_FAMILIES))
 
 
 def require_image_backbone(name: str) -> None:
     """Raise ConfigError with the closest known name unless there is such a backbone for images."""
+    if name in OWN_IMAGE_BACKBONES:
+        return
     known = [*OWN_IMAGE_BACKBONES, *torchvision_backbones()]
     if name not in known:
         own, families = ", ".join(OWN_IMAGE_BACKBONES), ", ".join(TORCHVISION_FAMILIES)
@@ -170,8 +176,14 @@ def build_image_network(name: str, n_classes: int, image_size: int, *, seed: int
         "medium": lambda: small_network(n_classes, image_size, width=64),
         "preact-resnet18": lambda: preact_resnet18(n_classes),
     }
-    build = builders.get(name, lambda: torchvision.models.get_model(name, weights=None, num_classes=n_classes))
+    build = builders.get(name, lambda: _torchvision_network(name, n_classes))
     return initialised(build, seed=seed, stream=stream).to(memory_format=torch.channels_last)
+
+
+def _torchvision_network(name: str, n_classes: int) -> nn.Module:
+    from torchvision import models
+
+    return cast(nn.Module, models.get_model(name, weights=None, num_classes=n_classes))
 
 
 def initialised(build: Callable[[], nn.Module], *, seed: int, stream: str) -> nn.Module:
@@ -192,7 +204,9 @@ def default_weights(name: str) -> dict[str, Tensor]:
             f"there are no default weights for backbone {name!r}.",
             hint="Use --backbone resnet18 with --weights default, or leave --weights none.",
         )
-    weights = torchvision.models.get_model_weights(name).DEFAULT
+    from torchvision import models
+
+    weights = models.get_model_weights(name).DEFAULT
     return cast("dict[str, Tensor]", weights.get_state_dict(progress=False, check_hash=True))
 
 

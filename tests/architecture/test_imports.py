@@ -37,6 +37,12 @@ def test_what_reads_and_writes_tables_starts_without_torch(module):
     assert "torch" not in loaded
 
 
+def test_a_scan_waits_for_torch_but_for_no_other_large_package():
+    loaded = modules_after("import labelaudit.api.scan")
+    assert "torch" in loaded
+    assert not loaded & {"torchvision", "sklearn", "torch._dynamo", "matplotlib"}
+
+
 def test_the_package_itself_imports_nothing_heavy():
     assert not modules_after("import labelaudit") & {"torch", "pandas", "numpy", "typer", "rich"}
 
