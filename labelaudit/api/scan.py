@@ -16,6 +16,7 @@ from labelaudit.api.learn import judge_dataset, run_method
 from labelaudit.api.prepare import Prepared, plain_paths, prepare, resolved
 from labelaudit.api.recipes import late_overrides
 from labelaudit.api.record import AuditLog, is_running, opening_facts, peak_memory_mib, ranks_fact, recorded
+from labelaudit.api.tuning import threads, tuned
 from labelaudit.core.audits import Audit, list_audits
 from labelaudit.core.dataset import fingerprint
 from labelaudit.core.errors import ConfigError, DataError
@@ -94,6 +95,7 @@ def scan(
                 prepared = _within_budget(prepared, budget)
             elif budget is not None:
                 on_event(Said("note", f"the recipe {recipe} wins over the budget {budget}"))
+            prepared = tuned(prepared)
             audit = Audit.create(root, method=prepared.recipe.method, facts=opening_facts(source, prepared, ranks))
         with recorded(audit, on_event) as log:
             ranks.from_main({"audit": str(audit.path), "recipe": prepared.recipe.to_dict()})
@@ -136,9 +138,10 @@ def _learn(
     first = ranks.from_main(stamp)
     if stamp != first:
         raise DataError(f"the data is not that of rank 0: fingerprint {stamp} here, {first} there.")
-    verdicts = run_method(
-        loaded, prepared, checkpoints=audit.checkpoints_path, on_event=on_event, stop_at=stop_at, ranks=ranks
-    )
+    with threads(prepared.recipe.train.threads):
+        verdicts = run_method(
+            loaded, prepared, checkpoints=audit.checkpoints_path, on_event=on_event, stop_at=stop_at, ranks=ranks
+        )
     return loaded, verdicts
 
 

@@ -73,7 +73,9 @@ class TrainSettings:
     crop_margin: int = 0  # pixels decoded beyond the image size, for crops from a larger image instead of a padded one
     flip: bool = True  # random mirror images
     normalise: Literal["dataset", "cifar10", "cifar100", "imagenet"] = "dataset"  # whose channel means and deviations
-    precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto = bf16 where the processor has instructions for it
+    precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto = bf16 where the processor is measured to gain by it
+    threads: int = 0  # of the CPU; 0 = all that torch takes, fewer where a busy machine is measured to be faster so
+    compile: Literal["auto", "yes", "no"] = "auto"  # torch.compile; auto = where a long scan pays for it
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -82,6 +84,7 @@ class TrainSettings:
         require(0 <= self.momentum < 1, "train.momentum", self.momentum, "0 to 1, below 1")
         require(0 <= self.crop_padding <= 128, "train.crop_padding", self.crop_padding, "0 to 128 pixels")
         require(0 <= self.crop_margin <= 256, "train.crop_margin", self.crop_margin, "0 to 256 pixels")
+        require(0 <= self.threads <= 1024, "train.threads", self.threads, "0 (as many as there are) to 1024")
 
 
 @dataclass(frozen=True, slots=True)

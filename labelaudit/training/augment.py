@@ -22,7 +22,7 @@ def random_crop(images: Tensor, offsets: Tensor, *, padding: int, size: int) -> 
     B, S, _, channels = images.shape
     side = S + 2 * padding
     padded = F.pad(images, (0, 0, padding, padding, padding, padding)).contiguous()  # (B, side, side, 3)
-    corner = torch.arange(B, device=images.device) * side + offsets[:, 0]  # (B,) first row of the cut in the whole batch
+    corner = torch.arange(B, device=images.device) * side + offsets[:, 0]  # (B,) first row of the cut
     rows = corner[:, None] + torch.arange(size, device=images.device)  # (B, size)
     starts = rows * side + offsets[:, 1:]  # first pixel of each row of the cut
     # Every run of `size` pixels, overlapping: a row of the cut is one of them, copied as a piece.

@@ -82,7 +82,7 @@ class Pixels:
             images = centre_crop(raw, self.size)
         if view == "mirrored":
             images = images.flip(2)
-        rows = images.reshape(len(images), -1).to(dtype)  # long rows: three channels at a time would take ten times as long
+        rows = images.reshape(len(images), -1).to(dtype)  # three channels at a time would take ten times as long
         scale, shift = (each.to(dtype).repeat(self.size**2) for each in (self.scale, self.shift))
         return torch.addcmul(shift, rows, scale).view(images.shape).permute(0, 3, 1, 2)
 

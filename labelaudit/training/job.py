@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from labelaudit.core.recipe import TrainSettings
 from labelaudit.training.batch_norm import share_batch_norm
 from labelaudit.training.batches import Batch, Samples, View
 from labelaudit.training.checkpoint import StageState, load_tensors, restore_stage_, save_stage, save_tensors
+from labelaudit.training.compiled import compile_, compiling_first, without_compiling
 from labelaudit.training.epoch import LossFn, predict, train_epoch
 from labelaudit.training.ranks import Ranks
 from labelaudit.training.streams import global_stream
@@ -60,6 +61,11 @@ class Job:
         """Who shares the work."""
         return self.samples.ranks
 
+    @property
+    def compiles(self) -> bool:
+        """Whether networks are compiled; not where batch norms talk to other ranks."""
+        return self.train.compile == "yes" and self.ranks.size == 1
+
     def plan(self, passes: Mapping[str, int]) -> None:
         """Announce the stages that are still to be run, with their passes over the samples, for the time left."""
         to_run = [(stage, n * len(self.samples)) for stage, n in passes.items() if self.finished(stage) is None]
@@ -78,6 +84,8 @@ class Job:
         """Return a fresh network with its optimiser."""
         model = share_batch_norm(self.build_model(stage), self.ranks)
         self.ranks.same_weights_(model)
+        if self.compiles:
+            compile_(model)
         return StageState(model, make_optimizer(model, self.train))
 
     def resume(self, stage: str, state: StageState) -> None:
@@ -99,10 +107,11 @@ class Job:
         epoch = state.epoch + 1
         visited: list[Tensor] = []
         own_stream = (self.ranks.rank,) if self.ranks.rank else ()  # other samples get other dropout
+        batches = _noting(self.samples.shuffled(stage, epoch), visited)
         with global_stream(self.device, self.seed, "dropout", stage, epoch, *own_stream):
             state.step, mean_loss = train_epoch(
                 state.model,
-                _noting(self.samples.shuffled(stage, epoch), visited),
+                compiling_first(batches) if self.compiles else batches,
                 loss_fn,
                 state.optimizer,
                 lr_at,
@@ -139,13 +148,14 @@ class Job:
         total: Tensor | None = None
         for view in views:
             visited: list[Tensor] = []
-            probs = predict(
-                model,
-                _noting(self.samples.in_order(view, stage, *stream), visited),
-                n,
-                precision=self.precision,
-                on_samples=lambda done: self._count(stage, done, 0, 0),
-            )
+            with without_compiling() if self.compiles else nullcontext():
+                probs = predict(
+                    model,
+                    _noting(self.samples.in_order(view, stage, *stream), visited),
+                    n,
+                    precision=self.precision,
+                    on_samples=lambda done: self._count(stage, done, 0, 0),
+                )
             if self.ranks.size > 1:
                 index = torch.cat(visited)
                 probs = self.ranks.gather_by_index(index, probs[index], n)
