@@ -3,8 +3,8 @@
     torchrun --nproc-per-node 2 -m labelaudit scan DATA
 
 Every process is a rank. All see the same batches in the same order and each works on its part of every batch. What
-they exchange: sums of gradients and of batch norm's statistics in every step, per-sample rows once an epoch. Rank 0
-alone reads and writes the audit, prints and shows progress.
+they exchange: sums of gradients and of batch norm's statistics in every step, rows of per-sample tables before and
+after every epoch. Rank 0 alone reads and writes the audit, prints and shows progress.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from torch.distributed.distributed_c10d import PrefixStore, ProcessGroup, Store
 from torch.distributed.rendezvous import rendezvous
 
 from labelaudit.core.errors import LabelAuditError, SaidElsewhere, TrainingError
+from labelaudit.training.board import agree_on_start, interface_to_others, last_word, leave_word
 
 _STEP_TIMEOUT = timedelta(minutes=10)  # no rank is ever that far behind in a step; one that is hangs
 _TURN_TIMEOUT = timedelta(hours=12)  # decoding the images of a node, while the other ranks wait
@@ -44,7 +45,7 @@ class Ranks:
     size: int = 1
     local_rank: int = 0  # among those of this machine
     local_size: int = 1  # the most ranks that any machine has
-    restarts: int = 0  # how often torchrun started all ranks anew
+    restarts: int = 0  # how often torchrun started all ranks anew, as far as any machine's agent has counted
     launch: str = ""  # the same for all restarts of one launch; "" = not by torchrun
     store: Store | None = None  # for last words
     slow: ProcessGroup | None = None  # over the CPU, with the long timeout
@@ -56,7 +57,7 @@ class Ranks:
 
     @property
     def part(self) -> slice:
-        """This rank's part of a batch: every `size`-th sample, so that the parts differ by one at most."""
+        """This rank's part of what the ranks divide: every `size`-th, so that the parts differ by one at most."""
         return slice(self.rank, None, self.size)
 
     def gather_by_index(self, index: Tensor, values: Tensor, n: int) -> Tensor:
@@ -87,6 +88,51 @@ class Ranks:
         merged = torch.zeros(n, *values.shape[1:], dtype=values.dtype, device=values.device)
         merged[index] = values
         return merged
+
+    def swap_rows(self, rows: Tensor, *, leaving: list[int], coming: list[int]) -> Tensor:
+        """Return the rows that the ranks send to this one, in the order of the ranks.
+
+        Args:
+            rows: (M, ...) to send: first those for rank 0, then those for rank 1, and so on.
+            leaving: how many of them go to each rank.
+            coming: how many each rank sends here.
+        """
+        if self.size == 1:
+            return rows
+        found = rows.new_empty(sum(coming), *rows.shape[1:])
+        with self._talking():
+            dist.all_to_all_single(found, rows.contiguous(), coming, leaving)
+        return found
+
+    def rows_to_main(self, rows: Tensor, n: int) -> Tensor:
+        """Return, on rank 0's CPU, (n, ...) rows put together from all ranks' parts, one rank at a time.
+
+        The other ranks get back what they gave.
+        """
+        if not self.is_main:
+            with self._talking():
+                dist.send(rows.cpu().contiguous(), 0, group=self.slow)
+            return rows
+        whole = torch.empty(n, *rows.shape[1:], dtype=rows.dtype)
+        whole[self.part] = rows.cpu()
+        for rank in range(1, self.size):
+            part = torch.empty(whole[rank :: self.size].shape, dtype=whole.dtype)
+            with self._talking():
+                dist.recv(part, rank, group=self.slow)
+            whole[rank :: self.size] = part
+        return whole
+
+    def rows_from_main(self, rows: Tensor) -> Tensor:
+        """Return this rank's part of (n, ...) rows that rank 0 has; the others give a tensor of the same kind."""
+        if not self.is_main:
+            part = torch.empty(rows[self.part].shape, dtype=rows.dtype)
+            with self._talking():
+                dist.recv(part, 0, group=self.slow)
+            return part
+        for rank in range(1, self.size):
+            with self._talking():
+                dist.send(rows[rank :: self.size].contiguous(), rank, group=self.slow)
+        return rows[self.part]
 
     def sum_(self, values: Tensor) -> Tensor:
         """Replace values by their sum over all ranks, and return them."""
@@ -131,12 +177,19 @@ class Ranks:
         """Return rank 0's named tensors on the CPU; the others' own are ignored."""
         if self.size == 1:
             return tensors
-        shapes = {name: (str(value.dtype).removeprefix("torch."), list(value.shape)) for name, value in tensors.items()}
         return {
             name: self._broadcast(
-                tensors[name].contiguous() if self.is_main else torch.empty(shape, dtype=getattr(torch, dtype))
+                tensors[name].contiguous() if self.is_main else torch.empty(like.shape, dtype=like.dtype)
             )
-            for name, (dtype, shape) in self.from_main(shapes).items()
+            for name, like in self.described_by_main(tensors).items()
+        }
+
+    def described_by_main(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return empty tensors on no device with the names, types and shapes of those that rank 0 has."""
+        told = {name: (str(value.dtype).removeprefix("torch."), list(value.shape)) for name, value in tensors.items()}
+        return {
+            name: torch.empty(shape, dtype=getattr(torch, dtype), device="meta")
+            for name, (dtype, shape) in self.from_main(told).items()
         }
 
     def barrier(self) -> None:
@@ -178,7 +231,7 @@ class Ranks:
             raise self._lost() from error
 
     def _lost(self) -> LabelAuditError:
-        words = {rank: told for rank in range(self.size) if (told := _last_words(self.store, rank)) is not None}
+        words = {rank: told for rank in range(self.size) if (told := last_word(self.store, rank)) is not None}
         if 0 in words and not self.is_main:
             text, exit_code = words[0]
             return SaidElsewhere(text, exit_code=exit_code)
@@ -223,19 +276,25 @@ def _met(ranks: Ranks, backend: str) -> Ranks:
     """Return the ranks once all are here."""
     try:
         store, rank, size = next(rendezvous("env://", timeout=_STEP_TIMEOUT))
-        if ranks.local_size == ranks.size:  # on one machine torchrun may keep its store, with addresses of lost ranks
-            store = PrefixStore(f"attempt {ranks.restarts}", store)
+        store = PrefixStore(agree_on_start(store, rank, size, timeout_s=_STEP_TIMEOUT.total_seconds()), store)
+        if ranks.local_size < ranks.size:
+            interface = interface_to_others(store, rank, size, first=os.environ["MASTER_ADDR"])
+            if interface is not None:
+                os.environ.setdefault(
+                    "GLOO_SOCKET_IFNAME", interface
+                )  # the only way to tell gloo; NCCL looks by itself
         dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=_STEP_TIMEOUT)
         slow = cast(ProcessGroup, dist.new_group(timeout=_TURN_TIMEOUT, backend="gloo"))
-        most = torch.tensor([ranks.local_size])
+        most = torch.tensor([ranks.local_size, ranks.restarts])
         dist.all_reduce(most, dist.ReduceOp.MAX, group=slow)
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:  # OSError: a name without an address, or a rank that did not come
         place = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
         raise RankLost(
             f"rank {ranks.rank} of {ranks.size} cannot meet the others at {place}: {str(error).splitlines()[0]}",
             hint="Were all processes started, and can they reach each other?",
         ) from error
-    return replace(ranks, store=store, slow=slow, local_size=int(most))
+    local_size, restarts = most.tolist()
+    return replace(ranks, store=store, slow=slow, local_size=local_size, restarts=restarts)
 
 
 def launched_ranks() -> Ranks:
@@ -264,30 +323,14 @@ def _leave_word(ranks: Ranks, error: BaseException) -> None:
         told = error.problem, error.exit_code
     else:
         told = f"{type(error).__name__}: {error}", 1
-    try:
-        ranks.store.set(f"labelaudit/ended/{ranks.rank}", json.dumps(told))
-    except RuntimeError:
-        return
+    leave_word(ranks.store, ranks.rank, *told)
     problem, exit_code = told
     if ranks.is_main:
         return
-    if isinstance(error, KeyboardInterrupt) or _last_words(ranks.store, 0, wait_s=_SAME_ERROR_S) == told:
+    if isinstance(error, KeyboardInterrupt) or last_word(ranks.store, 0, wait_s=_SAME_ERROR_S) == told:
         raise SaidElsewhere(problem, exit_code=exit_code) from error
     if isinstance(error, LabelAuditError):
         raise type(error)(f"rank {ranks.rank} of {ranks.size}: {problem}", hint=error.hint) from error
-
-
-def _last_words(store: Store | None, rank: int, *, wait_s: float = 0.0) -> tuple[str, int] | None:
-    """Return why a rank ended and its exit code, None if it has not said so."""
-    key = f"labelaudit/ended/{rank}"
-    if store is None:
-        return None
-    try:
-        if wait_s:
-            store.wait([key], timedelta(seconds=wait_s))
-        return tuple(json.loads(store.get(key))) if store.check([key]) else None
-    except RuntimeError:  # the wait is over, or torchrun's own process is gone
-        return None
 
 
 def _padded(values: Tensor, length: int) -> Tensor:
