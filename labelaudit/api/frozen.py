@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from labelaudit.api.inputs import Loaded
+from labelaudit.api.learn import require_work_for_all
 from labelaudit.api.network import load_pretrained, read_model_weights
 from labelaudit.core.events import EventSink, SamplesDone, StageFinished, StageStarted
 from labelaudit.core.recipe import Recipe
@@ -16,15 +17,21 @@ from labelaudit.training.batches import Pixels, Samples, VectorInputs
 from labelaudit.training.device import choose_precision, keep_freed_memory
 from labelaudit.training.epoch import outputs
 from labelaudit.training.models import build_image_network, without_classifier
+from labelaudit.training.ranks import ALONE, Ranks
+
+_BATCH = 64  # images; `in_order` makes 256 of it
 
 
-def with_features(loaded: Loaded, recipe: Recipe, device: torch.device, on_event: EventSink) -> Loaded:
+def with_features(
+    loaded: Loaded, recipe: Recipe, device: torch.device, on_event: EventSink, *, ranks: Ranks = ALONE
+) -> Loaded:
     """Return the samples as features where the recipe's backbone is frozen; else as they are.
 
-    The features are the mean over the image and its mirror image, standardised per dimension.
+    The features are the mean over the image and its mirror image, standardised per dimension. Each rank computes
+    those of its own samples and gets the others'.
 
     Raises:
-        ConfigError: the weights cannot be used.
+        ConfigError: the weights cannot be used, or there are fewer samples than the ranks need.
     """
     inputs = loaded.inputs
     weights = read_model_weights(recipe) if recipe.model.frozen == "yes" else None
@@ -33,13 +40,16 @@ def with_features(loaded: Loaded, recipe: Recipe, device: torch.device, on_event
     if device.type == "cpu":
         keep_freed_memory()
     n, views = len(loaded.dataset), inputs.views()
+    require_work_for_all(ranks, n, recipe.train.batch_size)
     model = build_image_network(
         recipe.model.backbone, loaded.dataset.n_classes, inputs.size, seed=recipe.seed, stream="frozen"
     )
     load_pretrained(model, weights, on_event)
     model = without_classifier(model).to(device)
     precision = choose_precision(device, recipe.train.precision)
-    samples = Samples(inputs, torch.zeros(n, dtype=torch.int64, device=device), 64, precision, recipe.seed)
+    labels = torch.zeros(n, dtype=torch.int64, device=device)  # features need none
+    samples = Samples(inputs, labels, _BATCH, precision, recipe.seed, ranks)
+    own = torch.arange(n)[ranks.part]
     started, done = time.monotonic(), 0
 
     def count(some: int) -> None:
@@ -50,9 +60,10 @@ def with_features(loaded: Loaded, recipe: Recipe, device: torch.device, on_event
     on_event(StageStarted("features", f"Compute features with {recipe.model.backbone}", n * len(views)))
     total = torch.zeros((), device=device)
     for view in views:
-        total = total + outputs(model, samples.in_order(view), n, precision=precision, on_samples=count)
+        total = total + outputs(model, samples.in_order(view), len(own), precision=precision, on_samples=count)
+    features = ranks.gather_by_index(own, total, n)
     on_event(StageFinished("features", time.monotonic() - started))
-    return replace(loaded, inputs=VectorInputs(_standardised(total)))
+    return replace(loaded, inputs=VectorInputs(_standardised(features)))
 
 
 def _standardised(features: Tensor) -> Tensor:

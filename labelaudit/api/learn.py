@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from labelaudit.api.inputs import Loaded
 from labelaudit.api.network import network_builder
@@ -56,6 +58,7 @@ def run_method(
     job = make_job(loaded.inputs, dataset, prepared, checkpoints=checkpoints, on_event=on_event, ranks=ranks)
     try:
         verdicts: Verdicts = method.run(replace(job, stop_at=stop_at), options)
+        verdicts = of_all_ranks(verdicts, job)
     except torch.OutOfMemoryError as error:
         raise TrainingError(
             f"{describe_device(prepared.device)} has too little memory for {recipe.model.backbone} "
@@ -96,6 +99,22 @@ def make_job(
         trusted=torch.from_numpy(dataset.trusted).to(device) if dataset.trusted.any() else None,
         checkpoints=checkpoints,
         on_event=on_event,
+    )
+
+
+def of_all_ranks(own: Verdicts, job: Job) -> Verdicts:
+    """Return the verdicts on all samples, from every rank's verdicts on its own."""
+
+    def gathered(values: NDArray[Any]) -> NDArray[Any]:
+        return job.gathered(torch.from_numpy(values)).numpy()
+
+    return replace(
+        own,
+        losses=gathered(own.losses),
+        given_probs=gathered(own.given_probs),
+        top_labels=gathered(own.top_labels),
+        top_probs=gathered(own.top_probs),
+        scores={name: gathered(values) for name, values in own.scores.items()},
     )
 
 

@@ -17,7 +17,7 @@ from labelaudit.api.prepare import Prepared, plain_paths, prepare, resolved
 from labelaudit.api.recipes import late_overrides
 from labelaudit.api.record import AuditLog, is_running, opening_facts, peak_memory_mib, ranks_fact, recorded
 from labelaudit.api.tuning import threads, tuned
-from labelaudit.core.audits import Audit, list_audits
+from labelaudit.core.audits import HOME, Audit, list_audits
 from labelaudit.core.dataset import fingerprint
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.events import EventSink, Said, ignore
@@ -76,7 +76,7 @@ def scan(
     here = launched_ranks()
     with join_ranks(choose_rank_device(device, here.local_rank, here.size)) as ranks:
         if not ranks.is_main:
-            return _follow(source, ranks)
+            return _follow(source, root, ranks)
         unfinished = _audit_to_go_on_with(source, root, ranks, on_event, resume=resume)
         if unfinished is not None:
             audit, prepared = unfinished, prepare(source, recipe=recipe_from_dict(unfinished.meta["recipe"]))
@@ -100,7 +100,7 @@ def scan(
         with recorded(audit, on_event) as log:
             ranks.from_main({"audit": str(audit.path), "recipe": prepared.recipe.to_dict()})
             log(Said("note", prepared.why))
-            _run(audit, prepared, log, stop_at, ranks)
+            _run(audit, prepared, log, stop_at, ranks, root=root)
         return audit
 
 
@@ -113,24 +113,24 @@ def _within_budget(prepared: Prepared, budget: str) -> Prepared:
     return replace(prepared, recipe=recipe, why=f"budget {budget}: {fit.why}")
 
 
-def _follow(source: Path | str, ranks: Ranks) -> Audit:
-    """Train along with rank 0, which alone writes; return the audit that it says it writes to."""
+def _follow(source: Path | str, root: Path | str, ranks: Ranks) -> Audit:
+    """Train along with rank 0, which alone writes, maybe on another machine; return the audit that it names."""
     told = ranks.from_main(None)
     prepared = prepare(source, recipe=recipe_from_dict(told["recipe"]))
     audit = Audit(told["audit"])
-    _learn(audit, prepared, ignore, math.inf, ranks)
+    _learn(audit, prepared, ignore, math.inf, ranks, root=root)
     return audit
 
 
 def _learn(
-    audit: Audit, prepared: Prepared, on_event: EventSink, stop_at: float, ranks: Ranks
+    audit: Audit, prepared: Prepared, on_event: EventSink, stop_at: float, ranks: Ranks, *, root: Path | str
 ) -> tuple[Loaded, Verdicts]:
     """Read the samples and train on them: what every rank does."""
     with ranks.in_turn():  # the first on a machine decodes, with all its cores; the others find the pixels
         loaded = load_inputs(
-            prepared.dataset, prepared.recipe, prepared.device, on_event, cache=audit.home / "cache" / "pixels"
+            prepared.dataset, prepared.recipe, prepared.device, on_event, cache=Path(root) / HOME / "cache" / "pixels"
         )
-    loaded = with_features(loaded, prepared.recipe, prepared.device, on_event)
+    loaded = with_features(loaded, prepared.recipe, prepared.device, on_event, ranks=ranks)
     stamp = fingerprint(loaded.dataset, loaded.content_hashes)
     if ranks.is_main:
         _require_same_data(audit, stamp)
@@ -145,11 +145,11 @@ def _learn(
     return loaded, verdicts
 
 
-def _run(audit: Audit, prepared: Prepared, log: AuditLog, stop_at: float, ranks: Ranks) -> None:
+def _run(audit: Audit, prepared: Prepared, log: AuditLog, stop_at: float, ranks: Ranks, *, root: Path | str) -> None:
     for remark in prepared.dataset.remarks:
         log(Said(remark.level, remark.text))
     recipe = prepared.recipe
-    loaded, verdicts = _learn(audit, prepared, log, stop_at, ranks)
+    loaded, verdicts = _learn(audit, prepared, log, stop_at, ranks, root=root)
     judgements = judge_dataset(loaded, verdicts, recipe)
     audit.write_arrays("verdicts", **verdicts.arrays())
     frame = build_findings(

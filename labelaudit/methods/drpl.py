@@ -92,7 +92,7 @@ def training_passes(options: Options) -> int:
 
 
 def run(job: Job, options: Options) -> Verdicts:
-    """Run both stages and return the evidence for every sample."""
+    """Run both stages and return the evidence for every sample of this rank."""
     job.plan(_passes(job, options))
     first = _stage(job, "stage1", "Stage 1 of 2: learn, and relabel", options, lambda: _relabelling_stage(job, options))
     noisy, found1 = _split(job, first["fit_probs"], first["probs"], options)
@@ -106,12 +106,11 @@ def run(job: Job, options: Options) -> Verdicts:
     )
     _, found2 = _split(job, second["fit_probs"], second["probs"], options)
     probs = (first["probs"] + second["probs"]) / 2 if options.evidence == "mean" else second["probs"]
-    given = job.samples.labels.cpu().numpy()
     return verdicts_from_probs(
         probs.cpu().numpy(),
-        given,
+        job.samples.labels[job.own].cpu().numpy(),
         stages={"stage1": found1 | {"labelled": int(labelled.sum())}, "stage2": found2},
-        scores={"stage1_loss": _losses(first["probs"], given), "stage2_loss": _losses(second["probs"], given)},
+        scores={"stage1_loss": _losses(job, first["probs"]), "stage2_loss": _losses(job, second["probs"])},
     )
 
 
@@ -136,7 +135,7 @@ def _passes(job: Job, options: Options) -> dict[str, int]:
 def _relabelling_stage(job: Job, options: Options) -> dict[str, Tensor]:
     """Train on the given labels; from `relabel_from` on, on the mean of the network's own recent predictions."""
     state = job.new_state("stage1")
-    targets = F.one_hot(job.samples.labels, job.n_classes).float()  # (N, C)
+    targets = F.one_hot(job.samples.labels[job.own], job.n_classes).float()  # (M, C)
     relabels = options.relabel_from > 0
     if relabels:
         window = torch.zeros(_PSEUDO_LABEL_WINDOW, *targets.shape, dtype=torch.float16, device=job.device)
@@ -150,8 +149,8 @@ def _relabelling_stage(job: Job, options: Options) -> dict[str, Tensor]:
         recorder(batch, logits)
         if relabels:
             seen = torch.softmax(logits.detach().float(), dim=1)
-            state.tables["window"][state.epoch % _PSEUDO_LABEL_WINDOW, batch.index] = seen.half()
-            return soft_cross_entropy(logits, state.tables["targets"][batch.index]) + _regulariser(logits, options)
+            state.tables["window"][state.epoch % _PSEUDO_LABEL_WINDOW, batch.row] = seen.half()
+            return soft_cross_entropy(logits, state.tables["targets"][batch.row]) + _regulariser(logits, options)
         return F.cross_entropy(logits.float(), batch.labels, reduction="none") + _regulariser(logits, options)
 
     while state.epoch < options.stage1_epochs:
@@ -159,8 +158,8 @@ def _relabelling_stage(job: Job, options: Options) -> dict[str, Tensor]:
         if relabels and state.epoch >= options.relabel_from:
             seen_epochs = state.tables["window"][: min(state.epoch, _PSEUDO_LABEL_WINDOW)]
             relabelled = seen_epochs.float().mean(dim=0)
-            keep = _or_trusted(job, torch.zeros(len(targets), dtype=torch.bool, device=job.device))
-            state.tables["targets"] = torch.where(keep[:, None], targets, relabelled)
+            keep = _or_trusted(job, torch.zeros(len(job.samples), dtype=torch.bool, device=job.device))
+            state.tables["targets"] = torch.where(keep[job.own, None], targets, relabelled)
         job.checkpoint("stage1", state)
     return _read_out(job, "stage1", state, options)
 
@@ -182,7 +181,8 @@ def _semi_supervised_stage(job: Job, options: Options, labelled: Tensor, probs: 
             job.train_epoch(
                 "stage2", state, _mixup_loss(state, options, recorder, draw), lr_at, epochs=options.stage2_epochs
             )
-            _renew_pseudo_labels_(state, options, labelled, torch_generator(job.seed, "reset", "stage2", state.epoch))
+            draw = torch_generator(job.seed, "reset", "stage2", state.epoch)
+            _renew_pseudo_labels_(state, options, labelled, draw, own=job.own)
         else:
             job.train_epoch("stage2", state, _soft_loss(state, options, recorder), lr_at, epochs=options.stage2_epochs)
         job.checkpoint("stage2", state)
@@ -202,7 +202,7 @@ def _labelled_side(job: Job, noisy: Tensor, probs: Tensor, options: Options) -> 
         return labelled
     text = f"{kept} samples have p(noisy) of {options.stage1_threshold} or less: the half with the lower losses is kept"
     job.on_event(Said("warning", text))
-    losses = torch.from_numpy(_losses(probs, job.samples.labels.cpu().numpy())).to(job.device)
+    losses = job.gathered(torch.from_numpy(_losses(job, probs))).to(job.device)
     return losses <= losses.median()
 
 
@@ -212,22 +212,22 @@ def _or_trusted(job: Job, labelled: Tensor) -> Tensor:
 
 
 def _first_targets(job: Job, options: Options, labelled: Tensor, probs: Tensor) -> Tensor:
-    """Return (N, C): one-hot given labels on the labelled side; elsewhere stage 1's view, or random labels."""
-    given = F.one_hot(job.samples.labels, job.n_classes).float()
+    """Return (M, C): one-hot given labels on the labelled side; elsewhere stage 1's view, or random labels."""
+    given = F.one_hot(job.samples.labels[job.own], job.n_classes).float()
     if options.stage2 == "soft-targets":
         elsewhere = probs
     else:
         draw = torch_generator(job.seed, "first-pseudo-labels")
-        random_labels = torch.randint(job.n_classes, (len(given),), generator=draw).to(given.device)
+        random_labels = torch.randint(job.n_classes, (len(labelled),), generator=draw)[job.own].to(given.device)
         elsewhere = F.one_hot(random_labels, job.n_classes).float()
-    return torch.where(labelled[:, None], given, elsewhere)
+    return torch.where(labelled[job.own, None], given, elsewhere)
 
 
 def _soft_loss(state: StageState, options: Options, recorder: Recorder) -> LossFn:
     def loss(model: nn.Module, batch: Batch) -> Tensor:
         logits = model(batch.inputs)
         recorder(batch, logits)
-        return soft_cross_entropy(logits, state.tables["targets"][batch.index]) + _regulariser(logits, options)
+        return soft_cross_entropy(logits, state.tables["targets"][batch.row]) + _regulariser(logits, options)
 
     return loss
 
@@ -241,12 +241,12 @@ def _mixup_loss(state: StageState, options: Options, recorder: Recorder, draw: t
     def loss(model: nn.Module, batch: Batch) -> Tensor:
         with torch.no_grad():
             unmixed = model(batch.inputs)
-            state.tables["seen"][batch.index] = torch.softmax(unmixed.float(), dim=1)
+            state.tables["seen"][batch.row] = torch.softmax(unmixed.float(), dim=1)
             recorder(batch, unmixed)
         B = len(batch.index)  # noqa: N806
         weight = float(torch.rand(1, generator=draw))  # Beta(1, 1) is uniform; one weight per batch
         partner = torch.randperm(B, generator=draw).to(batch.index.device)
-        targets = state.tables["targets"][batch.index]
+        targets = state.tables["targets"][batch.row]
         logits = model(mix(batch.inputs, partner, weight))
         losses = soft_cross_entropy(logits, mix(targets, partner, weight)) + _regulariser(logits, options)
         return losses if B >= _SMALLEST_MIXED_BATCH else losses * 0.0
@@ -254,12 +254,14 @@ def _mixup_loss(state: StageState, options: Options, recorder: Recorder, draw: t
     return loss
 
 
-def _renew_pseudo_labels_(state: StageState, options: Options, labelled: Tensor, draw: torch.Generator) -> None:
+def _renew_pseudo_labels_(
+    state: StageState, options: Options, labelled: Tensor, draw: torch.Generator, *, own: slice
+) -> None:
     """Give the suspect side this epoch's predictions, and a fresh random share of it uniform labels."""
     seen, targets = state.tables["seen"], state.tables["targets"]
-    reset = torch.rand(len(seen), generator=draw).to(seen.device) < options.uniform_reset
+    reset = torch.rand(len(labelled), generator=draw)[own].to(seen.device) < options.uniform_reset
     renewed = torch.where(reset[:, None], torch.full_like(seen, 1.0 / seen.shape[1]), seen)
-    state.tables["targets"] = torch.where(labelled[:, None], targets, renewed)
+    state.tables["targets"] = torch.where(labelled[own, None], targets, renewed)
 
 
 def _warm_up(job: Job, options: Options, state: StageState, labelled: Tensor) -> None:
@@ -272,8 +274,8 @@ def _warm_up(job: Job, options: Options, state: StageState, labelled: Tensor) ->
 
     for _ in range(_SSL_WARMUP_EPOCHS):
         job.train_epoch("stage2", state, loss, lambda _: options.peak_lr, epochs=_SSL_WARMUP_EPOCHS)
-    own = job.predict("stage2", state.model, ("plain",))
-    state.tables["targets"] = torch.where(labelled[:, None], state.tables["targets"], own)
+    predicted = job.predict("stage2", state.model, ("plain",))
+    state.tables["targets"] = torch.where(labelled[job.own, None], state.tables["targets"], predicted)
     fresh = job.new_state("stage2")
     state.optimizer.load_state_dict(fresh.optimizer.state_dict())
     state.epoch, state.step = 0, 0
@@ -305,11 +307,12 @@ def _recorder(job: Job, state: StageState, options: Options, epochs: int) -> Rec
     """
     first = epochs - _recorded_epochs(options, epochs)
     if first < epochs:
-        state.tables["recorded"] = torch.zeros(len(job.samples), job.n_classes, device=job.device)
+        n_own = len(job.samples.labels[job.own])
+        state.tables["recorded"] = torch.zeros(n_own, job.n_classes, device=job.device)
 
     def record(batch: Batch, logits: Tensor) -> None:
         if state.epoch >= first:
-            state.tables["recorded"][batch.index] += torch.softmax(logits.detach().float(), dim=1)
+            state.tables["recorded"][batch.row] += torch.softmax(logits.detach().float(), dim=1)
 
     return record
 
@@ -319,7 +322,7 @@ def _recorded_epochs(options: Options, epochs: int) -> int:
 
 
 def _read_out(job: Job, stage: str, state: StageState, options: Options) -> dict[str, Tensor]:
-    """Return (N, C) probabilities for the mixture's fit and for everything else.
+    """Return (M, C) probabilities for the mixture's fit and for everything else.
 
     As published, fit and scores come from two passes with different augmentation; the default reads the image and
     its mirror image once, which is less noisy and the same every time, and averages that with what was recorded.
@@ -335,28 +338,29 @@ def _read_out(job: Job, stage: str, state: StageState, options: Options) -> dict
 
 
 def _split(job: Job, fit_probs: Tensor, probs: Tensor, options: Options) -> tuple[Tensor, dict[str, Any]]:
-    """Return p(noisy) of every sample under a mixture fitted to the losses, and what was found.
+    """Return (N,) p(noisy) of every sample under a mixture fitted to the losses of all, and what was found.
 
     Without evidence (constant losses) nothing is noisy.
     """
-    given = job.samples.labels.cpu().numpy()
-    mixture = fit_beta_mixture(
-        _losses(fit_probs, given), method="robust" if options.mixture == "likelihood" else "published"
-    )
+    fit_losses, losses = (
+        job.gathered(torch.from_numpy(_losses(job, table))).numpy() for table in (fit_probs, probs)
+    )  # (N,)
+    mixture = fit_beta_mixture(fit_losses, method="robust" if options.mixture == "likelihood" else "published")
     if mixture is None:
         job.on_event(
             Said("warning", "no evidence for or against any label: the losses are all alike, or fewer than ten")
         )
-        return torch.zeros(len(given), device=job.device), {"mixture": None}
+        return torch.zeros(len(losses), device=job.device), {"mixture": None}
     posterior_of = published_posterior if options.mixture == "published" else noisy_posterior
-    posterior = posterior_of(mixture, _losses(probs, given))
+    posterior = posterior_of(mixture, losses)
     return torch.from_numpy(posterior).to(job.device, torch.float32), {
         "mixture": mixture.to_dict(),
         "noise_rate": float(posterior.mean()),
     }
 
 
-def _losses(probs: Tensor, given: Any) -> Any:
-    """Return (N,) cross-entropies of the given labels in nats."""
+def _losses(job: Job, probs: Tensor) -> Any:
+    """Return (M,) cross-entropies in nats of the given labels of this rank's samples."""
+    given = job.samples.labels[job.own].cpu().numpy()
     picked = probs.cpu().numpy()[np.arange(len(given)), given].astype(np.float64)
     return -np.log(np.maximum(picked, 1e-12))

@@ -25,6 +25,7 @@ class Batch:
     inputs: Tensor  # (B, 3, S, S) or (B, D) float
     labels: Tensor  # (B,) given labels
     index: Tensor  # (B,) position in the Dataset
+    row: Tensor  # (B,) row in this rank's part of the per-sample tables; the same as `index` where one rank has all
     share: float = 1.0  # of the whole batch; less where ranks divide it
 
 
@@ -149,29 +150,41 @@ class Samples:
         """Steps of one training epoch."""
         return len(list(_cuts(len(self), self.batch_size, self.ranks.size)))
 
+    def order(self, *stream: str | int) -> Tensor:
+        """Return (N,) the random order of `shuffled`; of every `size` samples in a row, each rank sees one."""
+        return torch.randperm(len(self), generator=torch_generator(self.seed, "order", *stream))
+
     def shuffled(self, *stream: str | int) -> Iterator[Batch]:
-        """Yield augmented batches in a random order that the named stream draws; every sample once over all ranks."""
+        """Yield augmented batches in a random order that the named stream draws; every sample once over all ranks.
+
+        With several ranks, `row` counts the samples that this rank has seen in the epoch.
+        """
         draw = torch_generator(self.seed, "order", *stream)
         order = torch.randperm(len(self), generator=draw)
-        cuts = _cuts(len(self), self.batch_size, self.ranks.size)
-        yield from self._batches([order[a:b] for a, b in cuts], "augmented", draw)
+        cuts = list(_cuts(len(self), self.batch_size, self.ranks.size))
+        yield from self._batches(order, cuts, "augmented", draw)
 
     def in_order(self, view: View, *stream: str | int) -> Iterator[Batch]:
-        """Yield batches in Dataset order under one view; every sample once over all ranks."""
+        """Yield batches in Dataset order under one view; every rank gets the samples whose rows it has at home."""
         draw = torch_generator(self.seed, "view", view, *stream)
         size = max(self.batch_size, 256)  # no gradients are kept: larger batches fit
-        index = torch.arange(len(self))
-        yield from self._batches([index[a : a + size] for a in range(0, len(self), size)], view, draw)
+        cuts = [(start, min(start + size, len(self))) for start in range(0, len(self), size)]
+        yield from self._batches(torch.arange(len(self)), cuts, view, draw)
 
-    def _batches(self, batches: list[Tensor], view: View, draw: torch.Generator) -> Iterator[Batch]:
-        mine = self.ranks.part
-        parts = [index[mine] for index in batches]
+    def _batches(
+        self, order: Tensor, cuts: list[tuple[int, int]], view: View, draw: torch.Generator
+    ) -> Iterator[Batch]:
+        rank, size = self.ranks.rank, self.ranks.size
+        firsts = [start + (rank - start) % size for start, _ in cuts]  # this rank's first place in each batch
+        parts = [order[first:stop:size] for first, (_, stop) in zip(firsts, cuts, strict=True)]
         if not len(parts[-1]):  # only the last batch of `in_order` can be that small
             del parts[-1]
-        for whole, (index, raw) in zip(batches, self._fetched(parts), strict=False):
+        for first, (start, stop), (index, raw) in zip(firsts, cuts, self._fetched(parts), strict=False):
             there = index.to(self.labels.device, non_blocking=True)
-            inputs = self.inputs.inputs(raw, view, draw, self.dtype, Part(len(whole), mine))
-            yield Batch(inputs, self.labels[there], there, share=len(index) / len(whole))
+            row = there if size == 1 else torch.arange(first // size, first // size + len(index), device=there.device)
+            part = Part(stop - start, slice(first - start, None, size))
+            inputs = self.inputs.inputs(raw, view, draw, self.dtype, part)
+            yield Batch(inputs, self.labels[there], there, row, share=len(index) / (stop - start))
 
     def _fetched(self, parts: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield positions with their raw samples; what comes from disk is read while the network is busy."""

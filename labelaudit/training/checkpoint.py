@@ -27,7 +27,7 @@ class StageState:
     optimizer: torch.optim.Optimizer
     epoch: int = 0  # epochs finished
     step: int = 0  # optimiser steps taken
-    tables: dict[str, Tensor] = field(default_factory=dict)  # (N, C) each, or a stack (K, N, C) of such tables
+    tables: dict[str, Tensor] = field(default_factory=dict)  # (M, C) or (K, M, C), for the M samples of this rank
 
 
 def save_stage(path: Path, state: StageState) -> None:

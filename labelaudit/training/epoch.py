@@ -67,7 +67,7 @@ def train_epoch(
 def predict(
     model: nn.Module, batches: Iterable[Batch], n: int, *, precision: torch.dtype, on_samples: OnSamples
 ) -> Tensor:
-    """Return (N, C) float32 softmax outputs in eval mode, rows in Dataset order, on the batches' device."""
+    """Return (n, C) float32 softmax outputs in eval mode, by the batches' rows, on their device."""
     return torch.softmax(outputs(model, batches, n, precision=precision, on_samples=on_samples), dim=1)
 
 
@@ -75,7 +75,15 @@ def predict(
 def outputs(
     model: nn.Module, batches: Iterable[Batch], n: int, *, precision: torch.dtype, on_samples: OnSamples
 ) -> Tensor:
-    """Return (N, K) float32 outputs of a network in eval mode, rows in Dataset order, on the batches' device."""
+    """Return (n, K) float32 outputs of a network in eval mode, by the batches' rows, on their device.
+
+    Args:
+        model: the network; set to eval mode.
+        batches: one pass over this rank's samples.
+        n: how many those are.
+        precision: as for `train_epoch`.
+        on_samples: told the size of every batch, over all ranks.
+    """
     model.eval()
     rows: Tensor | None = None
     for batch in batches:
@@ -83,8 +91,8 @@ def outputs(
             found = model(batch.inputs)
         if rows is None:
             rows = torch.zeros(n, found.shape[1], device=found.device)
-        rows[batch.index] = found.float()
-        on_samples(len(batch.index))
+        rows[batch.row] = found.float()
+        on_samples(round(len(batch.index) / batch.share))
     if rows is None:
         raise ValueError("predict needs at least one batch")
     return rows

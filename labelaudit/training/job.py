@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -24,12 +24,13 @@ from labelaudit.core.events import (
 )
 from labelaudit.core.recipe import TrainSettings
 from labelaudit.training.batch_norm import share_batch_norm
-from labelaudit.training.batches import Batch, Samples, View
+from labelaudit.training.batches import Samples, View
 from labelaudit.training.checkpoint import StageState, load_tensors, restore_stage_, save_stage, save_tensors
 from labelaudit.training.compiled import compile_, compiling_first, without_compiling
 from labelaudit.training.epoch import LossFn, predict, train_epoch
 from labelaudit.training.ranks import Ranks
 from labelaudit.training.streams import global_stream
+from labelaudit.training.tables import Tables, own_part, visiting, whole_on_main
 
 _EVENT_EVERY_S = 0.2  # progress events at most this often
 _CHECKPOINT_EVERY_S = 20.0  # so that a stopped run loses little and a fast one is not slowed by its disk
@@ -66,6 +67,15 @@ class Job:
         """Whether networks are compiled; not where batch norms talk to other ranks."""
         return self.train.compile == "yes" and self.ranks.size == 1
 
+    @property
+    def own(self) -> slice:
+        """The samples whose rows this rank has: `labels[job.own]` belongs to the rows of a per-sample table."""
+        return self.ranks.part
+
+    def gathered(self, values: Tensor) -> Tensor:
+        """Return (N, ...) values of all samples in Dataset order, from every rank's values of its own."""
+        return self.ranks.gather_by_index(torch.arange(len(self.samples))[self.own], values, len(self.samples))
+
     def plan(self, passes: Mapping[str, int]) -> None:
         """Announce the stages that are still to be run, with their passes over the samples, for the time left."""
         to_run = [(stage, n * len(self.samples)) for stage, n in passes.items() if self.finished(stage) is None]
@@ -92,7 +102,7 @@ class Job:
         """Fill the state from the stage's last checkpoint, if there is one."""
         if self.checkpoints is not None:
             path = self.checkpoints / f"{stage}.safetensors"
-            found = self._read(path)
+            found = self._read(path, tables="table/")
             if found is not None:
                 restore_stage_(state, *found, source=str(path))
 
@@ -101,14 +111,15 @@ class Job:
     ) -> None:
         """Train the stage's next epoch and count it; a loss that is not a number raises TrainingError.
 
-        Afterwards the state's tables are the same on every rank: of each sample's rows, those of the rank that saw it
-        in this epoch. Each sample is seen by one rank, so that `table[batch.index] += ...` adds up as on one rank.
+        Meanwhile `table[batch.row]` are the rows of a batch in the state's tables, before and after those of `job.own`.
         """
         epoch = state.epoch + 1
-        visited: list[Tensor] = []
         own_stream = (self.ranks.rank,) if self.ranks.rank else ()  # other samples get other dropout
-        batches = _noting(self.samples.shuffled(stage, epoch), visited)
-        with global_stream(self.device, self.seed, "dropout", stage, epoch, *own_stream):
+        batches = self.samples.shuffled(stage, epoch)
+        with (
+            visiting(state.tables, self.samples.order(stage, epoch), self.ranks),
+            global_stream(self.device, self.seed, "dropout", stage, epoch, *own_stream),
+        ):
             state.step, mean_loss = train_epoch(
                 state.model,
                 compiling_first(batches) if self.compiles else batches,
@@ -126,8 +137,6 @@ class Job:
                 hint="Lower the learning rate (-o peak_lr=0.03) or train in full precision (-o train.precision=fp32).",
             )
         state.epoch = epoch
-        if self.ranks.size > 1:
-            merge_tables_(state.tables, torch.cat(visited), len(self.samples), self.ranks)
         self.on_event(EpochFinished(stage, epoch, epochs, mean_loss))
 
     def checkpoint(self, stage: str, state: StageState) -> None:
@@ -136,51 +145,62 @@ class Job:
         Raises:
             StopAsked: `stop_at` is past; the state is saved.
         """
-        stops = bool(self.ranks.from_main(time.monotonic() >= self.stop_at))
-        if self.checkpoints is not None and self.ranks.is_main and (stops or self.clock.save_is_due()):
-            save_stage(self.checkpoints / f"{stage}.safetensors", state)
+        stops = time.monotonic() >= self.stop_at
+        saves = self.checkpoints is not None and (stops or self.clock.save_is_due())
+        stops, saves = self.ranks.from_main([stops, saves])
+        if saves and self.checkpoints is not None:
+            whole = replace(state, tables=whole_on_main(state.tables, len(self.samples), self.ranks))
+            if self.ranks.is_main:
+                save_stage(self.checkpoints / f"{stage}.safetensors", whole)
         if stops:
             raise StopAsked
 
     def predict(self, stage: str, model: nn.Module, views: tuple[View, ...], *stream: str | int) -> Tensor:
-        """Return (N, C) float32 probabilities, the mean over the views."""
-        n = len(self.samples)
+        """Return (M, C) float32 probabilities of this rank's own M samples, the mean over the views."""
+        n = len(self.samples.labels[self.own])
         total: Tensor | None = None
         for view in views:
-            visited: list[Tensor] = []
             with without_compiling() if self.compiles else nullcontext():
                 probs = predict(
                     model,
-                    _noting(self.samples.in_order(view, stage, *stream), visited),
+                    self.samples.in_order(view, stage, *stream),
                     n,
                     precision=self.precision,
                     on_samples=lambda done: self._count(stage, done, 0, 0),
                 )
-            if self.ranks.size > 1:
-                index = torch.cat(visited)
-                probs = self.ranks.gather_by_index(index, probs[index], n)
             total = probs if total is None else total + probs
         if total is None:
             raise ValueError("predict needs at least one view")
         return total / len(views)
 
-    def finished(self, stage: str) -> dict[str, Tensor] | None:
+    def finished(self, stage: str) -> Tables | None:
         """Return what a finished stage left behind, None when it is still to be run."""
-        found = None if self.checkpoints is None else self._read(self._result_path(stage))
+        found = None if self.checkpoints is None else self._read(self._result_path(stage), tables="")
         return None if found is None else {name: value.to(self.device) for name, value in found[0].items()}
 
-    def finish(self, stage: str, result: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Save what a stage leaves behind, drop its checkpoint, and return the result."""
-        if self.checkpoints is not None and self.ranks.is_main:
-            save_tensors(self._result_path(stage), result, {})
+    def finish(self, stage: str, result: Tables) -> Tables:
+        """Save the per-sample tables that a stage leaves behind, drop its checkpoint, and return them."""
+        if self.checkpoints is None:
+            return result
+        whole = whole_on_main(result, len(self.samples), self.ranks)
+        if self.ranks.is_main:
+            save_tensors(self._result_path(stage), whole, {})
             (self.checkpoints / f"{stage}.safetensors").unlink(missing_ok=True)
         return result
 
-    def _read(self, path: Path) -> tuple[dict[str, Tensor], dict[str, int]] | None:
-        """Return what rank 0 finds in a file, None where there is none; the others need not see its disk."""
+    def _read(self, path: Path, *, tables: str) -> tuple[dict[str, Tensor], dict[str, int]] | None:
+        """Return what rank 0 finds in a file, None where there is none; the others need not see its disk.
+
+        Args:
+            path: of the file.
+            tables: how the names begin of tensors that are per-sample tables, of which each rank gets its rows.
+        """
         tensors, counters = load_tensors(path) if self.ranks.is_main and path.exists() else ({}, None)
         counters = self.ranks.from_main(counters)
-        return None if counters is None else (self.ranks.tensors_from_main(tensors), counters)
+        if counters is None:
+            return None
+        whole = {name: tensors.pop(name) for name in list(tensors) if name.startswith(tables)}
+        return self.ranks.tensors_from_main(tensors) | own_part(whole, self.ranks), counters
 
     def _result_path(self, stage: str) -> Path:
         if self.checkpoints is None:
@@ -221,29 +241,6 @@ class Progress:
             return False
         self.saved_at = now
         return True
-
-
-def merge_tables_(tables: dict[str, Tensor], index: Tensor, n: int, ranks: Ranks) -> None:
-    """Make per-sample tables the same on every rank: each row as it is where the sample was seen.
-
-    Args:
-        tables: (n, C) each, or a stack (K, n, C) of such tables.
-        index: (M,) the samples that this rank saw since the last merge.
-        n: samples of the Dataset.
-        ranks: who saw the others.
-    """
-    for name, table in tables.items():
-        if table.ndim < 2 or table.shape[-2] != n:
-            raise ValueError(f"table {name!r} has shape {tuple(table.shape)}; expected (..., {n}, C)")
-        for layer in table.view(-1, *table.shape[-2:]):
-            layer.copy_(ranks.gather_by_index(index, layer[index], n))
-
-
-def _noting(batches: Iterable[Batch], visited: list[Tensor]) -> Iterator[Batch]:
-    """Hand batches on, and note which samples they had."""
-    for batch in batches:
-        visited.append(batch.index)
-        yield batch
 
 
 def make_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:

@@ -1,34 +1,50 @@
-"""What two ranks work out together: run by `test_exchange.py` once in two processes, once alone.
+"""What several ranks work out together: run by `test_exchange.py` in two and in three processes, and alone.
 
-python -m tests.distributed.exchange OUT    writes OUT.<rank>.safetensors
+python -m tests.distributed.exchange    writes out.<rank>.safetensors and disk.<rank>/ in the working directory
 """
 
 from __future__ import annotations
 
 import dataclasses
-import sys
+from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from labelaudit.api.frozen import with_features
+from labelaudit.api.inputs import Loaded
+from labelaudit.api.learn import of_all_ranks
+from labelaudit.core.dataset import Dataset, Vectors
 from labelaudit.core.errors import TrainingError
+from labelaudit.core.events import ignore
+from labelaudit.core.recipe import ModelSettings, Recipe
+from labelaudit.methods import drpl
+from labelaudit.training import job as job_module
 from labelaudit.training.batch_norm import share_batch_norm
-from labelaudit.training.batches import Pixels, Samples
+from labelaudit.training.batches import Batch, Pixels, Samples, VectorInputs
+from labelaudit.training.checkpoint import StageState
 from labelaudit.training.epoch import train_epoch
+from labelaudit.training.job import Job
+from labelaudit.training.models import build_image_network
 from labelaudit.training.ranks import Ranks, join_ranks
 from tests.methods.jobs import blobs, image_job, vector_job
 
-N = 69  # with batches of 32: parts of 16, and a last batch of five, three here and two there
+N = 71  # 36 and 35, or 24, 24 and 23; with batches of 32, whose last has seven: two, three or four a rank
+SOFT = drpl.Options(stage1_epochs=4, relabel_from=2, stage2_epochs=3, peak_lr=0.02, record=0.5)
+PSEUDO = drpl.Options(stage1_epochs=2, stage2_epochs=2, peak_lr=0.02, stage2="pseudo-labels", ssl_warmup=True, record=0)
 
 
-def work_out(ranks: Ranks) -> dict[str, Tensor]:
-    """Return what this rank knows at the end."""
+def work_out(ranks: Ranks, folder: Path) -> dict[str, Tensor]:
+    """Return what this rank knows at the end; its own disk is a folder of its own."""
     torch.set_num_threads(1)
-    found = gathered(ranks) | tables(ranks)
+    found = gathered(ranks) | tables(ranks, folder / f"disk.{ranks.rank}")
     found |= {f"linear/{name}": value for name, value in linear_after_an_epoch(ranks).items()}
     found |= {f"normed/{name}": value for name, value in normed_after_an_epoch(ranks).items()}
+    found |= {"losses/soft": losses(ranks, SOFT), "losses/pseudo": losses(ranks, PSEUDO)}
+    found["features"] = features(ranks, folder / f"weights.{ranks.rank}.safetensors")
     told = ranks.from_main({"text": "räk", "list": [1, None]} if ranks.is_main else "ignored")
     found["told"] = torch.tensor([told == {"text": "räk", "list": [1, None]}])
     sent = {"a": torch.arange(6).view(2, 3), "b": torch.tensor(1.5), "c": torch.ones(4, 2).t()} if ranks.is_main else {}
@@ -67,29 +83,74 @@ def normed_after_an_epoch(ranks: Ranks) -> dict[str, Tensor]:
     )
 
 
-def tables(ranks: Ranks) -> dict[str, Tensor]:
-    """Return tables that two epochs wrote: one by `+=`, and a stack of one an epoch."""
+def tables(ranks: Ranks, disk: Path) -> dict[str, Tensor]:
+    """Return tables that two epochs wrote: one by `+=`, and a stack of one an epoch; and what comes back from disk."""
+    if ranks.is_main:
+        disk.mkdir()  # only rank 0 needs one
     values, given, _ = blobs(N, 3, rate=0.1)
-    alone = vector_job(values, given, 3)
+    alone = vector_job(values, given, 3, checkpoints=disk)
     job = dataclasses.replace(alone, samples=_shared(alone.samples, ranks))
-    state = job.new_state("a")
-    for module in state.model.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0  # the only draw that differs between ranks
-    state.tables = {"recorded": torch.zeros(N, 3), "window": torch.zeros(2, N, 3, dtype=torch.float16)}
+    n_own = len(range(N)[job.own])
 
-    def loss(model, batch):
+    def fresh() -> StageState:
+        state = job.new_state("a")
+        for module in state.model.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = 0.0  # the only draw that differs between ranks
+        state.tables = {"recorded": torch.zeros(n_own, 3), "window": torch.zeros(2, n_own, 3, dtype=torch.float16)}
+        return state
+
+    state, visited = fresh(), []
+
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        visited.append(len(state.tables["recorded"]))
         logits = model(batch.inputs)
         probs = torch.softmax(logits.detach(), dim=1)
-        state.tables["recorded"][batch.index] += probs
-        state.tables["window"][state.epoch, batch.index] = probs.half()
+        state.tables["recorded"][batch.row] += probs
+        state.tables["window"][state.epoch, batch.row] = probs.half()
         return F.cross_entropy(logits, batch.labels, reduction="none")
 
     for _ in range(2):
         job.train_epoch("a", state, loss, lambda _: 0.01, epochs=2)
-    return {f"table/{name}": table for name, table in state.tables.items()} | {
-        "table/predicted": job.predict("a", state.model, ("plain",))
+    job.checkpoint("a", state)
+    resumed = fresh()
+    job.resume("a", resumed)
+    probs = job.predict("a", state.model, ("plain",))
+    job.finish("b", {"probs": probs})
+    left = job.finished("b")
+    assert left is not None
+    back = all(torch.equal(resumed.tables[name], table) for name, table in state.tables.items())
+    return {f"table/{name}": _whole(job, table) for name, table in state.tables.items()} | {
+        "table/predicted": job.gathered(probs),
+        "rows": torch.tensor(max(visited)),
+        "came_back": torch.tensor([back, torch.equal(left["probs"], probs), resumed.epoch == 2]),
     }
+
+
+def losses(ranks: Ranks, options: drpl.Options) -> Tensor:
+    """Return what a detector finds in images."""
+    alone, _ = image_job(N, 3)
+    job = dataclasses.replace(alone, samples=_shared(alone.samples, ranks))
+    return torch.from_numpy(of_all_ranks(drpl.run(job, options), job).losses)
+
+
+def features(ranks: Ranks, weights: Path) -> Tensor:
+    """Return the features of a frozen network."""
+    job, _ = image_job(N, 3)
+    trained = build_image_network("small", 3, 12, seed=1, stream="elsewhere").state_dict()
+    save_file({name: value.contiguous() for name, value in trained.items()}, weights)
+    rows = tuple(str(i) for i in range(N))
+    nothing = Vectors(np.zeros((N, 1), np.float32), "features")
+    dataset = Dataset("made up", rows, rows, job.samples.labels.numpy(), ("a", "b", "c"), nothing, np.zeros(N, bool))
+    recipe = Recipe(model=ModelSettings("small", str(weights), frozen="yes"))
+    loaded = Loaded(dataset, job.samples.inputs, rows, np.zeros(N, bool), rows)
+    inputs = with_features(loaded, recipe, torch.device("cpu"), ignore, ranks=ranks).inputs
+    assert isinstance(inputs, VectorInputs)
+    return inputs.values
+
+
+def _whole(job: Job, table: Tensor) -> Tensor:
+    return job.gathered(table) if table.ndim == 2 else torch.stack([job.gathered(layer) for layer in table])
 
 
 def _shared(samples: Samples, ranks: Ranks) -> Samples:
@@ -112,5 +173,7 @@ def _after_an_epoch(model: nn.Module, samples: Samples) -> dict[str, Tensor]:
 
 
 if __name__ == "__main__":
+    job_module._CHECKPOINT_EVERY_S = 0.0
     with join_ranks(torch.device("cpu")) as joined:
-        save_file({k: v.contiguous() for k, v in work_out(joined).items()}, f"{sys.argv[1]}.{joined.rank}.safetensors")
+        found = work_out(joined, Path())
+        save_file({name: value.contiguous() for name, value in found.items()}, f"out.{joined.rank}.safetensors")

@@ -77,7 +77,7 @@ def test_renewed_pseudo_labels_leave_the_labelled_side_alone_and_reset_a_share()
     labelled = torch.arange(n) < 1000
     state = StageState(torch.nn.Linear(1, 1), torch.optim.SGD([torch.zeros(1)], 0.1))
     state.tables = {"targets": targets.clone(), "seen": seen}
-    drpl._renew_pseudo_labels_(state, PAPER_LIKE, labelled, torch_generator(0, "test"))
+    drpl._renew_pseudo_labels_(state, PAPER_LIKE, labelled, torch_generator(0, "test"), own=slice(None))
     renewed = state.tables["targets"]
     assert torch.equal(renewed[:1000], targets[:1000])
     uniform = (renewed[1000:] == 0.25).all(dim=1)

@@ -1,0 +1,99 @@
+"""Per-sample tables divided among the ranks: of N rows, each rank holds every size-th.
+
+At home, row k of rank r belongs to sample k * size + r. For an epoch each row visits the rank that will see its sample,
+in the order in which that rank will see them, and goes home afterwards. Every rank knows the order of the epoch, so
+that nobody has to ask where a row is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from labelaudit.training.ranks import Ranks
+
+Tables = dict[str, Tensor]  # (M, C) each, or a stack (K, M, C) of such tables, for the M rows of this rank
+
+
+@contextmanager
+def visiting(tables: Tables, order: Tensor, ranks: Ranks) -> Iterator[None]:
+    """Have every row at the rank that sees its sample: row k belongs to the k-th sample that this rank sees.
+
+    Args:
+        tables: changed in place, for the time of the context.
+        order: (N,) samples of an epoch; of every `size` in a row, each rank sees one.
+        ranks: who shares them.
+    """
+    if ranks.size == 1:
+        yield
+        return
+    visit = _plan(order, ranks)
+    for name, table in tables.items():
+        if table.ndim < 2 or table.shape[-2] != len(visit.at_home):
+            expected = f"(..., {len(visit.at_home)}, C)"
+            raise ValueError(f"table {name!r} has shape {tuple(table.shape)}; expected {expected}")
+        tables[name] = _moved(table, visit.at_home, visit.n_leaving, visit.as_guests, visit.n_coming, ranks)
+    yield
+    for name, table in tables.items():
+        tables[name] = _moved(table, visit.as_guests, visit.n_coming, visit.at_home, visit.n_leaving, ranks)
+
+
+def whole_on_main(tables: Tables, n: int, ranks: Ranks) -> Tables:
+    """Return tables of all n samples in Dataset order, on rank 0's CPU; the other ranks' are of no use."""
+    if ranks.size == 1:
+        return tables
+    return {name: _each_layer(table, lambda layer: ranks.rows_to_main(layer, n)) for name, table in tables.items()}
+
+
+def own_part(whole: Tables, ranks: Ranks) -> Tables:
+    """Return this rank's rows, at home and on the CPU, of tables that rank 0 has whole; the others' are ignored."""
+    if ranks.size == 1:
+        return whole
+    described = ranks.described_by_main(whole)
+    return {name: _each_layer(whole.get(name, like), ranks.rows_from_main) for name, like in described.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """Which rows go where for one epoch."""
+
+    at_home: Tensor  # rows of this rank at home, grouped by the rank that they visit
+    n_leaving: list[int]  # per rank
+    as_guests: Tensor  # rows of the visit at this rank, grouped by their home
+    n_coming: list[int]  # per rank
+
+
+def _plan(order: Tensor, ranks: Ranks) -> _Visit:
+    seen = [order[rank :: ranks.size] for rank in range(ranks.size)]
+    leaving = [samples[samples % ranks.size == ranks.rank] // ranks.size for samples in seen]
+    homes = seen[ranks.rank] % ranks.size
+    return _Visit(
+        at_home=torch.cat(leaving),
+        n_leaving=[len(rows) for rows in leaving],
+        as_guests=torch.argsort(homes, stable=True),
+        n_coming=torch.bincount(homes, minlength=ranks.size).tolist(),
+    )
+
+
+def _moved(table: Tensor, leave: Tensor, leaving: list[int], enter: Tensor, coming: list[int], ranks: Ranks) -> Tensor:
+    def moved(layer: Tensor) -> Tensor:
+        found = ranks.swap_rows(layer[leave.to(layer.device)], leaving=leaving, coming=coming)
+        return torch.empty_like(found).index_copy_(0, enter.to(layer.device), found)
+
+    return _each_layer(table, moved)
+
+
+def _each_layer(table: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return the table, or the stack of tables, with each (M, C) table changed."""
+    if table.ndim == 2:
+        return change(table)
+    first = change(table[0])
+    changed = first.new_empty(len(table), *first.shape)  # one layer at a time: a stack may be large
+    changed[0] = first
+    for number in range(1, len(table)):
+        changed[number] = change(table[number])
+    return changed
