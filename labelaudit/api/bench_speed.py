@@ -36,6 +36,7 @@ from labelaudit.training.pixel_store import PixelStore
 _IMAGES = 4096  # made-up 32x32 images to train on
 _ROUNDS, _ROUND_SECONDS = 3, 6.0  # of each side
 _LOSSES = 10_000_000
+_BACKBONES = ("small", "preact-resnet18")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def bench_speed(*, device: str = "auto", on_event: EventSink = ignore) -> dict[s
 
 def _comparisons(device: torch.device) -> Iterator[Comparison]:
     pixels, labels = _made_up_images()
-    for backbone in ("small", "preact-resnet18"):
+    for backbone in _BACKBONES:
         build = partial(build_image_network, backbone, 10, 32, seed=0, stream="bench")
         ours, theirs = _training_rates(build, pixels, labels, device)
         yield Comparison(f"train {backbone} at 32 pixels", "samples/s", ours, theirs, higher_is_better=True)
