@@ -36,6 +36,7 @@ NORMALISATIONS = {
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
 }
 _STATISTICS_SAMPLE = 10_000  # images that the dataset's own channel statistics are taken from
+_STATISTICS_SIDE = 32  # pixels of each of them, evenly spaced: all of a photograph's would take seconds and add nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,9 @@ def _pixels(decoded: DecodedImages, size: int, settings: TrainSettings, device: 
     shift = torch.tensor([-mean / deviation for mean, deviation in zip(means, deviations, strict=True)])
     pixels, rows = torch.from_numpy(decoded.pixels), torch.from_numpy(decoded.rows)
     resident = holds(device, len(rows) * decoded.pixels[:1].nbytes)
-    if resident:  # block by block: the host need not have room for what the device has
+    if resident and device.type == "cpu" and _is_run(decoded.rows):  # the mapped file is where a copy would be
+        pixels = pixels[int(rows[0]) : int(rows[0]) + len(rows)]
+    elif resident:  # block by block: the host need not have room for what the device has
         mapped, pixels = pixels, torch.empty((len(rows), *pixels.shape[1:]), dtype=pixels.dtype, device=device)
         block = max(1, 2**26 // max(1, mapped[:1].nbytes))  # images in 64 MiB
         for start in range(0, len(rows), block):
@@ -114,6 +117,11 @@ def _pixels(decoded: DecodedImages, size: int, settings: TrainSettings, device: 
         crop_padding=settings.crop_padding,
         flip=settings.flip,
     )
+
+
+def _is_run(rows: NDArray[np.int64]) -> bool:
+    """Whether the rows follow one another, as in the cache of a scan that decoded all of them."""
+    return bool((np.diff(rows) == 1).all())
 
 
 def _unreadable(dataset: Dataset, decoded: DecodedImages, on_event: EventSink) -> list[tuple[int, SetAside]]:
@@ -156,20 +164,20 @@ def channel_statistics(
 
     Args:
         pixels: (R, S, S, 3).
-        rows: (N,) row of each sample; an evenly spaced sample of 10,000 is looked at.
+        rows: (N,) row of each sample; an evenly spaced sample of 10,000 is looked at, and of each about 32 x 32 pixels.
         settings: `normalise` names fixed values, or "dataset" for those of these pixels.
     """
     if settings.normalise != "dataset":
         return NORMALISATIONS[settings.normalise]
     chosen = rows[:: max(1, len(rows) // _STATISTICS_SAMPLE)]
-    sums, squares, count = np.zeros(3), np.zeros(3), 0
+    step = max(1, pixels.shape[1] // _STATISTICS_SIDE)
+    counts = np.zeros((3, 256), dtype=np.int64)  # how often each channel has each value
     for start in range(0, len(chosen), 256):
-        chunk = pixels[chosen[start : start + 256]].reshape(-1, 3).astype(np.float32) / 255.0
-        sums += chunk.sum(axis=0, dtype=np.float64)
-        squares += np.square(chunk).sum(axis=0, dtype=np.float64)
-        count += len(chunk)
-    means = sums / count
-    deviations = np.sqrt(np.maximum(squares / count - means**2, 1e-4))  # a constant channel must not divide by zero
+        values = pixels[chosen[start : start + 256], ::step, ::step].reshape(-1, 3)
+        counts += [np.bincount(channel, minlength=256) for channel in values.T]
+    shares, levels = counts / counts.sum(axis=1, keepdims=True), np.arange(256) / 255.0
+    means = shares @ levels
+    deviations = np.sqrt(np.maximum(shares @ levels**2 - means**2, 1e-4))  # a constant channel must not divide by zero
     return tuple(means.tolist()), tuple(deviations.tolist())
 
 

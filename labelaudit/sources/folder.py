@@ -6,11 +6,11 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
-from labelaudit.core.dataset import Content, Dataset, ImageFiles, Remark
+from labelaudit.core.dataset import Content, Dataset, FilesBelow, ImageFiles, Remark
 from labelaudit.core.errors import ConfigError, DataError, shorten
 from labelaudit.core.recipe import DataSettings
 from labelaudit.functional.images import image_suffixes
@@ -63,7 +63,7 @@ def read_folder(source: Path, settings: DataSettings) -> Dataset:
         raise _nothing_found(source, tally)
     tally.samples.sort()
     root = source.absolute()
-    content = ImageFiles(tuple(root / name for name, _ in tally.samples))
+    content = ImageFiles(FilesBelow(root, tuple(name for name, _ in tally.samples)))
     return folder_dataset(
         source,
         tally,
@@ -170,11 +170,17 @@ def _is_image(entry: os.DirEntry[str], tally: Tally) -> bool:
         if not _is_within(os.path.realpath(entry.path), tally.root) or not entry.is_file():
             tally.links_out += 1
             return False
-    suffix = PurePosixPath(entry.name).suffix.lower()
+    suffix = _suffix(entry.name)
     if suffix in tally.suffixes:
         return True
     tally.other_files[suffix or "no suffix"] += 1
     return False
+
+
+def _suffix(name: str) -> str:
+    """Return `PurePosixPath(name).suffix.lower()` of a name that begins with no dot, in a tenth of its time."""
+    dot = name.rfind(".")
+    return name[dot:].lower() if 0 < dot < len(name) - 1 else ""
 
 
 def _is_within(path: str, folder: str) -> bool:

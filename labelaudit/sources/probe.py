@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,16 +37,15 @@ def find_duplicates(pixel_hashes: Sequence[str], given: IntN) -> tuple[IntN, Boo
         (N,) number of the group of equal samples, from 0 in order of appearance, -1 where a sample is the only one;
         and (N,) whether that group has more than one label.
     """
-    counts = Counter(pixel_hashes)
-    names = [name for name in counts if counts[name] > 1]  # in order of appearance
-    number = {name: position for position, name in enumerate(names)}
-    group = np.array([number.get(name, -1) for name in pixel_hashes], dtype=np.int64)
-    labels: list[set[int]] = [set() for _ in names]
-    for position, label in zip(group.tolist(), given.tolist(), strict=True):
-        if position >= 0:
-            labels[position].add(label)
-    conflict = [position >= 0 and len(labels[position]) > 1 for position in group.tolist()]
-    return group, np.array(conflict, dtype=np.bool_)
+    first: dict[str, int] = {}
+    leader = np.array([first.setdefault(name, i) for i, name in enumerate(pixel_hashes)], dtype=np.int64)  # (N,)
+    group, conflict = np.full(len(given), -1, dtype=np.int64), np.zeros(len(given), dtype=np.bool_)
+    twins = np.flatnonzero(np.bincount(leader, minlength=1)[leader] > 1)
+    if len(twins):
+        _, group[twins] = np.unique(leader[twins], return_inverse=True)
+        differs = given[twins] != given[leader[twins]]  # from the first of the group
+        conflict[twins] = np.bincount(group[twins], weights=differs)[group[twins]] > 0
+    return group, conflict
 
 
 def _require_samples(dataset: Dataset) -> None:

@@ -48,15 +48,18 @@ def decode_images(
         on_samples: told how many more images are done.
         workers: threads; Pillow decodes and resizes without holding the interpreter's lock.
     """
-    n, known = len(content), len(store.rows)
-    found = np.full(n, -1, dtype=np.int64)  # row of each image
+    n, known = len(content), len(store)
     failures: dict[int, str] = {}
-    stamps = [file_stamp(file) for file in content.files] if isinstance(content, ImageFiles) else [""] * n
+    stamps = [file_stamp(file) for file in content.texts()] if isinstance(content, ImageFiles) else [""] * n
+    found = store.find_files(stamps)  # row of each image, -1 where there is none yet
+    unknown = np.flatnonzero(found < 0).tolist()
+    if len(unknown) < n:
+        on_samples(n - len(unknown))
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        for block in _parts(range(n), max(_CHUNK, _BLOCK_BYTES // store.row_bytes)):
+        for block in _parts(unknown, max(_CHUNK, _BLOCK_BYTES // store.row_bytes)):
             new: list[tuple[int, Decoded]] = []
             tasks = pool.map(
-                lambda chunk: [_read(content, names, store, stamps, index) for index in chunk], _parts(block, _CHUNK)
+                lambda chunk: [_read(content, names, store, index) for index in chunk], _parts(block, _CHUNK)
             )
             for results in tasks:
                 for index, result in results:
@@ -70,25 +73,23 @@ def decode_images(
             for index, row in zip((i for i, _ in new), _write(store, new, names, stamps), strict=True):
                 found[index] = row
     readable = np.flatnonzero(found >= 0)
-    rows = [store.rows[row] for row in found[readable]]
+    rows = found[readable]
+    content_hashes, pixel_hashes, warnings = (
+        [store.columns[name][row] for row in rows.tolist()] for name in ("content_hash", "pixel_hash", "warning")
+    )
     return DecodedImages(
         pixels=store.pixels(),
-        rows=found[readable],
-        content_hashes=tuple(row.content_hash for row in rows),
-        pixel_hashes=tuple(row.pixel_hash for row in rows),
+        rows=rows,
+        content_hashes=tuple(content_hashes),
+        pixel_hashes=tuple(pixel_hashes),
         failures=tuple(sorted(failures.items())),
-        warnings=tuple((int(i), row.warning) for i, row in zip(readable, rows, strict=True) if row.warning),
-        reused=int((found[readable] < known).sum()),
+        warnings=tuple((index, text) for index, text in zip(readable.tolist(), warnings, strict=True) if text),
+        reused=int((rows < known).sum()),
     )
 
 
-def _read(
-    content: Images, names: Sequence[str], store: PixelStore, stamps: Sequence[str], index: int
-) -> tuple[int, Decoded | int | str]:
+def _read(content: Images, names: Sequence[str], store: PixelStore, index: int) -> tuple[int, Decoded | int | str]:
     """Return (index, freshly decoded image | row in the store | why it cannot be read)."""
-    row = store.find_file(stamps[index])
-    if row is not None:
-        return index, row
     try:
         data = content.read(index)
         row = store.find_content(hash_content(data), known_suffix(names[index]))
@@ -108,6 +109,6 @@ def _write(store: PixelStore, new: Sequence[tuple[int, Decoded]], names: Sequenc
     return store.add(rows, [image.pixels for _, image in new])
 
 
-def _parts(indices: range, size: int) -> Iterator[range]:
+def _parts(indices: list[int], size: int) -> Iterator[list[int]]:
     for start in range(0, len(indices), size):
         yield indices[start : start + size]

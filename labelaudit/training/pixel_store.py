@@ -12,8 +12,10 @@ Images are known by the hash of their bytes; a file that `file_stamp` says is th
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
@@ -33,6 +35,7 @@ from labelaudit.core.errors import DataError
 DECODER_VERSION = 3  # change it when the same bytes decode to other pixels, or are described in other words
 DEFAULT_LIMIT_BYTES = 20 * 2**30
 SAVE_EVERY_S = 30.0  # what a crash may lose; writing the whole index after every block would take quadratic time
+READ_AHEAD_BYTES = 2**30  # batches of random rows would read a cold file in small pieces
 _SCHEMA = pa.schema(
     [
         ("stamp", pa.string()),  # see `file_stamp`; "" = not known by that
@@ -79,7 +82,7 @@ class PixelStore:
     ) -> None:
         self.size = size
         self.row_bytes = size * size * 3
-        self.rows: list[Row] = []
+        self.columns: dict[str, list[str]] = {name: [] for name in _SCHEMA.names}  # of `Row`, (R,) each
         self._home = folder
         self._folder = Path()
         self._limit = limit_bytes
@@ -87,12 +90,16 @@ class PixelStore:
         self._saved_at = 0.0  # seconds of the monotonic clock
         self._n_saved = 0  # rows that the index on disk names
         self._open = ExitStack()
+        self._asking = threading.Lock()
         self._by_stamp: dict[str, int] = {}
-        self._by_content: dict[tuple[str, str], int] = {}
+        self._by_content: dict[tuple[str, str], int] | None = None  # made when it is first asked for
+
+    def __len__(self) -> int:
+        return len(self.columns["stamp"])
 
     def __enter__(self) -> Self:
         self._folder = self._locked_folder() or self._temporary_folder()
-        self._n_saved, self._saved_at = len(self.rows), time.monotonic()
+        self._n_saved, self._saved_at = len(self), time.monotonic()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -105,12 +112,16 @@ class PixelStore:
         if self._home is not None:
             _make_room(self._home, self._folder, self._limit)
 
-    def find_file(self, stamp: str) -> int | None:
-        """Return the row of a file that has not changed since it was decoded."""
-        return self._by_stamp.get(stamp) if stamp else None
+    def find_files(self, stamps: Sequence[str]) -> NDArray[np.int64]:
+        """Return (n,) the row of each file that has not changed since it was decoded, -1 for the others."""
+        return np.array([self._by_stamp.get(stamp, -1) for stamp in stamps], dtype=np.int64)
 
     def find_content(self, content_hash: str, suffix: str) -> int | None:
         """Return the row of an image with these bytes under a name with this suffix."""
+        with self._asking:
+            if self._by_content is None:
+                keys = zip(self.columns["content_hash"], self.columns["suffix"], strict=True)
+                self._by_content = {key: row for row, key in enumerate(keys)}
         return self._by_content.get((content_hash, suffix))
 
     def add(self, rows: Sequence[Row], pixels: Sequence[NDArray[np.uint8]]) -> range:
@@ -123,7 +134,7 @@ class PixelStore:
         Raises:
             DataError: the disk is full.
         """
-        first = len(self.rows)
+        first = len(self)
         try:
             with (self._folder / "pixels.u8").open("ab") as file:
                 file.truncate(first * self.row_bytes)  # bytes of a scan that crashed
@@ -140,14 +151,19 @@ class PixelStore:
                 f"the decoded images cannot be written to {self._folder}: {error.strerror or error}.",
                 hint="Free some disk space there.",
             ) from error
-        return range(first, len(self.rows))
+        return range(first, len(self))
 
     def pixels(self) -> NDArray[np.uint8]:
-        """Return (rows, S, S, 3), mapped from disk; nothing is read until it is used."""
-        shape = (len(self.rows), self.size, self.size, 3)
-        if not self.rows:
+        """Return (rows, S, S, 3), mapped from disk; the system reads small ones ahead, others when they are used."""
+        shape = (len(self), self.size, self.size, 3)
+        if not len(self):
             return np.empty(shape, dtype=np.uint8)
-        return np.memmap(self._folder / "pixels.u8", np.uint8, mode="c", shape=shape)  # "c": torch wants writable
+        n_bytes = len(self) * self.row_bytes
+        with (self._folder / "pixels.u8").open("rb") as file:
+            mapped = mmap.mmap(file.fileno(), n_bytes, access=mmap.ACCESS_COPY)  # torch wants it writable
+        if n_bytes <= READ_AHEAD_BYTES and hasattr(mmap, "MADV_WILLNEED"):
+            mapped.madvise(mmap.MADV_WILLNEED)
+        return np.frombuffer(mapped, np.uint8).reshape(shape)
 
     def _locked_folder(self) -> Path | None:
         if self._home is None:
@@ -156,13 +172,14 @@ class PixelStore:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._open.enter_context(FileLock(folder / "lock", timeout=0))
-            rows = _read_rows(folder / "rows.parquet", self.row_bytes)
-            if not rows:  # a damaged index must not come to name the new pixels if this scan crashes
+            columns = _read_columns(folder / "rows.parquet", self.row_bytes)
+            if columns is None:  # a damaged index must not come to name the new pixels if this scan crashes
                 _remove_files(folder)
         except (OSError, Timeout):
             return None
-        for row in rows:
-            self._remember(row)
+        if columns is not None:
+            self.columns = columns
+            self._by_stamp = {stamp: row for row, stamp in enumerate(columns["stamp"]) if stamp}
         return folder
 
     def _temporary_folder(self) -> Path:
@@ -173,46 +190,47 @@ class PixelStore:
 
     def _save(self) -> None:
         """Write the index if it lacks rows and another scan may read it."""
-        if self._home is None or self._n_saved == len(self.rows):
+        if self._home is None or self._n_saved == len(self):
             return
-        columns = {name: [getattr(row, name) for row in self.rows] for name in _SCHEMA.names}
-        table = pa.table(columns, schema=_SCHEMA)
+        table = pa.table(self.columns, schema=_SCHEMA)
         write_atomically(self._folder / "rows.parquet", lambda part: pq.write_table(table, part))
-        self._n_saved, self._saved_at = len(self.rows), time.monotonic()
+        self._n_saved, self._saved_at = len(self), time.monotonic()
 
     def _remember(self, row: Row) -> None:
-        place = len(self.rows)
-        self.rows.append(row)
+        place = len(self)
+        for name, column in self.columns.items():
+            column.append(getattr(row, name))
         if row.stamp:
             self._by_stamp[row.stamp] = place
-        self._by_content[row.content_hash, row.suffix] = place
+        if self._by_content is not None:
+            self._by_content[row.content_hash, row.suffix] = place
 
 
-def file_stamp(path: Path) -> str:
+def file_stamp(path: str) -> str:
     """Return what tells a changed file from an unchanged one without reading it; "" where it cannot be told.
 
     A hash, as a path need not be valid Unicode. The inode and its time of change tell files of equal size and
     modification time that have changed places.
     """
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116  (a Path for each of a million files takes longer than the question)
     except OSError:
         return ""
     seen = f"{path}\x1f{found.st_size}\x1f{found.st_mtime_ns}\x1f{found.st_ctime_ns}\x1f{found.st_ino}"
     return hashlib.blake2b(os.fsencode(seen), digest_size=16).hexdigest()
 
 
-def _read_rows(path: Path, row_bytes: int) -> list[Row]:
-    """Return the rows of an index; a damaged one, or one of another decoder, counts as none."""
+def _read_columns(path: Path, row_bytes: int) -> dict[str, list[str]] | None:
+    """Return the rows of an index by column; None for a damaged or empty one, or one of another decoder."""
     try:
         table = pq.read_table(path)
         there = (path.parent / "pixels.u8").stat().st_size
     except (OSError, pa.ArrowException):
-        return []
+        return None
     decoder = (table.schema.metadata or {}).get(b"labelaudit.decoder")
-    if decoder != str(DECODER_VERSION).encode() or there < table.num_rows * row_bytes:
-        return []
-    return [Row(*values) for values in zip(*(table[name].to_pylist() for name in _SCHEMA.names), strict=True)]
+    if decoder != str(DECODER_VERSION).encode() or not 0 < table.num_rows * row_bytes <= there:
+        return None
+    return {name: table[name].to_pylist() for name in _SCHEMA.names}
 
 
 def _make_room(home: Path, own: Path, limit_bytes: int) -> None:

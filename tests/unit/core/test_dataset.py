@@ -1,5 +1,6 @@
 """The table of samples: its checks, rows set aside, and the fingerprint."""
 
+import hashlib
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from labelaudit.core.dataset import (
     Dataset,
     EmbeddedImages,
+    FilesBelow,
     ImageFiles,
     Probabilities,
     Remark,
@@ -121,6 +123,17 @@ def test_every_kind_of_content_takes_the_rows_that_are_kept(tmp_path):
     assert (files.kind, embedded.kind, probs.kind) == ("images", "images", "probs")
 
 
+def test_the_files_of_a_folder_equal_a_list_of_paths(tmp_path):
+    folder, paths = FilesBelow(tmp_path, IDS), tuple(tmp_path / name for name in IDS)
+    keep = np.array([2, 0])
+    assert len(folder) == len(paths)
+    assert (tuple(folder), tuple(folder[1:3]), tuple(folder.take(keep))) == (paths, paths[1:3], (paths[2], paths[0]))
+    few, many = ImageFiles(folder).take(keep), ImageFiles(paths).take(keep)
+    assert [*few.texts()] == [*many.texts()] == [str(paths[2]), str(paths[0])]
+    paths[2].write_bytes(b"two")
+    assert few.read(0) == b"two"
+
+
 def test_remarks_are_added_behind_the_earlier_ones():
     first, second = Remark("note", "one"), Remark("warning", "two")
     assert dataset().with_remarks(first).with_remarks(second).remarks == (first, second)
@@ -163,6 +176,16 @@ def test_the_fingerprint_ignores_the_order_of_the_samples():
 def test_the_fingerprint_takes_file_names_that_are_not_utf8():
     odd = dataset(sample_ids=("a\udcff", "b", "c", "d"))
     assert fingerprint(odd, HASHES) != fingerprint(dataset(), HASHES)
+
+
+def test_the_fingerprint_of_many_samples_is_that_of_one_row_after_the_other(monkeypatch):
+    digest = hashlib.sha256(b"classes\x1fcat\x1fdog\x1feel\x1ffox\x1e")
+    labels = [dataset().classes[label] for label in dataset().given]
+    for row in sorted(zip(IDS, HASHES, labels, strict=True)):
+        digest.update(("\x1f".join(row) + "\x1e").encode())
+    for rows_at_a_time in (1, 2, 5, 100):
+        monkeypatch.setattr("labelaudit.core.dataset._BLOCK", rows_at_a_time)
+        assert fingerprint(dataset(), HASHES) == digest.hexdigest()[:16]
 
 
 def test_the_fingerprint_needs_a_hash_for_every_sample():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 import pytest
 
 from labelaudit.core.dataset import ImageFiles
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.recipe import DataSettings
+from labelaudit.sources import folder
 from labelaudit.sources.folder import read_folder
 
 
@@ -127,3 +130,8 @@ def test_folded_labels_merge_class_folders(tmp_path):
     dataset = read_folder(tmp_path, DataSettings(fold_labels=True))
     assert dataset.classes == ("Cat", "dog")
     assert remarks(dataset) == ["--fold-labels reads 'cat_' as 'Cat'."]
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.b.JPEG", "none", "dot.", "two..png", "b.\udce9", "a. png", "Ä.PNG"])
+def test_a_suffix_is_what_pathlib_says(name):
+    assert folder._suffix(name) == PurePosixPath(name).suffix.lower()

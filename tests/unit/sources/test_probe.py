@@ -75,3 +75,24 @@ def test_duplicates_are_grouped_and_conflicts_marked():
     assert conflict.tolist() == [True, False, False, False, True, True]
     assert (str(group.dtype), str(conflict.dtype)) == ("int64", "bool")
     assert find_duplicates([], np.array([], dtype=np.int64))[0].tolist() == []
+
+
+def duplicates_one_by_one(hashes, given):
+    """The obvious way: the groups of equal hashes in order of appearance, and the labels in each."""
+    members = {}
+    for i, name in enumerate(hashes):
+        members.setdefault(name, []).append(i)
+    group, conflict = [-1] * len(hashes), [False] * len(hashes)
+    for number, twins in enumerate(twins for twins in members.values() if len(twins) > 1):
+        for i in twins:
+            group[i], conflict[i] = number, len({int(given[j]) for j in twins}) > 1
+    return group, conflict
+
+
+@pytest.mark.parametrize("distinct", [1, 5, 60, 10_000])
+def test_duplicates_equal_those_found_one_by_one(distinct):
+    rng = np.random.default_rng(distinct)
+    hashes = [f"{number:x}" for number in rng.integers(0, distinct, 200)]
+    given = rng.integers(0, 3, 200)
+    group, conflict = find_duplicates(hashes, given)
+    assert (group.tolist(), conflict.tolist()) == duplicates_one_by_one(hashes, given)

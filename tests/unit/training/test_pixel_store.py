@@ -76,7 +76,7 @@ def test_rows_come_back_in_the_next_process(tmp_path):
         assert store.add([row(1, "a"), row(2)], images(1, 2)) == range(2)
         assert store.add([row(3)], images(3)) == range(2, 3)
     with PixelStore(tmp_path, SIZE) as store:
-        assert (store.find_file("a"), store.find_file("b"), store.find_file("")) == (0, None, None)
+        assert store.find_files(["a", "b", ""]).tolist() == [0, -1, -1]
         assert (store.find_content("hash3", ".png"), store.find_content("hash3", ".jpg")) == (2, None)
         assert store.pixels()[:, 0, 0, 0].tolist() == [1, 2, 3]
 
@@ -91,6 +91,15 @@ def test_a_second_scan_decodes_nothing_and_reads_no_file(tmp_path, monkeypatch):
     assert (first.reused, second.reused) == (0, 5)
     assert np.array_equal(pixels, again)
     assert first.content_hashes == second.content_hashes
+
+
+def test_images_that_are_known_are_told_at_once(tmp_path):
+    told = []
+    everything = files(tmp_path / "data", 5)
+    for content in (ImageFiles(everything.files[:3]), everything):
+        with PixelStore(tmp_path / "cache", SIZE) as store:
+            decode_images(content, [p.name for p in content.files], store, on_samples=told.append)
+    assert told == [3, 3, 2]
 
 
 def test_a_changed_file_is_decoded_again_and_a_moved_one_is_known_by_its_bytes(tmp_path, monkeypatch):
@@ -156,7 +165,7 @@ def test_the_index_is_written_now_and_then_and_at_the_end(tmp_path):
         store.add([row(2)], images(2))
         assert index.stat().st_ino != before
     with PixelStore(tmp_path, SIZE) as store:
-        assert [r.content_hash for r in store.rows] == ["hash1", "hash2"]
+        assert store.columns["content_hash"] == ["hash1", "hash2"]
 
 
 def test_what_was_decoded_before_an_interruption_is_kept(tmp_path):
@@ -164,7 +173,7 @@ def test_what_was_decoded_before_an_interruption_is_kept(tmp_path):
         store.add([row(1)], images(1))
         raise KeyboardInterrupt
     with PixelStore(tmp_path, SIZE) as store:
-        assert [r.content_hash for r in store.rows] == ["hash1"]
+        assert store.columns["content_hash"] == ["hash1"]
 
 
 def test_an_index_that_cannot_be_written_at_the_end_does_not_fail_the_scan(tmp_path, monkeypatch):
@@ -176,7 +185,7 @@ def test_an_index_that_cannot_be_written_at_the_end_does_not_fail_the_scan(tmp_p
         monkeypatch.setattr("os.fsync", full)
     monkeypatch.undo()
     with PixelStore(tmp_path, SIZE) as store:
-        assert store.rows == []
+        assert len(store) == 0
 
 
 def test_bytes_of_a_crashed_scan_are_overwritten(tmp_path):
@@ -196,7 +205,7 @@ def test_a_damaged_cache_counts_as_empty(tmp_path, damage):
     target = tmp_path / str(SIZE) / ("rows.parquet" if damage == "index" else "pixels.u8")
     target.write_bytes(b"damaged")
     with PixelStore(tmp_path, SIZE) as store:
-        assert store.rows == []
+        assert len(store) == 0
         store.add([row(2)], images(2))
         assert store.pixels()[:, 0, 0, 0].tolist() == [2]
 
@@ -217,7 +226,7 @@ def test_a_locked_cache_is_left_alone(tmp_path):
         second.add([row(2)], images(2))
         assert second.pixels()[0, 0, 0, 0] == 2
     with PixelStore(tmp_path, SIZE) as store:
-        assert [r.content_hash for r in store.rows] == ["hash1"]
+        assert store.columns["content_hash"] == ["hash1"]
 
 
 def test_a_folder_that_cannot_be_written_is_done_without(tmp_path):
