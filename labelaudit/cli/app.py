@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from labelaudit.cli.bench import bench
+from labelaudit.cli.check import check
 from labelaudit.cli.demo import demo
 from labelaudit.cli.export import export, show
 from labelaudit.cli.scan import inspect, scan
@@ -38,7 +39,7 @@ Version = Annotated[
 def root(version: Version = False) -> None:
     """Find the wrong labels of a dataset: which ones, what they should be, and how sure.
 
-    Exit codes: 0 done, 2 usage or settings, 3 data or run-time, 130 interrupted (go on with scan --resume).
+    Exit codes: 0 done, 1 a check failed, 2 usage or settings, 3 data or run-time, 130 interrupted (scan --resume).
 
     Start with:
 
@@ -57,7 +58,7 @@ def _help_text(command: Callable[..., object]) -> str:
     return "\n\n".join(text if "\n  " in text else text.replace("\n", " ") for text in paragraphs)
 
 
-for command in (scan, inspect, export, show, demo, bench):
+for command in (scan, inspect, export, show, check, demo, bench):
     app.command(help=_help_text(command))(command)
 
 

@@ -43,6 +43,7 @@ class Audit:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path).absolute()
         self.findings_path = self.path / "findings.parquet"
+        self.decisions_path = self.path / "decisions.jsonl"
         self.checkpoints_path = self.path / "checkpoints"  # from where an interrupted scan goes on
         self._home = self.path.parent.parent  # the .labelaudit folder
         self._findings: pd.DataFrame | None = None
@@ -151,7 +152,7 @@ class Audit:
 
     def append_decision(self, record: Mapping[str, Any]) -> None:
         """Add one line to decisions.jsonl; the only change that a finished audit allows."""
-        _append_line(self.path / "decisions.jsonl", record)
+        _append_line(self.decisions_path, record)
 
     def write_arrays(self, name: str, /, **arrays: NDArray[Any]) -> Path:
         """Write `<name>.npz` without pickle and return its path; raises ValueError for arrays of objects."""

@@ -1,0 +1,200 @@
+"""`labelaudit check`: hold an audit against limits, in seconds and without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from labelaudit.api.changes import changed_files, changed_rows, changed_samples, repository_root
+from labelaudit.api.compare import DataNow, Match, data_settings, find_data, match, read_data
+from labelaudit.api.gate import Opened, open_audit, place, settings_in_force
+from labelaudit.api.leaks import find_leaks
+from labelaudit.checks.columns import FindingColumns, read_given_labels
+from labelaudit.checks.evidence import Drift, Evidence, dataset_noise, judge_known, noise_by_class
+from labelaudit.checks.limits import Limits
+from labelaudit.checks.result import CheckReport, Origin
+from labelaudit.checks.rules import run_rules
+from labelaudit.core.audits import Audit, list_audits
+from labelaudit.core.dataset import BoolN
+from labelaudit.core.errors import DataError, count, shorten
+
+
+def check(
+    audit: Path | str | None = None,
+    *,
+    data: Path | str | None = None,
+    config: Path | str | None = None,
+    profile: str | None = None,
+    overrides: Mapping[str, str] | None = None,
+    baseline: Path | str | None = None,
+    since: str | None = None,
+    changed: Sequence[Path | str] = (),
+) -> CheckReport:
+    """Return what every rule says about an audit; nothing is trained, and a failed rule is a result.
+
+    Args:
+        audit: an audit, or a folder with `.labelaudit/`; None = what the settings name, else the latest here or above.
+        data: the dataset; None = what the settings name, else where the audit found it.
+        config: labelaudit.toml or pyproject.toml; None = the nearest here or above.
+        profile: a table below [profiles] of that file.
+        overrides: `{"max_noise": "0.1"}`: limits that win over the file.
+        baseline: the file of known suspects; None = what the settings name.
+        since: a git revision: hold the files that changed since then against `max_changed_suspects`.
+        changed: the same for files that are named.
+
+    Raises:
+        ConfigError: settings, a revision or a path that cannot be used.
+        DataError: there is no finished audit, or a file is damaged.
+    """
+    settings = settings_in_force(config, profile=profile, overrides=overrides)
+    opened = open_audit(settings, audit, baseline=baseline)
+    limits = settings.gate.limits
+    named = data if data is not None else place(settings, settings.places.data)
+    found = find_data(opened.audit, None if named is None else str(named))
+    files = None if since is None and not changed else [Path(file).absolute() for file in changed]
+    if files is not None and since is not None:
+        files += changed_files(since, cwd=Path.cwd() if isinstance(found, str) else _folder(found))
+    now = _data_now(opened.audit, found, limits, needed=files is not None)
+    evidence = _gather(opened, now, found, files, since, limits)
+    return CheckReport(
+        audit_name=opened.audit.path.name,
+        audit_path=str(opened.audit.path),
+        source=str(opened.audit.meta.get("source", "")),
+        results=run_rules(evidence, settings.gate),
+        columns=opened.columns,
+        origin=_origin(opened, found),
+        suspects=int(evidence.suspect.sum()),
+        known=int(evidence.known.sum()),
+        accepted=int(evidence.accepted.sum()),
+        notes=tuple(_notes(opened, evidence, now)),
+        facts={key: str(opened.audit.meta.get(key)) for key in ("method", "labelaudit", "finished")},
+    )
+
+
+def _gather(
+    opened: Opened, now: DataNow | str, found: Path | str, files: list[Path] | None, since: str | None, limits: Limits
+) -> Evidence:
+    meta, columns = opened.audit.meta, opened.columns
+    results: Mapping[str, Any] = meta.get("results") or {}
+    dataset_facts: Mapping[str, Any] = meta.get("dataset") or {}
+    matched = _matched(columns, now, files, limits)
+    suspect, known, accepted = judge_known(
+        columns, opened.known, gone=matched.gone if isinstance(matched, Match) else None
+    )
+    return Evidence(
+        columns=columns,
+        noise=dataset_noise(results, columns),
+        class_noise=noise_by_class(results, columns),
+        classes=tuple(dataset_facts.get("classes") or columns.given.names),
+        suspect=suspect,
+        known=known,
+        accepted=accepted,
+        has_baseline=opened.baseline is not None,
+        changed=_changed(opened, files, found, now, since),
+        comparison=matched.comparison if isinstance(matched, Match) else matched,
+        leaks="off" if limits.max_leaks is None else find_leaks(columns, now, split=dataset_facts.get("split")),
+        drift=_drift(opened.audit, limits),
+    )
+
+
+def _data_now(audit: Audit, found: Path | str, limits: Limits, *, needed: bool) -> DataNow | str:
+    if isinstance(found, str):
+        return found
+    if limits.max_unjudged is None and limits.max_leaks is None and not needed:
+        return "max_unjudged and max_leaks are none, so the data was not looked at"
+    return read_data(audit, found)
+
+
+def _matched(columns: FindingColumns, now: DataNow | str, files: list[Path] | None, limits: Limits) -> Match | str:
+    if isinstance(now, str):
+        return now
+    touched = None if files is None else changed_samples(now.dataset, files)
+    return match(columns, now.dataset, contents=limits.compare_contents, suspicious=touched)
+
+
+def _changed(
+    opened: Opened, files: list[Path] | None, found: Path | str, now: DataNow | str, since: str | None
+) -> BoolN | None:
+    if files is None:
+        return None
+    if not files:
+        return np.zeros(len(opened.columns), dtype=np.bool_)
+    folder = Path(opened.audit.meta.get("source", "")) if isinstance(found, str) else _paths_from(opened.audit, found)
+    return changed_rows(opened.columns, files, folder, now, since=since)
+
+
+def _folder(found: Path) -> Path:
+    return found if found.is_dir() else found.absolute().parent
+
+
+def _paths_from(audit: Audit, found: Path) -> Path:
+    """Return the folder that the paths of the findings are relative to."""
+    if found.is_dir():
+        return found
+    root = data_settings(audit, found).image_root
+    return found.absolute().parent if root is None else Path(root)
+
+
+def _origin(opened: Opened, found: Path | str) -> Origin:
+    """Return where samples lie as git and people see them: relative to the repository, else to here."""
+    meta = opened.audit.meta
+    source = Path(str(meta.get("source", ""))) if isinstance(found, str) else found
+    if isinstance(found, str):
+        return Origin(PurePosixPath(source.as_posix()).as_posix() if source.suffix == "" else "")
+    root = repository_root(_folder(found)) or Path.cwd()
+    is_table = found.is_file() and (meta.get("dataset") or {}).get("kind") != "images"
+    table = _relative(found, root) if is_table else None
+    return Origin(_relative(_paths_from(opened.audit, found), root), table)
+
+
+def _relative(path: Path, root: Path) -> str:
+    real, top = path.resolve(), root.resolve()
+    if not real.is_relative_to(top):
+        return path.absolute().as_posix()
+    inside = real.relative_to(top).as_posix()
+    return "" if inside == "." else inside
+
+
+def _drift(audit: Audit, limits: Limits) -> Drift | str:
+    """Return the labels of the finished audit before this one, of the same source."""
+    if limits.max_label_changes is None and limits.max_label_shift is None:
+        return "off"
+    meta = audit.meta
+    for other in reversed(list_audits(audit.home.parent)):
+        if other.path.name >= audit.path.name:
+            continue
+        try:
+            before = other.meta
+            if before["status"] != "finished" or before.get("source") != meta.get("source"):
+                continue
+            given = read_given_labels(other.findings_path)
+        except DataError:  # damaged, or of another version: no reason not to check this one
+            continue
+        classes = (before.get("dataset") or {}).get("classes") or given.names
+        return Drift(other.path.name, tuple(classes), given)
+    return f"there is no earlier audit of {meta.get('source')} beside this one"
+
+
+def _notes(opened: Opened, evidence: Evidence, now: DataNow | str) -> list[str]:
+    notes = []
+    if opened.decisions.damaged_lines:
+        lines = shorten(opened.decisions.damaged_lines)
+        notes.append(f"{opened.audit.decisions_path}: left out what a crash cut off, line {lines}")
+    stale = _no_longer_suspects(opened, evidence)
+    if stale:
+        entries = count(stale, "entry").replace("entrys", "entries")
+        notes.append(f"{opened.baseline_path.name}: {entries} no longer needed; labelaudit baseline --ratchet")
+    if isinstance(now, DataNow) and not evidence.has_baseline and not evidence.suspect.any():
+        notes.append("no suspects, and no baseline: labelaudit baseline keeps it so")
+    return notes
+
+
+def _no_longer_suspects(opened: Opened, evidence: Evidence) -> int:
+    """Count the baseline's open and wrong entries that are about no suspect any more."""
+    columns = evidence.columns
+    rows = np.flatnonzero(evidence.known).tolist()
+    keys = {(columns.content_hashes[row].as_py(), columns.given.text(row) or "") for row in rows}
+    return sum(entry.verdict != "ok" and key not in keys for key, entry in (opened.baseline or {}).items())

@@ -1,0 +1,94 @@
+"""What `check`, `baseline` and `mark` share: the settings in force, the audit, and what is known about its samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from labelaudit.api.load import load
+from labelaudit.checks.baseline import read_baseline
+from labelaudit.checks.columns import FindingColumns, read_columns
+from labelaudit.checks.settings import OWN_FILE, Settings, find_settings_file, load_settings
+from labelaudit.core.audits import Audit
+from labelaudit.core.decisions import Decisions, Key, Known, read_decisions
+from labelaudit.core.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An audit, opened under the settings in force."""
+
+    settings: Settings
+    audit: Audit
+    columns: FindingColumns
+    baseline_path: Path
+    baseline: Mapping[Key, Known] | None  # None where there is no file
+    decisions: Decisions
+
+    @property
+    def known(self) -> dict[Key, Known]:
+        """The baseline with the decisions of the audit on top, the later one where both say something."""
+        known = dict(self.baseline or {})
+        for key, decision in self.decisions.known.items():
+            before = known.get(key)
+            if before is None or before.verdict == "open" or decision.when >= before.when:
+                known[key] = decision
+        return known
+
+
+def settings_in_force(
+    config: Path | str | None = None, *, profile: str | None = None, overrides: Mapping[str, str] | None = None
+) -> Settings:
+    """Return the settings of a file, or of the nearest one here or above, under those of the command line.
+
+    Raises:
+        ConfigError: the file that was named does not exist, or settings cannot be used.
+    """
+    if config is None:
+        return load_settings(find_settings_file(Path.cwd()), profile=profile, overrides=overrides)
+    file = Path(config).expanduser()
+    if file.suffix != ".toml":
+        raise ConfigError(f"settings file {config} is not a .toml file.", hint=f"Call it {OWN_FILE}.")
+    return load_settings(file.absolute(), profile=profile, overrides=overrides)
+
+
+def open_audit(settings: Settings, audit: Path | str | None = None, *, baseline: Path | str | None = None) -> Opened:
+    """Return the audit that is named, or that the settings name, and what is known about its samples.
+
+    Raises:
+        ConfigError: a baseline is named and does not exist.
+        DataError: there is no finished audit, or a file of it or the baseline is damaged.
+    """
+    found = load(audit if audit is not None else place(settings, settings.places.audit))
+    path = Path(baseline).expanduser() if baseline is not None else place(settings, settings.places.baseline)
+    assert path is not None
+    if baseline is not None and not path.exists():
+        raise ConfigError(f"baseline {baseline} does not exist.", hint="labelaudit baseline writes one.")
+    return Opened(
+        settings=settings,
+        audit=found,
+        columns=read_columns(found.findings_path),
+        baseline_path=path,
+        baseline=read_baseline(path) if path.exists() else None,
+        decisions=read_decisions(found),
+    )
+
+
+def place(settings: Settings, value: str | None) -> Path | None:
+    """Return a path of the settings: relative to their file where there is one."""
+    if value is None:
+        return None
+    path = Path(value).expanduser()
+    return path if settings.file is None else settings.file.parent / path
+
+
+def open_suspects(opened: Opened) -> dict[Key, Known]:
+    """Return the suspects of an audit as entries that nobody decided on, by content and label."""
+    columns = opened.columns
+    entries = {}
+    for row in columns.worst_first(columns.flagged)[::-1].tolist():  # of equal samples, the path of the worst
+        sample = columns.sample(row)
+        entry = Known(sample.content_hash, sample.given_label or "", "open", path=sample.path)
+        entries[entry.key] = entry
+    return entries

@@ -1,0 +1,165 @@
+"""`labelaudit check`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from labelaudit.cli import options as opt
+from labelaudit.cli.console import make_console, reports_errors
+
+_WHAT, _LIMITS, _OUT = "What to check", "Limits, over those of the settings", "What to print"
+
+Data = Annotated[
+    str | None,
+    typer.Option(metavar="PATH", help="The dataset.", show_default="where the audit found it", rich_help_panel=_WHAT),
+]
+Config = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="labelaudit.toml, or pyproject.toml with [tool.labelaudit].",
+        show_default="the nearest here or above",
+        rich_help_panel=_WHAT,
+    ),
+]
+Profile = Annotated[
+    str | None, typer.Option(help="A table below [profiles].", show_default=False, rich_help_panel=_WHAT)
+]
+Baseline = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE", help="The known suspects.", show_default="labelaudit-baseline.tsv", rich_help_panel=_WHAT
+    ),
+]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REV",
+        help="Hold the files that changed since this git revision against --max-changed-suspects.",
+        show_default=False,
+        rich_help_panel=_WHAT,
+    ),
+]
+Changed = Annotated[
+    list[str] | None,
+    typer.Option(metavar="FILE", help="The same for files by name.", show_default=False, rich_help_panel=_WHAT),
+]
+MaxNoise = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SHARE", help="Wrong labels, 0 to 1; none for no limit.", show_default="0.05", rich_help_panel=_LIMITS
+    ),
+]
+NoiseBound = Annotated[
+    str | None,
+    typer.Option(
+        metavar="END",
+        help="Which end of the interval counts: lower, point or upper.",
+        show_default="lower",
+        rich_help_panel=_LIMITS,
+    ),
+]
+MaxSuspects = Annotated[
+    str | None,
+    typer.Option(metavar="N", help="Suspects, known ones included.", show_default="none", rich_help_panel=_LIMITS),
+]
+MaxNewSuspects = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N", help="Suspects that the baseline does not know.", show_default="0", rich_help_panel=_LIMITS
+    ),
+]
+MaxChangedSuspects = Annotated[
+    str | None,
+    typer.Option(metavar="N", help="The same among changed files.", show_default="0", rich_help_panel=_LIMITS),
+]
+MaxUnjudged = Annotated[
+    str | None,
+    typer.Option(metavar="N", help="Samples that the audit has not seen.", show_default="0", rich_help_panel=_LIMITS),
+]
+Override = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        "-o",
+        metavar="KEY=VALUE",
+        help="Any key of [check], e.g. -o max_leaks=none -o classes.cat.max_noise=0.2.",
+        show_default=False,
+        rich_help_panel=_LIMITS,
+    ),
+]
+PrintConfig = Annotated[
+    bool,
+    typer.Option("--print-config", help="Print the settings in force and where each is from.", rich_help_panel=_OUT),
+]
+ExitZero = Annotated[bool, typer.Option("--exit-zero", help="End with 0 though rules failed.", rich_help_panel=_OUT)]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print failed checks only.", rich_help_panel=_OUT)]
+
+
+@reports_errors
+def check(
+    audit: opt.AuditPath = None,
+    data: Data = None,
+    config: Config = None,
+    profile: Profile = None,
+    baseline: Baseline = None,
+    since: Since = None,
+    changed: Changed = None,
+    max_noise: MaxNoise = None,
+    noise_bound: NoiseBound = None,
+    max_suspects: MaxSuspects = None,
+    max_new_suspects: MaxNewSuspects = None,
+    max_changed_suspects: MaxChangedSuspects = None,
+    max_unjudged: MaxUnjudged = None,
+    option: Override = None,
+    exit_zero: ExitZero = False,
+    print_config: PrintConfig = False,
+    quiet: Quiet = False,
+    no_color: opt.NoColor = False,
+) -> None:
+    """Hold an audit against limits: a gate for pull requests. Seconds, no GPU, trains nothing.
+
+    Ends with 0 if every rule of severity error passes and with 1 if one fails.
+
+    Examples:
+
+      labelaudit check
+
+      labelaudit check --since origin/main
+
+      labelaudit check --max-noise 0.02 --exit-zero
+    """
+    flags = {
+        "max_noise": max_noise,
+        "noise_bound": noise_bound,
+        "max_suspects": max_suspects,
+        "max_new_suspects": max_new_suspects,
+        "max_changed_suspects": max_changed_suspects,
+        "max_unjudged": max_unjudged,
+    }
+    overrides = {key: value for key, value in flags.items() if value is not None} | opt.parse_overrides(option)
+    if print_config:
+        from labelaudit.api.gate import settings_in_force
+        from labelaudit.checks.settings import render_settings
+
+        settings = settings_in_force(config, profile=profile, overrides=overrides)
+        typer.echo(render_settings(settings), nl=False)
+        return
+    from labelaudit.api.check import check as run
+    from labelaudit.cli.render_check import print_report
+
+    report = run(
+        audit,
+        data=data,
+        config=config,
+        profile=profile,
+        overrides=overrides,
+        baseline=baseline,
+        since=since,
+        changed=changed or (),
+    )
+    print_report(make_console(no_color=no_color), report, quiet=quiet)
+    if not report.passed and not exit_zero:
+        raise typer.Exit(1)
