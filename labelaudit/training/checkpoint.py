@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from labelaudit.core.audits import write_atomically
 from labelaudit.core.errors import DataError
+from labelaudit.training.optimizers import Optimizer
 
 
 @dataclass
@@ -24,7 +25,7 @@ class StageState:
     """What a stage needs to go on after an epoch."""
 
     model: nn.Module
-    optimizer: torch.optim.Optimizer
+    optimizer: Optimizer
     epoch: int = 0  # epochs finished
     step: int = 0  # optimiser steps taken
     tables: dict[str, Tensor] = field(default_factory=dict)  # (M, C) or (K, M, C), for the M samples of this rank
@@ -96,7 +97,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, int]]:
     return tensors, counters
 
 
-def _match_memory_layout_(optimizer: torch.optim.Optimizer) -> None:
+def _match_memory_layout_(optimizer: Optimizer) -> None:
     """Lay every moment out as its parameter (channels last): fused optimisers walk both in memory order."""
     for parameter, entries in optimizer.state.items():
         for name, value in entries.items():

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from labelaudit.training.batches import Batch
+from labelaudit.training.optimizers import Optimizer
 from labelaudit.training.ranks import ALONE, Ranks
 
 LossFn = Callable[[nn.Module, Batch], Tensor]  # (B,) nats
@@ -18,7 +19,7 @@ def train_epoch(
     model: nn.Module,
     batches: Iterable[Batch],
     loss_fn: LossFn,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Optimizer,
     lr_at: Callable[[int], float],
     *,
     step: int,

@@ -28,6 +28,7 @@ from labelaudit.training.batches import Samples, View
 from labelaudit.training.checkpoint import StageState, load_tensors, restore_stage_, save_stage, save_tensors
 from labelaudit.training.compiled import compile_, compiling_first, without_compiling
 from labelaudit.training.epoch import LossFn, predict, train_epoch
+from labelaudit.training.optimizers import Optimizer, make_adamw, make_sgd
 from labelaudit.training.ranks import Ranks
 from labelaudit.training.streams import global_stream
 from labelaudit.training.tables import Tables, own_part, visiting, whole_on_main
@@ -243,21 +244,20 @@ class Progress:
         return True
 
 
-def make_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
+def make_optimizer(model: nn.Module, settings: TrainSettings) -> Optimizer:
     """Return the optimiser of the settings; its learning rate is set before every step.
 
     AdamW leaves biases and norms out of the weight decay; SGD decays everything, as the published codes do.
     """
     if settings.optimizer == "sgd":
-        return torch.optim.SGD(
-            model.parameters(),
-            lr=0.1,
+        return make_sgd(
+            list(model.parameters()),
             momentum=settings.momentum,
             nesterov=settings.nesterov,
             weight_decay=settings.weight_decay,
-            fused=True,
         )
     decayed = [p for p in model.parameters() if p.ndim > 1]
     plain = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=0.1, fused=True)
+    return make_adamw(
+        [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    )
