@@ -13,9 +13,10 @@ from labelaudit.core.events import (
     Said,
     SamplesDone,
     StageFinished,
+    StageResumed,
     StageStarted,
-    WorkPlanned,
 )
+from labelaudit.core.time_left import TimeLeft
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -64,6 +65,8 @@ class ScanProgress:
                 self._print(f"{level}: {text}", style="yellow" if level == "warning" else "dim")
             case StageStarted(_, title, samples):
                 self._start(title, samples)
+            case StageResumed(_, samples):
+                self._advance(samples, "")
             case SamplesDone(_, samples, epoch, epochs):
                 self._advance(samples, f"epoch {epoch}/{epochs}" if epoch else "")
             case EpochFinished(_, epoch, epochs, mean_loss):
@@ -100,43 +103,6 @@ class ScanProgress:
     def _print(self, text: str, style: str | None = None) -> None:
         console = self._console if self._bar is None else self._bar.console
         console.print(text, style=style, markup=False, soft_wrap=True)
-
-
-class TimeLeft:
-    """Rate and time left of the whole scan, from sample passes planned and done."""
-
-    def __init__(self) -> None:
-        self._planned: dict[str, int] = {}
-        self._finished = 0  # passes of finished stages
-        self._stage = ""
-        self._in_stage = 0
-        self._started = time.monotonic()
-        self._stage_started = time.monotonic()
-
-    def take(self, event: Event) -> None:
-        """Take note of one event."""
-        match event:
-            case WorkPlanned(stages):
-                self._planned, self._finished, self._started = dict(stages), 0, time.monotonic()
-            case StageStarted(stage, _, _):
-                self._stage, self._in_stage, self._stage_started = stage, 0, time.monotonic()
-            case SamplesDone(_, samples, _, _):
-                self._in_stage = samples
-            case StageFinished(stage, _):
-                self._finished += self._planned.get(stage, 0)
-                self._in_stage = 0
-
-    def rate(self) -> float | None:
-        """Samples per second in this stage, None before the first are done."""
-        seconds = time.monotonic() - self._stage_started
-        return self._in_stage / seconds if self._in_stage and seconds > 0.5 else None
-
-    def left(self) -> float | None:
-        """Seconds left of all planned stages, None before it can be told."""
-        done, seconds = self._finished + self._in_stage, time.monotonic() - self._started
-        if self._stage not in self._planned or not done or seconds < 1.0:
-            return None
-        return (sum(self._planned.values()) - done) * seconds / done
 
 
 def duration(seconds: float) -> str:

@@ -32,6 +32,14 @@ class StageStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class StageResumed:
+    """The stage goes on where an earlier run stopped."""
+
+    stage: str
+    samples: int  # sample passes of this stage that lie behind already
+
+
+@dataclass(frozen=True, slots=True)
 class SamplesDone:
     """Some more sample passes are behind us; at most a few events a second."""
 
@@ -59,7 +67,7 @@ class StageFinished:
     seconds: float
 
 
-Event = Said | WorkPlanned | StageStarted | SamplesDone | EpochFinished | StageFinished
+Event = Said | WorkPlanned | StageStarted | StageResumed | SamplesDone | EpochFinished | StageFinished
 EventSink = Callable[[Event], None]
 
 

@@ -18,6 +18,7 @@ from labelaudit.core.events import (
     EventSink,
     SamplesDone,
     StageFinished,
+    StageResumed,
     StageStarted,
     WorkPlanned,
     ignore,
@@ -106,6 +107,8 @@ class Job:
             found = self._read(path, tables="table/")
             if found is not None:
                 restore_stage_(state, *found, source=str(path))
+                self.clock.samples = state.epoch * len(self.samples)
+                self.on_event(StageResumed(stage, self.clock.samples))
 
     def train_epoch(
         self, stage: str, state: StageState, loss_fn: LossFn, lr_at: Callable[[int], float], *, epochs: int

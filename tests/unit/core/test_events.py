@@ -11,6 +11,7 @@ from labelaudit.core.events import (
     Said,
     SamplesDone,
     StageFinished,
+    StageResumed,
     StageStarted,
     WorkPlanned,
     event_record,
@@ -26,6 +27,7 @@ RECORDS: list[tuple[Event, dict[str, object]]] = [
         StageStarted("stage1", "Stage 1", 30),
         {"event": "StageStarted", "stage": "stage1", "title": "Stage 1", "samples": 30},
     ),
+    (StageResumed("stage1", 20), {"event": "StageResumed", "stage": "stage1", "samples": 20}),
     (
         SamplesDone("stage1", 12, 2, 5),
         {"event": "SamplesDone", "stage": "stage1", "samples": 12, "epoch": 2, "epochs": 5},

@@ -9,7 +9,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from labelaudit.core.errors import DataError, TrainingError
-from labelaudit.core.events import EpochFinished, Event, SamplesDone, StageFinished, StageStarted, WorkPlanned
+from labelaudit.core.events import (
+    EpochFinished,
+    Event,
+    SamplesDone,
+    StageFinished,
+    StageResumed,
+    StageStarted,
+    WorkPlanned,
+)
 from labelaudit.core.recipe import TrainSettings
 from labelaudit.training.batches import Batch, Pixels, Samples, VectorInputs
 from labelaudit.training.job import Job, Progress, make_optimizer
@@ -107,6 +115,15 @@ def test_a_stage_that_goes_on_from_its_checkpoint_equals_one_without_a_stop_drop
     torch.rand(7)  # whatever else is drawn in the new run
     resumed = train(job(checkpoints=tmp_path), 4)
     assert torch.equal(weights(resumed), weights(whole))
+
+
+def test_a_resumed_stage_tells_how_much_lies_behind(tmp_path):
+    train(job(checkpoints=tmp_path), 4, stop_after=3)
+    events: list[Event] = []
+    train(job(checkpoints=tmp_path, on_event=events.append), 4)
+    assert events[0] == StageResumed("a", 3 * 20)
+    done = [event.samples for event in events if isinstance(event, SamplesDone)]
+    assert all(60 < samples <= 80 for samples in done)
 
 
 def test_training_changes_the_network_and_leaves_the_global_generator_as_it_was():
