@@ -12,6 +12,7 @@ import typer
 
 from labelaudit.cli import options as opt
 from labelaudit.cli.console import make_console, print_json, reports_errors
+from labelaudit.cli.imports import importing
 from labelaudit.cli.progress import ScanProgress
 from labelaudit.cli.render import print_inspection, print_summary
 
@@ -79,8 +80,9 @@ def scan(
 
       labelaudit scan photos/ --backbone resnet18 --weights default
     """
-    from labelaudit.api.scan import scan as run
-    from labelaudit.training.ranks import launched_ranks
+    with importing():
+        from labelaudit.api.scan import scan as run
+        from labelaudit.training.ranks import launched_ranks
 
     is_main = launched_ranks().is_main
     with (

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -21,6 +20,9 @@ from labelaudit.core.issues import SCHEMA_KEY
 from labelaudit.core.issues import SET_ASIDE_ACTIONS as SET_ASIDE_ACTIONS
 from labelaudit.core.issues import Action as Action
 from labelaudit.core.issues import Issue as Issue
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Floats = NDArray[np.floating[Any]]  # (N,) or (N, K)
 Ints = NDArray[np.integer[Any]]  # (N,) or (N, K)
@@ -142,7 +144,7 @@ def read_findings(path: Path, columns: Sequence[str] | None = None) -> pd.DataFr
 
 def frame_of(table: pa.Table) -> pd.DataFrame:
     """Return an Arrow table as pandas: text in the default text type, lists kept as Arrow lists."""
-    return cast(pd.DataFrame, table.replace_schema_metadata(None).to_pandas(types_mapper=_pandas_dtype))
+    return cast("pd.DataFrame", table.replace_schema_metadata(None).to_pandas(types_mapper=_pandas_dtype))
 
 
 def table_of(frame: pd.DataFrame, *, extra: Iterable[pa.Field] = ()) -> pa.Table:
@@ -225,6 +227,8 @@ def _text(values: Sequence[str | None]) -> pa.Array:
 
 
 def _pandas_dtype(kind: pa.DataType) -> Any:
+    import pandas as pd
+
     if pa.types.is_list(kind):
         return pd.ArrowDtype(kind)
     default = pd.Series([""]).dtype  # `str` from pandas 3 on, objects before
