@@ -71,7 +71,7 @@ def _value(kind: Any, info: ParameterInfo) -> str:
     several = get_origin(inner) is list
     if several:
         (inner,) = get_args(inner)
-    word = info.metavar or {bool: "", int: "NUMBER", str: "TEXT"}[inner]
+    word = info.metavar or {bool: "", int: "NUMBER", float: "NUMBER", str: "TEXT"}[inner]
     return f"{word}, several times" if several else word
 
 

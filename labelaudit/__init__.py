@@ -18,10 +18,13 @@ from typing import TYPE_CHECKING, Any
 from labelaudit.core.version import VERSION
 
 if TYPE_CHECKING:
+    from labelaudit.api.baseline import baseline as baseline
+    from labelaudit.api.check import check as check
     from labelaudit.api.demo import demo as demo
     from labelaudit.api.export import export as export
     from labelaudit.api.inspect import inspect as inspect
     from labelaudit.api.load import load as load
+    from labelaudit.api.mark import mark as mark
     from labelaudit.api.scan import scan as scan
     from labelaudit.core.audits import Audit as Audit
     from labelaudit.core.errors import ConfigError as ConfigError
@@ -38,6 +41,9 @@ _HOMES = {
     "export": "labelaudit.api.export",
     "demo": "labelaudit.api.demo",
     "load": "labelaudit.api.load",
+    "check": "labelaudit.api.check",
+    "baseline": "labelaudit.api.baseline",
+    "mark": "labelaudit.api.mark",
     "Audit": "labelaudit.core.audits",
     "LabelAuditError": "labelaudit.core.errors",
     "ConfigError": "labelaudit.core.errors",

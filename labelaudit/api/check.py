@@ -10,8 +10,9 @@ import numpy as np
 
 from labelaudit.api.changes import changed_files, changed_rows, changed_samples, repository_root
 from labelaudit.api.compare import DataNow, Match, data_settings, find_data, match, read_data
-from labelaudit.api.gate import Opened, open_audit, place, settings_in_force
+from labelaudit.api.gate import Opened, open_audit, place, settings_in_force, what_is_here
 from labelaudit.api.leaks import find_leaks
+from labelaudit.checks.baseline import ratcheted
 from labelaudit.checks.columns import FindingColumns, read_given_labels
 from labelaudit.checks.evidence import Drift, Evidence, dataset_noise, judge_known, noise_by_class
 from labelaudit.checks.limits import Limits
@@ -19,7 +20,7 @@ from labelaudit.checks.result import CheckReport, Origin
 from labelaudit.checks.rules import run_rules
 from labelaudit.core.audits import Audit, list_audits
 from labelaudit.core.dataset import BoolN
-from labelaudit.core.errors import DataError, count, shorten
+from labelaudit.core.errors import DataError, shorten
 
 
 def check(
@@ -183,18 +184,11 @@ def _notes(opened: Opened, evidence: Evidence, now: DataNow | str) -> list[str]:
     if opened.decisions.damaged_lines:
         lines = shorten(opened.decisions.damaged_lines)
         notes.append(f"{opened.audit.decisions_path}: left out what a crash cut off, line {lines}")
-    stale = _no_longer_suspects(opened, evidence)
-    if stale:
-        entries = count(stale, "entry").replace("entrys", "entries")
-        notes.append(f"{opened.baseline_path.name}: {entries} no longer needed; labelaudit baseline --ratchet")
+    if opened.baseline is not None:
+        spare = ratcheted(opened.baseline, what_is_here(opened), {}).removed
+        if spare:
+            text = f"{opened.baseline_path.name} has {spare:,} entries that are no longer needed"
+            notes.append(f"{text}; labelaudit baseline --ratchet drops them")
     if isinstance(now, DataNow) and not evidence.has_baseline and not evidence.suspect.any():
         notes.append("no suspects, and no baseline: labelaudit baseline keeps it so")
     return notes
-
-
-def _no_longer_suspects(opened: Opened, evidence: Evidence) -> int:
-    """Count the baseline's open and wrong entries that are about no suspect any more."""
-    columns = evidence.columns
-    rows = np.flatnonzero(evidence.known).tolist()
-    keys = {(columns.content_hashes[row].as_py(), columns.given.text(row) or "") for row in rows}
-    return sum(entry.verdict != "ok" and key not in keys for key, entry in (opened.baseline or {}).items())

@@ -110,7 +110,7 @@ def match(
         contents: compare the contents of every file; rows of tables are always compared.
         suspicious: (M,) samples whose content is compared in any case: files that git calls changed.
     """
-    row_of = _positions(dataset.sample_ids, columns.sample_ids)  # (M,) -1 = no such id
+    row_of = positions_of(dataset.sample_ids, columns.sample_ids)  # (M,) -1 = no such id
     same_label = (row_of >= 0) & (columns.given.codes[row_of] == _codes(dataset, columns))
     judged = same_label | ((row_of >= 0) & ~columns.scanned[row_of])  # what was set aside has no verdict on its label
     hash_of = cache(lambda index: content_hash_of(dataset, index))
@@ -134,7 +134,7 @@ def match(
             sorted_out["relabelled"].append(i)
         else:
             sorted_out["altered" if row_of[i] >= 0 else "new"].append(i)
-    aside_rows = _positions([row.sample_id for row in dataset.set_aside], columns.sample_ids)
+    aside_rows = positions_of([row.sample_id for row in dataset.set_aside], columns.sample_ids)
     gone = np.ones(len(columns), dtype=np.bool_)
     gone[row_of[judged]] = False
     gone[moved] = False
@@ -169,7 +169,7 @@ def content_hash_of(dataset: Dataset, index: int) -> str:
         return ""
 
 
-def _positions(ids: Sequence[str], among: pa.Array) -> IntN:
+def positions_of(ids: Sequence[str], among: pa.Array) -> IntN:
     """Return (M,) the position of each id among the findings, -1 where there is none."""
     found = pc.index_in(text_array(ids), value_set=among)
     return numbers_of(found, -1).astype(np.int64)

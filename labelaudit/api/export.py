@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+
 from labelaudit.api.load import load
 from labelaudit.core.audits import Audit
+from labelaudit.core.decisions import read_decisions
 from labelaudit.core.errors import ConfigError, DataError
+from labelaudit.exports.decided import with_decisions
 from labelaudit.exports.names import parse_export_name
 from labelaudit.exports.tables import select, write_table
 
@@ -31,7 +35,7 @@ def export(
         raise ConfigError("nothing to export.", hint="Name a table, such as suspect.csv.")
     wanted = {name: parse_export_name(name) for name in names}
     found = audit if isinstance(audit, Audit) else load(audit)
-    findings, folder = found.findings, Path(output).expanduser()
+    findings, folder = decided_findings(found), Path(output).expanduser()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, (what, fmt) in wanted.items():
@@ -39,3 +43,8 @@ def export(
     except OSError as error:
         raise DataError(f"cannot write to {folder}: {error.strerror}.", hint="Choose another --output.") from error
     return [folder / name for name in wanted]
+
+
+def decided_findings(audit: Audit) -> pd.DataFrame:
+    """Return the findings of an audit as the decisions of people leave them; `decision` says which these are."""
+    return with_decisions(audit.findings, read_decisions(audit).known)

@@ -6,11 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import pyarrow.compute as pc
+
 from labelaudit.api.load import load
-from labelaudit.checks.baseline import read_baseline
+from labelaudit.checks.baseline import Here, read_baseline
 from labelaudit.checks.columns import FindingColumns, read_columns
 from labelaudit.checks.settings import OWN_FILE, Settings, find_settings_file, load_settings
+from labelaudit.core.arrow import numbers_of, positions_array, text_array
 from labelaudit.core.audits import Audit
+from labelaudit.core.dataset import IntN
 from labelaudit.core.decisions import Decisions, Key, Known, read_decisions
 from labelaudit.core.errors import ConfigError
 
@@ -83,12 +88,20 @@ def place(settings: Settings, value: str | None) -> Path | None:
     return path if settings.file is None else settings.file.parent / path
 
 
-def open_suspects(opened: Opened) -> dict[Key, Known]:
-    """Return the suspects of an audit as entries that nobody decided on, by content and label."""
+def what_is_here(opened: Opened) -> Here:
+    """Return the suspects of an audit as entries that nobody decided on, and which known samples it holds."""
     columns = opened.columns
-    entries = {}
-    for row in columns.worst_first(columns.flagged)[::-1].tolist():  # of equal samples, the path of the worst
-        sample = columns.sample(row)
-        entry = Known(sample.content_hash, sample.given_label or "", "open", path=sample.path)
-        entries[entry.key] = entry
-    return entries
+    worst_last = columns.worst_first(columns.flagged)[::-1]  # of equal samples, the path of the worst
+    keys = keys_of(columns, worst_last)
+    paths = columns.paths.take(positions_array(worst_last)).to_pylist()
+    suspects = {key: Known(*key, "open", path=path) for key, path in zip(keys, paths, strict=True)}
+    known = [*(opened.baseline or {}), *opened.decisions.known]
+    rows = pc.indices_nonzero(pc.is_in(columns.content_hashes, value_set=text_array({key[0] for key in known})))
+    return Here(suspects, set(keys_of(columns, numbers_of(rows, 0).astype(np.int64))))
+
+
+def keys_of(columns: FindingColumns, rows: IntN) -> list[Key]:
+    """Return what identifies some samples and their labels."""
+    hashes = columns.content_hashes.take(positions_array(rows)).to_pylist()
+    labels = [columns.given.text(row) or "" for row in rows.tolist()]
+    return list(zip(hashes, labels, strict=True))

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from pathlib import Path
 
 from labelaudit.core.audits import write_atomically
@@ -30,6 +31,14 @@ class Change:
     added: int
     removed: int
     decided: int  # entries whose verdict is another one now
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """What an audit holds: its suspects as open entries, and which samples are there at all."""
+
+    suspects: Entries
+    present: AbstractSet[Key]  # of those that the baseline or a decision names
 
 
 def read_baseline(path: Path) -> dict[Key, Known]:
@@ -77,30 +86,38 @@ def render_baseline(entries: Entries) -> str:
     return "\n".join([_TITLE, "\t".join(COLUMNS), *rows]) + "\n"
 
 
-def renewed(old: Entries, suspects: Entries, decisions: Entries) -> Change:
+def renewed(old: Entries, here: Here, decisions: Entries) -> Change:
     """Return the baseline of an audit: its suspects and every decision of a person, old or new.
 
     Args:
         old: the entries so far.
-        suspects: the suspects of the audit, each with the verdict open.
+        here: what the audit holds.
         decisions: of the audit.
     """
-    kept = {key: entry for key, entry in old.items() if key in suspects or entry.verdict == "ok"}
-    return _change(old, {**suspects, **kept}, decisions, grow=True)
+    return _change(old, {**here.suspects, **_needed(old, here)}, decisions, grow=True)
 
 
-def ratcheted(old: Entries, suspects: Entries, decisions: Entries) -> Change:
-    """Return the old entries without those that are no longer suspects; none is added.
-
-    What a person called right stays: it must not come back when a later audit doubts it again.
-    """
-    kept = {key: entry for key, entry in old.items() if key in suspects or entry.verdict == "ok"}
-    return _change(old, kept, decisions, grow=False)
+def ratcheted(old: Entries, here: Here, decisions: Entries) -> Change:
+    """Return the old entries that are still needed; none is added."""
+    return _change(old, _needed(old, here), decisions, grow=False)
 
 
 def with_decisions(old: Entries, decisions: Entries) -> Change:
     """Return the old entries with decisions taken over."""
     return _change(old, old, decisions, grow=True)
+
+
+def _needed(old: Entries, here: Here) -> Entries:
+    """Return the entries that an audit still gives a reason for.
+
+    What a person called right stays for good: it must not come back when a later audit doubts it again. What a person
+    called wrong stays until it is corrected or gone, and a suspect until it is none.
+    """
+    return {
+        key: entry
+        for key, entry in old.items()
+        if entry.verdict == "ok" or key in here.suspects or (entry.verdict == "wrong" and key in here.present)
+    }
 
 
 def _change(old: Entries, kept: Entries, decisions: Entries, *, grow: bool) -> Change:
@@ -113,11 +130,6 @@ def _change(old: Entries, kept: Entries, decisions: Entries, *, grow: bool) -> C
             new[key] = decision
     decided = sum(key in old and old[key].verdict != entry.verdict for key, entry in new.items())
     return Change(new, sum(key not in old for key in new), sum(key not in new for key in old), decided)
-
-
-def opened(known: Known) -> Known:
-    """Return an entry as a suspect that nobody decided on."""
-    return replace(known, verdict="open", label="", who="", when="", why="")
 
 
 def _is_later(entry: Known, other: Known) -> bool:
@@ -141,12 +153,14 @@ def _parse(line: str) -> Known | str:
     if line.startswith(_CONFLICT):
         return "a merge was not settled"
     cells = [_unescape(cell) for cell in line.split("\t")]
-    if len(cells) != len(COLUMNS):
+    if not 3 <= len(cells) <= len(COLUMNS):
         return f"{len(cells)} columns, expected {len(COLUMNS)}"
+    cells += [""] * (len(COLUMNS) - len(cells))  # an editor may cut blanks at line ends
     values = dict(zip(COLUMNS, cells, strict=True))
-    verdict = next((known for known in VERDICTS if known == values.pop("verdict")), None)
+    told = values.pop("verdict")
+    verdict = next((known for known in VERDICTS if known == told), None)
     if verdict is None:
-        return f"verdict {cells[2]!r}, expected {', '.join(VERDICTS)}"
+        return f"verdict {told!r}, expected {', '.join(VERDICTS)}"
     return Known(verdict=verdict, **values)
 
 

@@ -83,6 +83,7 @@ def show(audit: opt.AuditPath = None, json: opt.Json = False, no_color: opt.NoCo
 def _to_stdout(audit: str | None, names: list[str], *, raw: bool) -> None:
     if len(names) > 1:
         raise ConfigError(f"--stdout takes one table, not {len(names)}.", hint=f"Keep --{names[0]}.")
+    from labelaudit.api.export import decided_findings
     from labelaudit.api.load import load
     from labelaudit.exports.names import parse_export_name
     from labelaudit.exports.tables import render_table, select
@@ -90,7 +91,7 @@ def _to_stdout(audit: str | None, names: list[str], *, raw: bool) -> None:
     what, fmt = parse_export_name(names[0])
     if fmt == "parquet" and sys.stdout.isatty():
         raise ConfigError("Parquet is binary and stdout is a terminal.", hint="Redirect it: > suspect.parquet")
-    table = render_table(select(load(audit).findings, what), fmt, raw=raw)
+    table = render_table(select(decided_findings(load(audit)), what), fmt, raw=raw)
     sys.stdout.buffer.write(table.encode() if isinstance(table, str) else table)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from labelaudit.core.dataset import BoolN
+from labelaudit.core.dataset import BoolN, IntN
 
 _DTYPES = {
     pa.int32(): np.int32,
@@ -25,6 +25,11 @@ def text_array(texts: Iterable[str]) -> pa.Array:
     ends = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
     buffers = [None, pa.py_buffer(ends.tobytes()), pa.py_buffer(b"".join(encoded))]
     return pa.Array.from_buffers(pa.large_string(), len(encoded), buffers).cast(pa.string())
+
+
+def positions_array(positions: IntN) -> pa.Array:
+    """Return positions as Arrow, to take these rows of a column."""
+    return pa.Array.from_buffers(pa.int64(), len(positions), [None, pa.py_buffer(positions.astype(np.int64).tobytes())])
 
 
 def numbers_of(array: pa.Array, missing: float) -> NDArray[Any]:

@@ -21,7 +21,11 @@ from labelaudit.core.findings import FINDINGS_SCHEMA, Action, suspects, table_of
 from labelaudit.core.summary import six_digits
 from labelaudit.exports.names import Format, What
 
-_EXTRA_COLUMNS = (pa.field("label", pa.string()), pa.field("changed", pa.bool_()))  # of the corrected table
+_EXTRA_COLUMNS = (  # of the corrected table; and where people decided on samples
+    pa.field("label", pa.string()),
+    pa.field("changed", pa.bool_()),
+    pa.field("decision", pa.string()),
+)
 # Spreadsheets run cells that begin so: https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _NEEDS_QUOTES = re.compile('[,\t"\r\n]')

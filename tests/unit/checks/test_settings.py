@@ -110,7 +110,7 @@ def test_an_unknown_profile_names_those_that_exist(tmp_path):
 
 
 def test_a_missing_file_is_an_error():
-    with pytest.raises(ConfigError, match="nowhere.toml cannot be read: No such file"):
+    with pytest.raises(ConfigError, match=r"nowhere\.toml cannot be read: No such file"):
         load_settings(Path("nowhere.toml"))
 
 

@@ -1,0 +1,156 @@
+"""`labelaudit mark`: record what a person decided about samples."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from labelaudit.api.baseline import Written, take_decisions_over
+from labelaudit.api.compare import find_data, positions_of
+from labelaudit.api.gate import Opened, open_audit, place, settings_in_force
+from labelaudit.checks.columns import FindingColumns
+from labelaudit.core.decisions import Known, now, record_decision
+from labelaudit.core.errors import ConfigError, count, did_you_mean, shorten
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """What was recorded."""
+
+    decisions: tuple[Known, ...]
+    baseline: Written | None  # None where there is no baseline yet
+
+
+def mark(
+    samples: Sequence[Path | str],
+    *,
+    verdict: Literal["ok", "wrong"],
+    why: str,
+    label: str | None = None,
+    who: str | None = None,
+    audit: Path | str | None = None,
+    config: Path | str | None = None,
+    baseline: Path | str | None = None,
+) -> Marked:
+    """Record a decision on samples: in the audit, on disk when this returns, and in the baseline where there is one.
+
+    The last decision on a sample counts. It holds for its content and its label, so under another name, too.
+
+    Args:
+        samples: sample ids, paths as the findings have them, or files.
+        verdict: ok = the given label is right; wrong = it is not.
+        why: in a few words, for the next reader.
+        label: the right label of wrong ones.
+        who: None = git's user.name, else the name of the account.
+        audit: as in `check`.
+        config: as in `check`.
+        baseline: as in `check`.
+
+    Raises:
+        ConfigError: a sample or a label is not known, or the options contradict each other; nothing is recorded.
+        DataError: as in `check`.
+    """
+    settings = settings_in_force(config)
+    opened = open_audit(settings, audit, baseline=baseline)
+    rows = _rows_of(opened, samples, place(settings, settings.places.data))
+    _require_sense(opened, rows, verdict, why, label)
+    when, name = now(), who or _user_name()
+    decisions = []
+    for row in rows:
+        sample = opened.columns.sample(row)
+        decision = Known(
+            sample.content_hash, sample.given_label or "", verdict, label or "", name, when, why, sample.path
+        )
+        record_decision(opened.audit, decision, sample_id=sample.sample_id)
+        decisions.append(decision)
+    known = {decision.key: decision for decision in decisions}
+    return Marked(tuple(decisions), take_decisions_over(opened.audit, opened.baseline_path, known))
+
+
+def _rows_of(opened: Opened, samples: Sequence[Path | str], data: Path | None) -> list[int]:
+    """Return the row of each sample; raises ConfigError naming all that are not known."""
+    columns = opened.columns
+    names = [str(sample) for sample in samples]
+    found = find_data(opened.audit, None if data is None else str(data))
+    rows, unknown = [], []
+    for name in names:
+        forms = [name, name.replace(os.sep, "/")]
+        if isinstance(found, Path) and found.is_dir():
+            forms.append(os.path.relpath(Path(name).absolute(), found.absolute()).replace(os.sep, "/"))
+        row = next((row for form in forms if (row := _row_of(columns, form)) is not None), None)
+        if row is None:
+            unknown.append(name)
+        else:
+            rows.append(row)
+    if unknown:
+        close = _close(columns, unknown[0])
+        raise ConfigError(
+            f"{opened.audit.path.name} has no sample {shorten(map(repr, unknown))}.",
+            hint=f"Did you mean {close!r}?" if close else "labelaudit export --suspect.csv lists sample ids and paths.",
+        )
+    return list(dict.fromkeys(rows))
+
+
+def _row_of(columns: FindingColumns, name: str) -> int | None:
+    """Return the row with this id or path; raises ConfigError where several have the path."""
+    (row,) = positions_of([name], columns.sample_ids).tolist()
+    if row >= 0:
+        return int(row)
+    (row,) = positions_of([name], columns.paths).tolist()
+    if row < 0:
+        return None
+    same = [at for at in columns.paths.to_pylist() if at == name]
+    if len(same) > 1:
+        raise ConfigError(
+            f"{len(same)} samples have the path {name!r}.", hint="Give the sample_id of the one you mean."
+        )
+    return int(row)
+
+
+def _close(columns: FindingColumns, name: str) -> str | None:
+    """Return a suspect's id that is much like a name; among all samples the search would take minutes."""
+    rows = columns.worst_first(columns.flagged)[:10_000]
+    ids = [columns.sample_ids[int(row)].as_py() for row in rows]
+    return next(iter(get_close_matches(name, ids, n=1)), None)
+
+
+def _require_sense(opened: Opened, rows: list[int], verdict: str, why: str, label: str | None) -> None:
+    columns = opened.columns
+    if not why.strip():
+        raise ConfigError("--why is empty.", hint='Say it in a few words: --why "a dog in a cat costume".')
+    aside = [columns.sample(row).path for row in rows if not columns.scanned[row]]
+    if aside:
+        problem = (
+            f"{count(len(aside), 'sample')} could not be scanned, so there is no label to judge: {shorten(aside)}."
+        )
+        raise ConfigError(problem, hint="Repair or remove them, then scan again.")
+    if label is None:
+        return
+    if verdict == "ok":
+        raise ConfigError(f"--label {label}: a label that is right needs no other.", hint="Use --wrong with --label.")
+    classes = (opened.audit.meta.get("dataset") or {}).get("classes") or columns.given.names
+    if label not in classes:
+        raise ConfigError(
+            f"--label {label!r} is not a class of the audit.",
+            hint=did_you_mean(label, classes) or f"Classes: {shorten(classes, show=10)}.",
+        )
+    same = [columns.sample(row).path for row in np.array(rows) if columns.given.text(row) == label]
+    if same:
+        raise ConfigError(f"--label {label!r} is the given label of {shorten(same)}.", hint="Use --ok if it is right.")
+
+
+def _user_name() -> str:
+    try:
+        done = subprocess.run(["git", "config", "user.name"], capture_output=True, text=True, check=False)
+        name = done.stdout.strip()
+    except OSError:  # no git
+        name = ""
+    return name or getpass.getuser()

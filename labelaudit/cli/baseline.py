@@ -1,0 +1,102 @@
+"""`labelaudit baseline` and `labelaudit mark`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from labelaudit.cli import options as opt
+from labelaudit.cli.console import make_console, reports_errors
+from labelaudit.core.errors import ConfigError
+
+Output = Annotated[
+    str | None,
+    typer.Option("--output", metavar="FILE", help="The file to write.", show_default="labelaudit-baseline.tsv"),
+]
+Config = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="labelaudit.toml, or pyproject.toml with [tool.labelaudit].",
+        show_default="the nearest here or above",
+    ),
+]
+Ratchet = Annotated[bool, typer.Option("--ratchet", help="Only shrink it: drop what is no longer a suspect.")]
+Samples = Annotated[
+    list[str], typer.Argument(metavar="SAMPLE...", help="Sample ids, paths or files.", show_default=False)
+]
+Ok = Annotated[bool, typer.Option("--ok", help="The given label is right.")]
+Wrong = Annotated[bool, typer.Option("--wrong", help="The given label is wrong.")]
+Label = Annotated[str | None, typer.Option(metavar="NAME", help="The right label of wrong ones.", show_default=False)]
+Why = Annotated[str, typer.Option(metavar="TEXT", help="The reason, for the next reader.", show_default=False)]
+Who = Annotated[str | None, typer.Option(metavar="NAME", help="Who decided.", show_default="git's user.name")]
+BaselineFile = Annotated[
+    str | None,
+    typer.Option("--baseline", metavar="FILE", help="The baseline.", show_default="labelaudit-baseline.tsv"),
+]
+
+
+@reports_errors
+def baseline(
+    audit: opt.AuditPath = None, output: Output = None, ratchet: Ratchet = False, config: Config = None
+) -> None:
+    """Make the suspects of an audit known ones, in a small text file to commit: check is silent on them.
+
+    Decisions by labelaudit mark go into it. What was called right stays silent for good, also when the file is
+    renamed; everything else goes when it is no longer a suspect.
+
+    Examples:
+
+      labelaudit baseline
+
+      labelaudit baseline --ratchet
+    """
+    from labelaudit.api.baseline import baseline as run
+
+    written = run(audit, config=config, output=output, ratchet=ratchet)
+    make_console().print(written.describe(), markup=False, soft_wrap=True)
+
+
+@reports_errors
+def mark(
+    samples: Samples,
+    why: Why,
+    ok: Ok = False,
+    wrong: Wrong = False,
+    label: Label = None,
+    who: Who = None,
+    audit: opt.AuditPath = None,
+    baseline: BaselineFile = None,
+    config: Config = None,
+) -> None:
+    """Record what a person decided about samples: in the audit, and in the baseline where there is one.
+
+    Nothing is overwritten: the last decision on a sample counts. No label on disk is touched.
+
+    Examples:
+
+      labelaudit mark cat/17.jpg --ok --why "a cat behind glass"
+
+      labelaudit mark cat/18.jpg --wrong --label dog --why "a husky"
+    """
+    if ok == wrong:
+        raise ConfigError("say --ok or --wrong, one of them.", hint="--ok: the given label is right.")
+    from labelaudit.api.mark import mark as run
+
+    marked = run(
+        samples,
+        verdict="ok" if ok else "wrong",
+        why=why,
+        label=label,
+        who=who,
+        audit=audit,
+        config=config,
+        baseline=baseline,
+    )
+    console = make_console()
+    for known in marked.decisions:
+        right = f", right is {known.label}" if known.label else ""
+        console.print(f"{known.path}: {known.given_label} is {known.verdict}{right}", markup=False, soft_wrap=True)
+    if marked.baseline is not None:
+        console.print(f"{marked.baseline.describe()}; commit it", markup=False, soft_wrap=True)
