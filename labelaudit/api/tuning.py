@@ -17,8 +17,9 @@ from labelaudit.training.device import choose_precision
 
 RateOf = Callable[[Prepared, Recipe], float | None]
 
-_WORTH_TRYING = 200_000  # samples to train on in all; below, trying takes longer than it could save
-_WORTH_TRYING_TO_COMPILE = 10 * _WORTH_TRYING
+_LONG = 200_000  # samples to train on in all; below, trying takes longer than it could save
+_SHORT = 20_000  # the same on a busy machine, where threads that wait for each other took thirty times as long
+_VERY_LONG = 2_000_000  # from where compiling may pay
 _PAYS_TO_COMPILE_S = 900.0  # of training; compiling took 28 s and made the small network 1.2 times as fast on two cores
 _BUSY = 0.75  # of the cores, by the load of the last minute: fewer threads may then be faster
 _CLEARLY_FASTER = 1.2  # so that a moment's noise does not decide
@@ -35,37 +36,36 @@ def tuned(prepared: Prepared, *, rate_of: RateOf = training_rate, load: float | 
         rate_of: measures samples per second.
         load: processes that want to run now; None = as the system says.
     """
-    recipe = prepared.recipe
+    recipe, device = prepared.recipe, prepared.device
     work = training_passes(recipe) * len(prepared.dataset)
-    if prepared.dataset.kind != "images" or recipe.model.frozen == "yes" or work < _WORTH_TRYING:
+    busy = (_load() if load is None else load) >= _BUSY * (os.cpu_count() or 1)
+    if prepared.dataset.kind != "images" or recipe.model.frozen == "yes" or work < (_SHORT if busy else _LONG):
         return prepared
-    settings, said = recipe.train, []
+    asked, said = recipe.train, []
     rates: dict[TrainSettings, float] = {}
 
     def rate(train: TrainSettings) -> float:
         if train not in rates:
             with threads(train.threads):
-                rates[train] = rate_of(prepared, replace(recipe, train=train)) or 0.0
+                rates[train] = max(rate_of(prepared, replace(recipe, train=train)) or 0.0, 1e-9)
         return rates[train]
 
-    plain = replace(settings, compile="no")
-    if settings.precision == "auto":
-        single, half = replace(plain, precision="fp32"), replace(plain, precision="bf16")
-        plain = single
-        if choose_precision(prepared.device, "auto") == torch.bfloat16:  # emulated, it would be slower for certain
-            plain, other = (half, single) if rate(half) > rate(single) else (single, half)
-            said.append(
-                f"{plain.precision} trains {rate(plain) / max(rate(other), 1e-9):.1f} times as fast as the other"
-            )
-    fewer = _fewer_threads(prepared, settings, _load() if load is None else load)
-    if fewer and rate(replace(plain, threads=fewer)) > _CLEARLY_FASTER * rate(plain):
-        plain = replace(plain, threads=fewer)
-        said.append(f"{fewer} of {torch.get_num_threads()} threads, because the machine is busy")
-    if settings.compile == "yes" or (settings.compile == "auto" and _compiling_pays(prepared, work, plain, rate)):
-        plain = replace(plain, compile="yes")
+    bf16 = choose_precision(device, asked.precision) == torch.bfloat16
+    best = replace(asked, compile="no", precision="bf16" if bf16 else "fp32")
+    fewer = replace(best, threads=torch.get_num_threads() // 2)
+    if busy and device.type == "cpu" and not asked.threads and fewer.threads:
+        if rate(fewer) > _CLEARLY_FASTER * rate(best):
+            best = fewer
+            said.append(f"{fewer.threads} of {torch.get_num_threads()} threads, because the machine is busy")
+    if asked.precision == "auto" and bf16 and work >= _LONG:  # emulated, bfloat16 would be slower for certain
+        other = replace(best, precision="fp32")
+        best, other = (best, other) if rate(best) > rate(other) else (other, best)
+        said.append(f"{best.precision} trains {rate(best) / rate(other):.1f} times as fast as {other.precision}")
+    if asked.compile == "yes" or (asked.compile == "auto" and _compiling_pays(prepared, work, best, rate)):
+        best = replace(best, compile="yes")
         said.append("compiled")
     why = f"{prepared.why}; measured here: {', '.join(said)}" if said else prepared.why
-    return replace(prepared, recipe=replace(recipe, train=plain), why=why)
+    return replace(prepared, recipe=replace(recipe, train=best), why=why)
 
 
 @contextmanager
@@ -81,17 +81,10 @@ def threads(n: int) -> Iterator[None]:
             torch.set_num_threads(before)
 
 
-def _fewer_threads(prepared: Prepared, settings: TrainSettings, load: float) -> int:
-    """Return half of the threads where others are using the cores, 0 where there is nothing to try."""
-    if prepared.device.type != "cpu" or settings.threads or load < _BUSY * (os.cpu_count() or 1):
-        return 0
-    return torch.get_num_threads() // 2
-
-
 def _compiling_pays(
     prepared: Prepared, work: float, plain: TrainSettings, rate: Callable[[TrainSettings], float]
 ) -> bool:
-    if work < _WORTH_TRYING_TO_COMPILE or not can_compile(prepared.device) or work / rate(plain) < _PAYS_TO_COMPILE_S:
+    if work < _VERY_LONG or not can_compile(prepared.device) or work / rate(plain) < _PAYS_TO_COMPILE_S:
         return False
     try:
         return rate(replace(plain, compile="yes")) > _CLEARLY_FASTER * rate(plain)

@@ -85,7 +85,7 @@ def test_a_scan_on_the_gpu_finds_what_one_on_the_cpu_finds(images, tmp_path):
     suspects = {}
     for device in ("cuda", "cpu"):
         audit = labelaudit.scan(folder, device=device, root=tmp_path / device)
-        findings = audit.findings()
+        findings = audit.findings
         found = findings[findings["clean_prob"] < 0.5]["path"]
         suspects[device] = {str(path)[-8:-4] for path in found}
     assert len(suspects["cuda"] & wrong) > 0.9 * len(wrong)
