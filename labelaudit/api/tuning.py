@@ -53,10 +53,10 @@ def tuned(prepared: Prepared, *, rate_of: RateOf = training_rate, load: float | 
     bf16 = choose_precision(device, asked.precision) == torch.bfloat16
     best = replace(asked, compile="no", precision="bf16" if bf16 else "fp32")
     fewer = replace(best, threads=torch.get_num_threads() // 2)
-    if busy and device.type == "cpu" and not asked.threads and fewer.threads:
-        if rate(fewer) > _CLEARLY_FASTER * rate(best):
-            best = fewer
-            said.append(f"{fewer.threads} of {torch.get_num_threads()} threads, because the machine is busy")
+    may_halve = busy and device.type == "cpu" and not asked.threads and fewer.threads > 0
+    if may_halve and rate(fewer) > _CLEARLY_FASTER * rate(best):
+        best = fewer
+        said.append(f"{fewer.threads} of {torch.get_num_threads()} threads, because the machine is busy")
     if asked.precision == "auto" and bf16 and work >= _LONG:  # emulated, bfloat16 would be slower for certain
         other = replace(best, precision="fp32")
         best, other = (best, other) if rate(best) > rate(other) else (other, best)
