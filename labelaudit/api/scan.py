@@ -14,8 +14,10 @@ from labelaudit.api.frozen import with_features
 from labelaudit.api.inputs import Loaded, load_inputs
 from labelaudit.api.learn import judge_dataset, run_method
 from labelaudit.api.prepare import Prepared, plain_paths, prepare, resolved
+from labelaudit.api.rates import load_now, remembered
 from labelaudit.api.recipes import late_overrides
 from labelaudit.api.record import AuditLog, is_running, opening_facts, peak_memory_mib, ranks_fact, recorded
+from labelaudit.api.throughput import training_rate
 from labelaudit.api.tuning import threads, tuned
 from labelaudit.core.audits import HOME, Audit, list_audits
 from labelaudit.core.dataset import fingerprint
@@ -95,13 +97,19 @@ def scan(
                 prepared = _within_budget(prepared, budget)
             elif budget is not None:
                 on_event(Said("note", f"the recipe {recipe} wins over the budget {budget}"))
-            prepared = tuned(prepared)
+            prepared = _tuned(prepared, Path(root) / HOME / "cache" / "rates.json")
             audit = Audit.create(root, method=prepared.recipe.method, facts=opening_facts(source, prepared, ranks))
         with recorded(audit, on_event) as log:
             ranks.from_main({"audit": str(audit.path), "recipe": prepared.recipe.to_dict()})
             log(Said("note", prepared.why))
             _run(audit, prepared, log, stop_at, ranks, root=root)
         return audit
+
+
+def _tuned(prepared: Prepared, rates: Path) -> Prepared:
+    """Return the scan with what is fastest here: measured by an earlier scan, or now where others are at work."""
+    load = load_now()
+    return tuned(prepared, rate_of=remembered(training_rate, rates) if load < 1 else training_rate, load=load)
 
 
 def _within_budget(prepared: Prepared, budget: str) -> Prepared:
