@@ -43,3 +43,18 @@ def test_an_interrupted_scan_goes_on_and_finds_the_same(by, here, labelaudit, wh
     assert run_program("scan", "flowers.csv", "--resume", cwd=here).exit_code == 0
     assert list((here / ".labelaudit" / "audits").iterdir()) == [audit]
     assert (audit / "findings.parquet").read_bytes() == whole_findings
+
+
+def test_a_scan_that_was_killed_without_a_word_goes_on_and_finds_the_same(here, whole_findings):
+    write_flowers(here)
+    killed = interrupt_program(
+        *SCAN, *LONG, "--verbose", cwd=here, after="learn again on the split: epoch 5/400", by=signal.SIGKILL
+    )
+    assert killed.exit_code == -signal.SIGKILL
+    (audit,) = (here / ".labelaudit" / "audits").iterdir()
+    assert json.loads((audit / "audit.json").read_text())["status"] == "running"
+
+    resumed = run_program("scan", "flowers.csv", "--resume", cwd=here)
+    assert resumed.exit_code == 0
+    assert "Stage 1" not in resumed.stderr  # its result was on disk
+    assert (audit / "findings.parquet").read_bytes() == whole_findings
