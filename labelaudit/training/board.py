@@ -70,15 +70,15 @@ def interface_to_others(board: Board, rank: int, size: int, *, first: str) -> st
         size: of all.
         first: address of rank 0's machine.
     """
-    address = _own_address(first)
+    address = own_address(first)
     board.set(f"labelaudit/address/{rank}", address)
     if ipaddress.ip_address(address).is_loopback:  # the machine of rank 0 itself, or all ranks are on one machine
         others = [board.get(f"labelaudit/address/{other}").decode() for other in range(size)]
         elsewhere = [other for other in others if not ipaddress.ip_address(other).is_loopback]
         if not elsewhere:
             return None
-        address = _own_address(elsewhere[0])
-    return _interface_of(address)
+        address = own_address(elsewhere[0])
+    return interface_of(address)
 
 
 def leave_word(board: Board, rank: int, text: str, exit_code: int) -> None:
@@ -102,7 +102,7 @@ def last_word(board: Board | None, rank: int, *, wait_s: float = 0.0) -> tuple[s
         return None
 
 
-def _own_address(towards: str) -> str:
+def own_address(towards: str) -> str:
     """Return the address that this machine has on the way to another; nothing is sent."""
     family, kind, _, _, place = socket.getaddrinfo(towards, 9, type=socket.SOCK_DGRAM)[0]
     with socket.socket(family, kind) as probe:
@@ -110,7 +110,7 @@ def _own_address(towards: str) -> str:
         return str(probe.getsockname()[0]).partition("%")[0]
 
 
-def _interface_of(address: str) -> str | None:
+def interface_of(address: str) -> str | None:
     """Return the name of the interface that has an address; on Linux and for IPv4, None elsewhere."""
     if sys.platform != "linux":
         return None

@@ -89,7 +89,7 @@ class Ranks:
         merged[index] = values
         return merged
 
-    def swap_rows(self, rows: Tensor, *, leaving: list[int], coming: list[int]) -> Tensor:
+    def swap_rows(self, rows: Tensor, leaving: list[int], coming: list[int]) -> Tensor:
         """Return the rows that the ranks send to this one, in the order of the ranks.
 
         Args:
@@ -104,35 +104,29 @@ class Ranks:
             dist.all_to_all_single(found, rows.contiguous(), coming, leaving)
         return found
 
-    def rows_to_main(self, rows: Tensor, n: int) -> Tensor:
-        """Return, on rank 0's CPU, (n, ...) rows put together from all ranks' parts, one rank at a time.
-
-        The other ranks get back what they gave.
-        """
+    def rows_to_main_(self, rows: Tensor, whole: Tensor) -> None:
+        """Fill rank 0's (n, ...) tensor on the CPU with the parts of all ranks, one rank at a time."""
         if not self.is_main:
             with self._talking():
                 dist.send(rows.cpu().contiguous(), 0, group=self.slow)
-            return rows
-        whole = torch.empty(n, *rows.shape[1:], dtype=rows.dtype)
+            return
         whole[self.part] = rows.cpu()
         for rank in range(1, self.size):
             part = torch.empty(whole[rank :: self.size].shape, dtype=whole.dtype)
             with self._talking():
                 dist.recv(part, rank, group=self.slow)
             whole[rank :: self.size] = part
-        return whole
 
-    def rows_from_main(self, rows: Tensor) -> Tensor:
-        """Return this rank's part of (n, ...) rows that rank 0 has; the others give a tensor of the same kind."""
+    def rows_from_main_(self, whole: Tensor, rows: Tensor) -> None:
+        """Fill every rank's tensor on the CPU with its part of rank 0's (n, ...) tensor."""
         if not self.is_main:
-            part = torch.empty(rows[self.part].shape, dtype=rows.dtype)
             with self._talking():
-                dist.recv(part, 0, group=self.slow)
-            return part
+                dist.recv(rows, 0, group=self.slow)
+            return
+        rows.copy_(whole[self.part])
         for rank in range(1, self.size):
             with self._talking():
-                dist.send(rows[rank :: self.size].contiguous(), rank, group=self.slow)
-        return rows[self.part]
+                dist.send(whole[rank :: self.size].contiguous(), rank, group=self.slow)
 
     def sum_(self, values: Tensor) -> Tensor:
         """Replace values by their sum over all ranks, and return them."""

@@ -7,7 +7,7 @@ that nobody has to ask where a row is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -36,25 +36,37 @@ def visiting(tables: Tables, order: Tensor, ranks: Ranks) -> Iterator[None]:
         if table.ndim < 2 or table.shape[-2] != len(visit.at_home):
             expected = f"(..., {len(visit.at_home)}, C)"
             raise ValueError(f"table {name!r} has shape {tuple(table.shape)}; expected {expected}")
-        tables[name] = _moved(table, visit.at_home, visit.n_leaving, visit.as_guests, visit.n_coming, ranks)
+        for layer in _layers(table):
+            layer[visit.as_guests] = ranks.swap_rows(layer[visit.at_home], visit.n_leaving, visit.n_coming)
     yield
-    for name, table in tables.items():
-        tables[name] = _moved(table, visit.as_guests, visit.n_coming, visit.at_home, visit.n_leaving, ranks)
+    for table in tables.values():
+        for layer in _layers(table):
+            layer[visit.at_home] = ranks.swap_rows(layer[visit.as_guests], visit.n_coming, visit.n_leaving)
 
 
 def whole_on_main(tables: Tables, n: int, ranks: Ranks) -> Tables:
-    """Return tables of all n samples in Dataset order, on rank 0's CPU; the other ranks' are of no use."""
+    """Return tables of all n samples in Dataset order, on rank 0's CPU; nothing on the other ranks."""
     if ranks.size == 1:
         return tables
-    return {name: _each_layer(table, lambda layer: ranks.rows_to_main(layer, n)) for name, table in tables.items()}
+    whole: Tables = {}
+    for name, table in tables.items():
+        shape = (*table.shape[:-2], n, table.shape[-1])
+        whole[name] = torch.empty(shape, dtype=table.dtype, device="cpu" if ranks.is_main else "meta")
+        for layer, complete in zip(_layers(table), _layers(whole[name]), strict=True):
+            ranks.rows_to_main_(layer, complete)
+    return whole if ranks.is_main else {}
 
 
 def own_part(whole: Tables, ranks: Ranks) -> Tables:
     """Return this rank's rows, at home and on the CPU, of tables that rank 0 has whole; the others' are ignored."""
     if ranks.size == 1:
         return whole
-    described = ranks.described_by_main(whole)
-    return {name: _each_layer(whole.get(name, like), ranks.rows_from_main) for name, like in described.items()}
+    own: Tables = {}
+    for name, like in ranks.described_by_main(whole).items():
+        own[name] = torch.empty_like(like[..., ranks.part, :], device="cpu", memory_format=torch.contiguous_format)
+        for complete, layer in zip(_layers(whole.get(name, like)), _layers(own[name]), strict=True):
+            ranks.rows_from_main_(complete, layer)
+    return own
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +91,6 @@ def _plan(order: Tensor, ranks: Ranks) -> _Visit:
     )
 
 
-def _moved(table: Tensor, leave: Tensor, leaving: list[int], enter: Tensor, coming: list[int], ranks: Ranks) -> Tensor:
-    def moved(layer: Tensor) -> Tensor:
-        found = ranks.swap_rows(layer[leave.to(layer.device)], leaving=leaving, coming=coming)
-        return torch.empty_like(found).index_copy_(0, enter.to(layer.device), found)
-
-    return _each_layer(table, moved)
-
-
-def _each_layer(table: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
-    """Return the table, or the stack of tables, with each (M, C) table changed."""
-    if table.ndim == 2:
-        return change(table)
-    first = change(table[0])
-    changed = first.new_empty(len(table), *first.shape)  # one layer at a time: a stack may be large
-    changed[0] = first
-    for number in range(1, len(table)):
-        changed[number] = change(table[number])
-    return changed
+def _layers(table: Tensor) -> list[Tensor]:
+    """Return views of the (M, C) tables of a stack, or of the one that it is."""
+    return list(table) if table.ndim == 3 else [table]

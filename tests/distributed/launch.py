@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -29,8 +30,9 @@ def start_ranks(size: int, *words: str, cwd: Path) -> list[subprocess.Popen[str]
     ]
 
 
-def start_torchrun(*words: str, cwd: Path, name: str = "torchrun") -> subprocess.Popen[str]:
-    return _start([sys.executable, "-m", "torch.distributed.run", *words], cwd, name, {})
+def start_torchrun(*words: str, cwd: Path, name: str = "torchrun", within: Sequence[str] = ()) -> subprocess.Popen[str]:
+    """Start an agent of torchrun, below another command that `within` names."""
+    return _start([*within, sys.executable, "-m", "torch.distributed.run", *words], cwd, name, {})
 
 
 def output(cwd: Path, name: str, stream: str = "stderr") -> str:

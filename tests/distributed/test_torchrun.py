@@ -72,6 +72,15 @@ def test_two_ranks_find_in_a_table_what_one_finds(table):
     assert alike > 0.97
 
 
+def test_three_ranks_with_parts_of_different_sizes_find_what_one_finds(table):
+    words = ["--nproc-per-node", "3", "-m", "labelaudit", *TABLE, "--root", "three"]
+    process = start_torchrun(*words, cwd=table, name="three")
+    assert process.wait(timeout=TIMEOUT_S) == 0, output(table, "three")
+    correlation, alike = agreement(findings(table / "one"), findings(table / "three"))
+    assert correlation > 0.98
+    assert alike > 0.97
+
+
 def test_the_summary_and_the_progress_are_printed_once(table):
     assert output(table, "torchrun", "stdout").count("Estimated noise") == 1
     assert output(table, "torchrun").count("Stage 1 of 2: learn, and relabel ...") == 1
