@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from labelaudit.api.demo import demo as demo
     from labelaudit.api.export import export as export
     from labelaudit.api.inspect import inspect as inspect
+    from labelaudit.api.judge import judge as judge
     from labelaudit.api.load import load as load
     from labelaudit.api.mark import mark as mark
     from labelaudit.api.scan import scan as scan
@@ -41,6 +42,7 @@ _HOMES = {
     "export": "labelaudit.api.export",
     "demo": "labelaudit.api.demo",
     "load": "labelaudit.api.load",
+    "judge": "labelaudit.api.judge",
     "check": "labelaudit.api.check",
     "baseline": "labelaudit.api.baseline",
     "mark": "labelaudit.api.mark",

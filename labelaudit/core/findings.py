@@ -129,17 +129,56 @@ def write_findings(frame: pd.DataFrame, path: Path) -> None:
 
 def read_findings(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Return findings, or some columns; raises DataError for a missing or damaged file or another schema version."""
+    return frame_of(read_table(path, columns))
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return findings as an Arrow table; raises as `read_findings` does."""
     unknown = set(columns or ()) - set(SCHEMA.names)
     if unknown:
         raise ValueError(f"findings have no column {shorten(map(repr, sorted(unknown)))}")
     try:
         with pq.ParquetFile(path) as file:
             _require_version(path, file.schema_arrow.metadata or {})
-            return frame_of(file.read(columns=None if columns is None else list(columns)))
+            return file.read(columns=None if columns is None else list(columns))
     except FileNotFoundError:
         raise DataError(f"{path} does not exist.", hint="Scan the data again.") from None
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"{path} cannot be read: {error}", hint="The file is damaged; scan the data again.") from error
+
+
+def judged_anew(
+    table: pa.Table,
+    rows: NDArray[np.int64],
+    *,
+    clean_prob: Floats,
+    suggested_label: NDArray[Any],
+    suggested_prob: Floats,
+    action: Sequence[str] | NDArray[Any],
+    issue: Sequence[str] | NDArray[Any],
+) -> pa.Table:
+    """Return findings with other verdicts for M of the rows, ranked again; the evidence stays as it is.
+
+    Args:
+        table: N findings.
+        rows: (M,) which are judged.
+        clean_prob: (M,) probability that the given label is right.
+        suggested_label: (M,) names.
+        suggested_prob: (M,) probability of the suggestion.
+        action: (M,) values of `Action`.
+        issue: (M,) values of `Issue`.
+    """
+    new = {"clean_prob": clean_prob, "suggested_label": suggested_label, "suggested_prob": suggested_prob}
+    for name, values in (new | {"action": action, "issue": issue}).items():
+        field = SCHEMA.field(name)
+        positions = np.full(table.num_rows, -1, dtype=np.int64)
+        positions[rows] = np.arange(len(rows))
+        column = pa.array(np.asarray(values), field.type, from_pandas=True)
+        judged = column.take(pa.array(positions, mask=positions < 0))
+        kept = pa.array(positions < 0)
+        whole = pc.if_else(kept, table[name].combine_chunks(), judged)
+        table = table.set_column(table.schema.get_field_index(name), field, whole)
+    return table.set_column(table.schema.get_field_index("rank"), SCHEMA.field("rank"), pa.array(_ranks(table)))
 
 
 def frame_of(table: pa.Table) -> pd.DataFrame:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from labelaudit.core.errors import DataError
 
 TOP_LABELS = 5  # labels kept per sample; the whole (N, C) table is never stored
 
@@ -55,6 +59,32 @@ class Verdicts:
             "top_labels": self.top_labels.astype(np.int32),
             "top_probs": self.top_probs.astype(np.float32),
         }
+
+
+def read_verdicts(path: Path) -> Verdicts:
+    """Return the verdicts that an audit stored; what each stage found stands in audit.json.
+
+    Raises:
+        DataError: the file is missing, damaged, or lacks an array.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        return Verdicts(
+            losses=arrays["losses"].astype(np.float64),
+            given_probs=arrays["given_probs"].astype(np.float64),
+            top_labels=arrays["top_labels"].astype(np.int64),
+            top_probs=arrays["top_probs"].astype(np.float64),
+            scores={
+                name.removeprefix("score_"): values.astype(np.float64)
+                for name, values in arrays.items()
+                if name.startswith("score_")
+            },
+        )
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist.", hint="Scan the data again.") from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} is damaged: {error}.", hint="Scan the data again.") from error
 
 
 def verdicts_from_probs(

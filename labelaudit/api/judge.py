@@ -1,0 +1,94 @@
+"""`labelaudit judge`: the verdicts of a finished audit under other thresholds, without training."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from labelaudit.api.load import load
+from labelaudit.core.audits import Audit
+from labelaudit.core.dataset import IntN
+from labelaudit.core.errors import ConfigError, DataError
+from labelaudit.core.findings import SET_ASIDE_ACTIONS, Issue, frame_of, judged_anew, read_table, write_findings
+from labelaudit.core.recipe import Recipe, recipe_from_dict, with_overrides
+from labelaudit.core.verdicts import read_verdicts
+from labelaudit.functional.policy import judge as judge_verdicts
+
+_OWN_FACTS = frozenset(
+    {"schema", "name", "status", "method", "created", "finished", "labelaudit", "results", "error", "judged_from"}
+)
+
+
+def judge(audit: Audit | Path | str | None = None, *, overrides: Mapping[str, str] | None = None) -> Audit:
+    """Judge the evidence of an audit again and return the new audit; the old one stays as it is.
+
+    Args:
+        audit: an audit, where to find one, or None for the latest one here or above.
+        overrides: settings of the policy, e.g. `{"policy.suspect_below": "0.3"}`; others are as they were.
+
+    Raises:
+        ConfigError: a setting that is not one of the policy's, or out of its range.
+        DataError: no finished audit there, or its evidence is missing or damaged.
+    """
+    old = audit if isinstance(audit, Audit) else load(audit)
+    meta = old.require_finished().meta
+    recipe = _with_policy(recipe_from_dict(meta["recipe"]), overrides or {})
+    verdicts = read_verdicts(old.path / "verdicts.npz")
+    table = read_table(old.findings_path)
+    issues = np.asarray(table["issue"])
+    scanned = np.flatnonzero(~np.isin(issues, [str(issue) for issue in SET_ASIDE_ACTIONS]))
+    if len(scanned) != len(verdicts.losses):
+        raise DataError(
+            f"{old.path} has evidence for {len(verdicts.losses):,} samples and findings for {len(scanned):,}.",
+            hint="Scan the data again.",
+        )
+    classes = np.array(meta["dataset"]["classes"])
+    given = _positions(np.asarray(table["given_label"])[scanned], classes)
+    judgements = judge_verdicts(
+        verdicts,
+        given,
+        settings=recipe.policy,
+        trusted=np.asarray(table["trusted"])[scanned],
+        conflict=issues[scanned] == Issue.DUPLICATE_CONFLICT,
+        class_counts=np.bincount(given, minlength=len(classes)),
+    )
+    judged = judged_anew(
+        table,
+        scanned,
+        clean_prob=judgements.clean_prob,
+        suggested_label=classes[judgements.suggested],
+        suggested_prob=judgements.suggested_prob,
+        action=judgements.action,
+        issue=judgements.issue,
+    )
+    facts = {name: value for name, value in meta.items() if name not in _OWN_FACTS}
+    facts |= {"recipe": recipe.to_dict(), "judged_from": old.path.name}
+    new = Audit.create(old.home.parent, method=meta["method"], facts=facts)
+    for file in ("verdicts.npz", "decisions.jsonl"):
+        if (old.path / file).exists():
+            shutil.copyfile(old.path / file, new.path / file)
+    write_findings(frame_of(judged), new.findings_path)
+    new.finish(meta["results"] | {"noise_rate": judgements.noise_rate, "mixture": judgements.mixture})
+    return new
+
+
+def _with_policy(recipe: Recipe, overrides: Mapping[str, str]) -> Recipe:
+    for name in overrides:
+        if not name.startswith("policy."):
+            raise ConfigError(
+                f"{name!r} cannot be changed without training.",
+                hint="Only the policy can, such as -o policy.suspect_below=0.3; for the rest, scan again.",
+            )
+    return with_overrides(recipe, overrides)
+
+
+def _positions(labels: Any, classes: Any) -> IntN:
+    """Return (N,) the position of each label in the classes."""
+    order = np.argsort(classes)
+    found = np.searchsorted(classes, labels.astype(classes.dtype), sorter=order)
+    positions: IntN = order[found].astype(np.int64)
+    return positions
