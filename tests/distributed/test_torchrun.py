@@ -16,7 +16,18 @@ from tests.distributed.launch import TIMEOUT_S, free_port, output, start_ranks, 
 from tests.methods.jobs import blobs
 
 pytestmark = pytest.mark.slow
-TABLE = ["scan", "t.csv", "--device", "cpu", "-o", "stage1_epochs=8", "-o", "stage2_epochs=6"]
+TABLE = [
+    "scan",
+    "t.csv",
+    "--device",
+    "cpu",
+    "-o",
+    "stage1_epochs=8",
+    "-o",
+    "stage2_epochs=6",
+    "-o",
+    "train.batch_size=32",
+]
 IMAGES = ["scan", "photos", "--device", "cpu", "-o", "stage1_epochs=4", "-o", "stage2_epochs=3"]
 SCRIPT = str(Path(__file__).with_name("fast_checkpoints.py"))
 
