@@ -18,6 +18,7 @@ from labelaudit.checks.evidence import Drift, Evidence, dataset_noise, judge_kno
 from labelaudit.checks.limits import Limits
 from labelaudit.checks.result import CheckReport, Origin
 from labelaudit.checks.rules import run_rules
+from labelaudit.checks.settings import load_settings
 from labelaudit.core.audits import Audit, list_audits
 from labelaudit.core.dataset import BoolN
 from labelaudit.core.errors import DataError, shorten
@@ -33,6 +34,7 @@ def check(
     baseline: Path | str | None = None,
     since: str | None = None,
     changed: Sequence[Path | str] = (),
+    ignore_settings: bool = False,
 ) -> CheckReport:
     """Return what every rule says about an audit; nothing is trained, and a failed rule is a result.
 
@@ -45,12 +47,15 @@ def check(
         baseline: the file of known suspects; None = what the settings name.
         since: a git revision: hold the files that changed since then against `max_changed_suspects`.
         changed: the same for files that are named.
+        ignore_settings: hold it against the defaults, whatever file is there.
 
     Raises:
         ConfigError: settings, a revision or a path that cannot be used.
         DataError: there is no finished audit, or a file is damaged.
     """
-    settings = settings_in_force(config, profile=profile, overrides=overrides)
+    settings = (
+        load_settings(None) if ignore_settings else settings_in_force(config, profile=profile, overrides=overrides)
+    )
     opened = open_audit(settings, audit, baseline=baseline)
     limits = settings.gate.limits
     named = data if data is not None else place(settings, settings.places.data)
@@ -67,6 +72,7 @@ def check(
         results=run_rules(evidence, settings.gate),
         columns=opened.columns,
         origin=_origin(opened, found),
+        noise=evidence.noise,
         suspects=int(evidence.suspect.sum()),
         known=int(evidence.known.sum()),
         accepted=int(evidence.accepted.sum()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -10,7 +11,9 @@ from typing import Literal
 import numpy as np
 
 from labelaudit.checks.columns import FindingColumns, Sample
+from labelaudit.checks.evidence import Noise
 from labelaudit.core.dataset import IntN
+from labelaudit.core.errors import count
 
 Severity = Literal["error", "warning"]
 Status = Literal["passed", "failed", "skipped"]
@@ -65,6 +68,7 @@ class CheckReport:
     results: tuple[CheckResult, ...]
     columns: FindingColumns
     origin: Origin
+    noise: Noise
     suspects: int  # flagged samples that are there and not accepted
     known: int  # of them, in the baseline
     accepted: int  # flagged samples that a person called right
@@ -85,13 +89,13 @@ class CheckReport:
         """Return the samples that a result is about, the worst first."""
         return [self.columns.sample(int(row)) for row in result.rows[:show]]
 
-    def worst(self, show: int) -> list[tuple[CheckResult, Sample]]:
-        """Return the worst samples of all failed rules, each once, with the first rule that names it.
+    def worst(self, show: int | None = None) -> list[tuple[CheckResult, Sample]]:
+        """Return the worst samples of all failed rules, each once, with the rule that names the fewest samples.
 
         Samples of rules that fail the gate come before those of warnings.
         """
         first: dict[int, CheckResult] = {}
-        for result in self.failed:
+        for result in sorted(self.failed, key=lambda result: (result.warns, len(result.rows))):
             for row in result.rows.tolist():
                 first.setdefault(row, result)
         ranks = self.columns.rank
@@ -116,3 +120,37 @@ def counts(results: Sequence[CheckResult]) -> dict[str, int]:
         "warnings": sum(result.warns for result in results),
         "skipped": sum(result.status == "skipped" for result in results),
     }
+
+
+def reason(sample: Sample) -> str:
+    """Return why a sample is named: "given cat, more likely dog (clean probability 0.02)"."""
+    if sample.clean_prob is None:
+        return sample.detail or sample.issue
+    given = f"given {sample.given_label}"
+    likely = f", more likely {sample.suggested_label}" if sample.suggested_label else ""
+    twin = f"; {sample.detail}" if sample.detail else ""
+    return f"{given}{likely} (clean probability {sample.clean_prob:.2f}){twin}"
+
+
+def fingerprint(sample: Sample) -> str:
+    """Return 32 hex digits that stay when a file is renamed or another model doubts it, and go with its label."""
+    identity = sample.content_hash or f"path:{sample.path}"
+    return hashlib.sha256(f"{identity}\x1f{sample.given_label or ''}".encode()).hexdigest()[:32]
+
+
+def words(report: CheckReport) -> str:
+    """Return the results in one line: "FAILED: 2 errors, 7 passed, 1 skipped; 12 suspects, 9 known, 0 accepted"."""
+    found = counts(report.results)
+    parts = [count(found["failed"], "error")] if found["failed"] else []
+    parts += [count(found["warnings"], "warning")] if found["warnings"] else []
+    parts += [f"{found['passed']} passed"]
+    parts += [f"{found['skipped']} skipped"] if found["skipped"] else []
+    suspects = f"{count(report.suspects, 'suspect')}, {report.known:,} known, {report.accepted:,} accepted"
+    return f"{'passed' if report.passed else 'FAILED'}: {', '.join(parts)}; {suspects}"
+
+
+def word_of(result: CheckResult) -> str:
+    """Return fail, warn, pass or skip."""
+    if result.status == "failed":
+        return "fail" if result.fails else "warn"
+    return "pass" if result.status == "passed" else "skip"

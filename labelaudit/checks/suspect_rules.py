@@ -24,7 +24,7 @@ def max_noise(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
     """Yield whether the share of wrong labels is too large."""
     limit = gate.limits.max_noise
     if limit is not None:
-        yield _noise_result("max-noise", "", evidence.noise, limit, gate.limits, evidence.suspect, evidence.columns)
+        yield _noise_result("max-noise", "", evidence.noise, limit, gate.limits, _named(evidence), evidence.columns)
 
 
 def max_class_noise(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
@@ -43,7 +43,7 @@ def max_class_noise(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
             evidence.class_noise[label],
             limit,
             gate.limits,
-            evidence.suspect & evidence.columns.given.is_in(label),
+            _named(evidence) & evidence.columns.given.is_in(label),
             evidence.columns,
         )
         for label, limit in limited.items()
@@ -83,7 +83,7 @@ def max_suspect_share(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
             limit=limit,
             measured=share,
             hint=_LOOK if failed else "",
-            rows=evidence.columns.worst_first(rows & evidence.suspect & failed),
+            rows=evidence.columns.worst_first(rows & _named(evidence) & failed),
         )
 
 
@@ -144,6 +144,11 @@ def _parts(evidence: Evidence, gate: Gate) -> Iterator[tuple[str, BoolN, _Part]]
         yield f"paths {path_limits.match}", matches(columns, path_limits.match), path_limits
 
 
+def _named(evidence: Evidence) -> BoolN:
+    """Return (N,) the suspects that results name: known ones are counted where a limit says so, but not named."""
+    return evidence.suspect & ~evidence.known
+
+
 def _counting(evidence: Evidence, limits: Limits) -> BoolN:
     """Return (N,) the suspects that are not known and sure enough to fail a gate."""
     sure = evidence.columns.clean_prob < limits.new_suspect_below
@@ -166,7 +171,7 @@ def _count_result(
         limit=limit,
         measured=found,
         hint=_LOOK if failed else "",
-        rows=evidence.columns.worst_first(rows & failed),
+        rows=evidence.columns.worst_first(rows & _named(evidence) & failed),
     )
 
 

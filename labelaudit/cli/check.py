@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from labelaudit.cli import options as opt
 from labelaudit.cli.console import make_console, reports_errors
+
+if TYPE_CHECKING:
+    from labelaudit.checks.result import CheckReport
 
 _WHAT, _LIMITS, _OUT = "What to check", "Limits, over those of the settings", "What to print"
 
@@ -94,6 +99,16 @@ PrintConfig = Annotated[
     bool,
     typer.Option("--print-config", help="Print the settings in force and where each is from.", rich_help_panel=_OUT),
 ]
+Format = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--format",
+        metavar="NAME[:FILE]",
+        help="json, junit, sarif, github, gitlab, markdown or metrics: to a file, or to stdout instead of text.",
+        show_default=False,
+        rich_help_panel=_OUT,
+    ),
+]
 ExitZero = Annotated[bool, typer.Option("--exit-zero", help="End with 0 though rules failed.", rich_help_panel=_OUT)]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print failed checks only.", rich_help_panel=_OUT)]
 
@@ -114,6 +129,8 @@ def check(
     max_changed_suspects: MaxChangedSuspects = None,
     max_unjudged: MaxUnjudged = None,
     option: Override = None,
+    format: Format = None,  # noqa: A002 - the name of the option
+    json: opt.Json = False,
     exit_zero: ExitZero = False,
     print_config: PrintConfig = False,
     quiet: Quiet = False,
@@ -121,7 +138,7 @@ def check(
 ) -> None:
     """Hold an audit against limits: a gate for pull requests. Seconds, no GPU, trains nothing.
 
-    Ends with 0 if every rule of severity error passes and with 1 if one fails.
+    Ends with 0 if every rule of severity error passes and with 1 if one fails, whatever the format.
 
     Examples:
 
@@ -130,6 +147,8 @@ def check(
       labelaudit check --since origin/main
 
       labelaudit check --max-noise 0.02 --exit-zero
+
+      labelaudit check --format sarif:labels.sarif --format junit:labels.xml
     """
     flags = {
         "max_noise": max_noise,
@@ -148,8 +167,9 @@ def check(
         typer.echo(render_settings(settings), nl=False)
         return
     from labelaudit.api.check import check as run
-    from labelaudit.cli.render_check import print_report
+    from labelaudit.checks.formats import parse_formats
 
+    formats = parse_formats([*(format or ()), *(["json"] if json else [])])
     report = run(
         audit,
         data=data,
@@ -160,6 +180,22 @@ def check(
         since=since,
         changed=changed or (),
     )
-    print_report(make_console(no_color=no_color), report, quiet=quiet)
+    _write(report, formats, quiet=quiet, no_color=no_color)
     if not report.passed and not exit_zero:
         raise typer.Exit(1)
+
+
+def _write(report: CheckReport, formats: list[tuple[str, Path | None]], *, quiet: bool, no_color: bool) -> None:
+    """Write the files, and to stdout the format without one, else text."""
+    from labelaudit.checks.formats import FORMATS, write_report
+    from labelaudit.cli.render_check import print_report
+
+    for name, file in formats:
+        if file is not None:
+            write_report(report, name, file)
+    for_stdout = [name for name, file in formats if file is None]
+    if not for_stdout:
+        print_report(make_console(no_color=no_color), report, quiet=quiet)
+        return
+    text = FORMATS[for_stdout[0]](report)
+    sys.stdout.write(text.encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding))

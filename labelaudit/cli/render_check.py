@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labelaudit.checks.result import counts
-from labelaudit.core.errors import count
+from labelaudit.checks.result import word_of, words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,26 +47,7 @@ def print_report(console: Console, report: CheckReport, *, quiet: bool = False) 
         console.print(f"note: {note}", style="dim", markup=False, soft_wrap=True)
     for hint in dict.fromkeys(result.hint for result in report.failed if result.hint):
         console.print(f"next: {hint}", style="dim", markup=False, soft_wrap=True)
-    console.print(verdict(report), style="green" if report.passed else "bold red", markup=False)
-
-
-def verdict(report: CheckReport) -> str:
-    """Return the last line: "FAILED: 2 errors, 7 passed, 1 skipped; 12 suspects, 9 known, 0 accepted"."""
-    found = counts(report.results)
-    parts = [count(found["failed"], "error")] if found["failed"] else []
-    parts += [count(found["warnings"], "warning")] if found["warnings"] else []
-    parts += [f"{found['passed']} passed"]
-    parts += [f"{found['skipped']} skipped"] if found["skipped"] else []
-    words = f"{'passed' if report.passed else 'FAILED'}: {', '.join(parts)}"
-    suspects = f"{count(report.suspects, 'suspect')}, {report.known:,} known, {report.accepted:,} accepted"
-    return f"{words}; {suspects}"
-
-
-def word_of(result: CheckResult) -> str:
-    """Return fail, warn, pass or skip."""
-    if result.status == "failed":
-        return "fail" if result.fails else "warn"
-    return "pass" if result.status == "passed" else "skip"
+    console.print(words(report), style="green" if report.passed else "bold red", markup=False)
 
 
 def _results_table(results: list[CheckResult]) -> Table:

@@ -194,3 +194,36 @@ def test_check_imports_neither_torch_nor_pandas_nor_scikit_learn(photos, here):
         [sys.executable, "-c", code], env=os.environ | PLAIN, capture_output=True, text=True, check=True
     )
     assert json.loads(done.stderr) == [1, []]
+
+
+@pytest.mark.parametrize("name", ["json", "junit", "sarif", "github", "gitlab", "markdown", "metrics"])
+@pytest.mark.parametrize(("options", "exit_code"), [([], 1), (["--max-noise", "none"], 0), (["--exit-zero"], 0)])
+def test_the_format_never_changes_the_exit_code(name, options, exit_code, photos, labelaudit):
+    run = labelaudit("check", "--format", name, *options)
+    assert (run.exit_code, run.stderr) == (exit_code, "")
+    assert run.stdout.startswith(
+        {"junit": "<?xml", "markdown": "## ", "github": ("::", "labelaudit")}.get(name, ("{", "["))
+    )
+
+
+def test_several_formats_go_to_files_at_once_and_text_to_stdout(photos, here, labelaudit):
+    plain = labelaudit("check").stdout
+    run = labelaudit("check", "--format", "sarif:a.sarif", "--format", "junit:b.xml", "--format", "json:c.json")
+    assert (run.exit_code, run.stdout) == (1, plain)
+    assert json.loads((here / "a.sarif").read_text())["version"] == "2.1.0"
+    assert (here / "b.xml").read_text().startswith("<?xml")
+    assert json.loads((here / "c.json").read_text()) == json.loads(labelaudit("check", "--json").stdout)
+
+
+def test_paths_are_relative_to_the_repository(photos, here, labelaudit, monkeypatch):
+    subprocess.run(["git", "init", "-q", "."], cwd=here, check=True)
+    (here / "sub").mkdir()
+    monkeypatch.chdir(here / "sub")
+    found = json.loads(labelaudit("check", "--json", "--audit", "..").stdout)
+    assert found["results"][0]["samples"][0]["file"] == "photos/cat/1.png"
+
+
+def test_a_wrong_format_ends_with_2_before_anything_is_read(here, labelaudit):
+    run = labelaudit("check", "--format", "sarf")
+    assert (run.exit_code, run.stdout) == (2, "")
+    assert "unknown format 'sarf'" in run.stderr
