@@ -13,6 +13,7 @@ from labelaudit.cli.bench import bench
 from labelaudit.cli.check import check
 from labelaudit.cli.demo import demo
 from labelaudit.cli.export import export, show
+from labelaudit.cli.init import init
 from labelaudit.cli.judge import judge
 from labelaudit.cli.plant import plant
 from labelaudit.cli.scan import inspect, scan
@@ -61,7 +62,7 @@ def _help_text(command: Callable[..., object]) -> str:
     return "\n\n".join(text if "\n  " in text else text.replace("\n", " ") for text in paragraphs)
 
 
-for command in (scan, inspect, export, show, judge, check, baseline, mark, demo, bench, plant):
+for command in (scan, inspect, export, show, judge, init, check, baseline, mark, demo, bench, plant):
     app.command(help=_help_text(command))(command)
 
 
