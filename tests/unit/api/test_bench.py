@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from labelaudit.api.bench import bench
-from labelaudit.api.bench_growth import bench_growth
 from labelaudit.bench.rivals import argmax_opinion, cleanlab_opinion
 from labelaudit.bench.startup import startup_seconds
 from labelaudit.core.errors import ConfigError
@@ -75,14 +74,6 @@ def test_start_up_is_measured_in_a_process_of_its_own():
     row = startup_seconds(("--version",), repeats=2)
     assert row["command"] == "labelaudit --version"
     assert 0 < row["median_s"] <= row["most_s"]
-
-
-@pytest.mark.slow
-def test_growth_reports_time_memory_and_exponents(tmp_path):
-    found = bench_growth(sizes=(500, 1000))
-    assert [row["samples"] for row in found["rows"]] == [500, 1000]
-    assert all(row["peak_mib"] > 100 and row["seconds"] > row["training_s"] > 0 for row in found["rows"])
-    assert set(found["exponents"]) == {"seconds", "seconds_per_pass"}
 
 
 def test_the_command_prints_json_with_nothing_that_json_does_not_know(table):
