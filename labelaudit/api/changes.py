@@ -40,7 +40,7 @@ def changed_files(since: str, *, cwd: Path) -> list[Path]:
     root = repository_root(cwd)
     if root is None:
         raise ConfigError(f"--since {since}: {cwd.absolute()} is not in a git repository, or git is not installed.")
-    base = _git(root, since, "merge-base", since, "HEAD").decode().strip()
+    base = _git(root, since, "merge-base", "--", since, "HEAD").decode().strip()
     names = _git(root, since, "diff", "--name-only", "-z", "--no-renames", "--diff-filter=d", base, "--")
     names += _git(root, since, "ls-files", "--others", "--exclude-standard", "-z")
     return sorted({root / os.fsdecode(name) for name in names.split(b"\0") if name})
@@ -108,7 +108,7 @@ def _table_of(data: DataNow, since: str) -> Dataset | None:
     root = repository_root(table.parent)
     if root is None:
         return None
-    base = _git(root, since, "merge-base", since, "HEAD").decode().strip()
+    base = _git(root, since, "merge-base", "--", since, "HEAD").decode().strip()
     name = table.resolve().relative_to(root.resolve()).as_posix()
     settings = data.settings
     if settings.embeddings is not None or settings.probs is not None:
