@@ -1,87 +1,60 @@
 """Wrong labels planted on purpose, so that a detector can be judged against a known truth.
 
 The name of a noise says whether the true class can be drawn: `sym_excl` never draws it, so its rate is the share of
-wrong labels; `sym_incl` does, so its share of wrong labels is only rate (1 - 1 / C).
+wrong labels; `sym_incl` does, so its share of wrong labels is only rate (1 - 1 / C). The share that really is wrong is
+always to be reported: `wrong_rate`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 
-IntN = NDArray[np.int64]  # (N,)
-FloatCC = NDArray[np.float64]  # (C, C), row = true class, column = given class
-
-CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-# truck -> automobile, bird -> airplane, deer -> horse, cat <-> dog. S2, arXiv:1912.08741: the text leaves dog -> cat
-# out, the published code (followed here) has it.
-CIFAR10_FLIPS = {9: 1, 2: 0, 4: 7, 3: 5, 5: 3}
-BLOCK = 5  # classes per block of block5
-
-NOISE_NAMES = ("sym_excl", "sym_incl", "asym_c10", "pair", "block5")
-ALIASES = {"sym": "sym_excl"}
-
-
-@dataclass(frozen=True, slots=True)
-class NoiseSpec:
-    """One kind of planted noise.
-
-    Args:
-        name: one of `NOISE_NAMES`.
-        rate: probability, in [0, 1], that a sample (of a class that flips at all) gets a new label.
-        n_classes: C, at least 2.
-    """
-
-    name: str
-    rate: float
-    n_classes: int
-
-    def __post_init__(self) -> None:
-        if self.name not in NOISE_NAMES:
-            raise ValueError(_unknown(self.name))
-        _require_rate(self.rate)
-        _require_classes(self.n_classes)
-        if self.name == "asym_c10" and self.n_classes != len(CIFAR10_CLASSES):
-            raise ValueError(f"asym_c10 is a map of the 10 CIFAR-10 classes; this dataset has {self.n_classes}.")
-        if self.name == "block5":
-            _require_blocks(self.n_classes, BLOCK)
+from labelaudit.functional.noise_by_sample import plant_ambiguous, plant_by_part
+from labelaudit.functional.noise_spec import NoiseSpec
+from labelaudit.functional.transitions import (
+    BLOCK,
+    CIFAR10_PAPER_FLIPS,
+    FloatCC,
+    FloatND,
+    IntN,
+    block_matrix,
+    cifar10_asym_matrix,
+    cifar100_super_matrix,
+    map_matrix,
+    pair_flip_matrix,
+    require_classes,
+    require_rate,
+    require_transition,
+)
 
 
-def parse_noise(text: str, n_classes: int, classes: Sequence[str] = ()) -> NoiseSpec:
-    """Return the noise that a text such as "sym:0.2" names.
-
-    "asym" is "asym_c10" where `classes` are those of CIFAR-10, in order and in any case, and "pair" everywhere else.
+def plant(labels: IntN, spec: NoiseSpec, rng: np.random.Generator, *, evidence: FloatND | None = None) -> IntN:
+    """Return the labels with this noise planted, with exact counts where the noise has a rate.
 
     Args:
-        text: "<name>:<rate>"; a name of `NOISE_NAMES`, "sym" (= "sym_excl") or "asym".
-        n_classes: C.
-        classes: (C,) class names; only "asym" reads them.
-
-    Raises:
-        ValueError: for an unknown name, a rate that is not a number in [0, 1], or a noise that C classes cannot have.
+        labels: (N,) true classes in 0..C-1; not changed.
+        spec: what to plant; an open set is planted by `plant_open_set`.
+        rng: source of the draws.
+        evidence: what `spec.needs` names: (N, C) probabilities of a classifier, (N, D) features, or a (C, C) confusion
+            matrix, whose rows need not sum to 1 and whose diagonal is not read.
     """
-    name, colon, rate_text = (part.strip() for part in text.partition(":"))
-    name = ALIASES.get(name, name)
-    if name == "asym":
-        name = "asym_c10" if tuple(c.casefold() for c in classes) == CIFAR10_CLASSES else "pair"
-    if name not in NOISE_NAMES:
-        raise ValueError(_unknown(name))
-    try:
-        rate = float(rate_text)
-    except ValueError as error:
-        given = repr(rate_text) if colon else "nothing"
-        raise ValueError(f"noise {text!r} needs a rate after a colon, such as '{name}:0.2', not {given}.") from error
-    return NoiseSpec(name, rate, n_classes)
-
-
-def plant(labels: IntN, spec: NoiseSpec, rng: np.random.Generator) -> IntN:
-    """Return the labels with this noise planted, with exact counts; see `plant_symmetric` and `plant_by_matrix`."""
+    if spec.is_open:
+        raise ValueError(f"{spec.name} replaces samples, not labels")
+    if spec.name == "none":
+        return np.array(labels, dtype=np.int64)
     if spec.name in ("sym_excl", "sym_incl"):
         return plant_symmetric(labels, spec.n_classes, spec.rate, rng, include_true=spec.name == "sym_incl")
-    return plant_by_matrix(labels, _matrix(spec), rng)
+    if spec.needs == "nothing":
+        return plant_by_matrix(labels, _matrix(spec), rng)
+    if evidence is None:
+        raise ValueError(f"{spec.name} needs {spec.needs}")
+    if spec.name == "semantic":
+        return np.asarray(evidence.argmax(axis=1), dtype=np.int64)
+    if spec.name == "ambiguous":
+        return plant_ambiguous(labels, evidence, spec.rate)
+    if spec.name == "instance":
+        return plant_by_part(labels, evidence, spec.n_classes, spec.rate, rng)
+    return plant_by_confusion(labels, evidence, spec.rate, rng)
 
 
 def plant_symmetric(
@@ -107,7 +80,7 @@ def plant_symmetric(
         exact, true class excluded: S2, arXiv:1912.08741, whose code truncates rate N where this rounds it. Not exact,
         true class included: S4, arXiv:1904.11238, which for CIFAR-100 drew among 10 classes only; here among all C.
     """
-    _require_rate(rate)
+    require_rate(rate)
     _require_labels(labels, n_classes)
     noisy = np.array(labels, dtype=np.int64)
     chosen = _choose(np.arange(noisy.size), rate, rng, exact=exact)
@@ -128,7 +101,7 @@ def plant_by_matrix(labels: IntN, transition: FloatCC, rng: np.random.Generator,
         exact: change exactly round((1 - diagonal) n) of the n samples of each class; otherwise each with that
             probability. Which wrong class they get is drawn either way.
     """
-    matrix = _require_transition(transition)
+    matrix = require_transition(transition)
     _require_labels(labels, len(matrix))
     noisy = np.array(labels, dtype=np.int64)
     for true_class, row in enumerate(matrix):
@@ -140,36 +113,34 @@ def plant_by_matrix(labels: IntN, transition: FloatCC, rng: np.random.Generator,
     return noisy
 
 
-def pair_flip_matrix(n_classes: int, rate: float) -> FloatCC:
-    """Return the (C, C) matrix that moves a share `rate` of each class to the next class, the last to the first."""
-    _require_classes(n_classes)
-    return _flip_matrix((np.arange(n_classes) + 1) % n_classes, rate)
+def plant_by_confusion(labels: IntN, confusion: FloatND, rate: float, rng: np.random.Generator) -> IntN:
+    """Return the labels with round(rate N) of them redrawn from the off-diagonal of their row of a confusion matrix.
 
-
-def block_matrix(n_classes: int, block: int, rate: float) -> FloatCC:
-    """Return the (C, C) matrix that moves a share `rate` of each class to the next one of its block, in a circle.
-
-    Blocks are `block` consecutive classes; a last block may be shorter, but not of one class (ValueError).
+    Args:
+        labels: (N,) true classes in 0..C-1; not changed.
+        confusion: (C, C) row = true class, column = what it is taken for; counts or shares; the diagonal is not read.
+        rate: share of samples that get a new label.
+        rng: source of the draws.
 
     Source:
-        The published code of ELR (Liu et al. 2020, arXiv:2007.00151) for CIFAR-100, block = 5: alphabetical neighbours,
-        not the semantic superclasses.
+        S2, arXiv:1912.08741, published code, non-uniform noise of ImageNet32/64: each row plus 1e-5, the diagonal
+        removed, renormalised.
     """
-    _require_classes(n_classes)
-    _require_blocks(n_classes, block)
-    classes = np.arange(n_classes)
-    start = classes - classes % block
-    size = np.minimum(block, n_classes - start)
-    return _flip_matrix(start + (classes - start + 1) % size, rate)
-
-
-def cifar10_asym_matrix(rate: float) -> FloatCC:
-    """Return the (10, 10) matrix of the similar-class flips of CIFAR-10; rate / 2 of all labels become wrong.
-
-    Source:
-        S2, arXiv:1912.08741, published code: truck -> automobile, bird -> airplane, deer -> horse, cat <-> dog.
-    """
-    return _flip_matrix(np.array([CIFAR10_FLIPS.get(c, c) for c in range(len(CIFAR10_CLASSES))]), rate)
+    require_rate(rate)
+    matrix = np.asarray(confusion, dtype=np.float64)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not (matrix >= 0).all():
+        raise ValueError(f"a confusion matrix has shape (C, C) and nothing below 0; this one has shape {matrix.shape}.")
+    _require_labels(labels, len(matrix))
+    others = np.where(
+        np.eye(len(matrix), dtype=bool), 0.0, matrix / matrix.sum(axis=1, keepdims=True).clip(1e-12) + 1e-5
+    )
+    noisy = np.array(labels, dtype=np.int64)
+    chosen = _choose(np.arange(noisy.size), rate, rng, exact=True)
+    for true_class in np.unique(noisy[chosen]):
+        row = others[true_class] / others[true_class].sum()
+        mine = chosen[np.asarray(labels)[chosen] == true_class]
+        noisy[mine] = rng.choice(len(row), size=mine.size, p=row)
+    return noisy
 
 
 def wrong_rate(given: IntN, true: IntN) -> float:
@@ -183,16 +154,15 @@ def wrong_rate(given: IntN, true: IntN) -> float:
 def _matrix(spec: NoiseSpec) -> FloatCC:
     if spec.name == "asym_c10":
         return cifar10_asym_matrix(spec.rate)
+    if spec.name == "asym_c10_paper":
+        return map_matrix(spec.n_classes, CIFAR10_PAPER_FLIPS, spec.rate)
+    if spec.name == "asym_c100_super":
+        return cifar100_super_matrix(spec.rate)
+    if spec.name == "map":
+        return map_matrix(spec.n_classes, dict(spec.flips), spec.rate)
     if spec.name == "pair":
         return pair_flip_matrix(spec.n_classes, spec.rate)
     return block_matrix(spec.n_classes, BLOCK, spec.rate)
-
-
-def _flip_matrix(target: IntN, rate: float) -> FloatCC:
-    """Return (1 - rate) I + rate P, where P moves class c to target[c]."""
-    _require_rate(rate)
-    identity = np.eye(len(target))
-    return np.asarray((1.0 - rate) * identity + rate * identity[target], dtype=np.float64)
 
 
 def _choose(positions: IntN, rate: float, rng: np.random.Generator, *, exact: bool) -> IntN:
@@ -201,38 +171,10 @@ def _choose(positions: IntN, rate: float, rng: np.random.Generator, *, exact: bo
     return np.asarray(positions[rng.random(positions.size) < rate])
 
 
-def _unknown(name: str) -> str:
-    return f"unknown noise {name!r}; known: {', '.join([*NOISE_NAMES, *ALIASES, 'asym'])}."
-
-
-def _require_rate(rate: float) -> None:
-    if not 0.0 <= rate <= 1.0:  # also false for NaN
-        raise ValueError(f"the noise rate lies in [0, 1], not at {rate}.")
-
-
-def _require_classes(n_classes: int) -> None:
-    if n_classes < 2:
-        raise ValueError(f"noise needs at least 2 classes, not {n_classes}.")
-
-
-def _require_blocks(n_classes: int, block: int) -> None:
-    if block < 2 or n_classes % block == 1:
-        raise ValueError(f"{n_classes} classes in blocks of {block} leave a class with no other to flip to.")
-
-
 def _require_labels(labels: IntN, n_classes: int) -> None:
-    _require_classes(n_classes)
+    require_classes(n_classes)
     array = np.asarray(labels)
     if array.ndim != 1 or (array.size and not np.issubdtype(array.dtype, np.integer)):
         raise ValueError(f"labels must be integers of shape (N,), not {array.dtype} {array.shape}.")
     if array.size and not 0 <= array.min() <= array.max() < n_classes:
         raise ValueError(f"labels run from {array.min()} to {array.max()}, outside 0..{n_classes - 1}.")
-
-
-def _require_transition(transition: FloatCC) -> FloatCC:
-    matrix = np.asarray(transition, dtype=np.float64)
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise ValueError(f"a transition matrix has shape (C, C), not {matrix.shape}.")
-    if not (matrix >= 0).all() or not np.allclose(matrix.sum(axis=1), 1.0, atol=1e-6):
-        raise ValueError("the rows of a transition matrix are probabilities that sum to 1.")
-    return matrix
