@@ -53,3 +53,46 @@ def entropy_term(logits: Tensor) -> Tensor:
     """
     log_probs = torch.log_softmax(logits.float(), dim=1)
     return -(log_probs.exp() * log_probs).sum(dim=1).mean()
+
+
+def clamped_softmax(logits: Tensor) -> Tensor:
+    """Return (B, C) probabilities held in [1e-4, 1 - 1e-4], so that no logarithm of ELR meets 0.
+
+    Source:
+        Published code of ELR, Liu et al. 2020, arXiv:2007.00151 (S0).
+    """
+    return torch.softmax(logits.float(), dim=1).clamp(_CLAMP, 1.0 - _CLAMP)
+
+
+def moved_averages(averages: Tensor, probs: Tensor, *, momentum: float) -> Tensor:
+    """Return ELR's targets t after another look: momentum t + (1 - momentum) p, p scaled to sum to 1.
+
+    Args:
+        averages: (B, C) targets so far; 0 before the first visit, and not corrected for it.
+        probs: (B, C) `clamped_softmax` outputs; treated as constants.
+        momentum: beta, in [0, 1).
+
+    Source:
+        S0, arXiv:2007.00151, published code: targets move before the loss reads them.
+    """
+    seen = probs.detach()
+    return momentum * averages + (1.0 - momentum) * seen / seen.sum(dim=1, keepdim=True)
+
+
+def elr_term(probs: Tensor, averages: Tensor) -> Tensor:
+    """Return the early-learning penalty log(1 - <p, t>) of each sample.
+
+    Args:
+        probs: (B, C) `clamped_softmax` outputs. Gradients flow through this one.
+        averages: (B, C) targets t; treated as constants.
+
+    Returns:
+        (B,) nats, always <= 0. Minimising it pulls `probs` towards `averages`.
+
+    Source:
+        S0, arXiv:2007.00151, the regulariser of its loss, in the form of the published code.
+    """
+    return torch.log(1.0 - (averages.detach() * probs).sum(dim=1))
+
+
+_CLAMP = 1e-4

@@ -105,6 +105,20 @@ def true_false_positive_rates(flags: ArrayLike, positive: ArrayLike) -> tuple[fl
     return _share(flagged[truth]), _share(flagged[~truth])
 
 
+def relabel_accuracy(suggested: ArrayLike, true: ArrayLike, positive: ArrayLike) -> float:
+    """Return the share of the positives whose suggested label is the true one; NaN without a positive that has one.
+
+    Args:
+        suggested: (N,) labels.
+        true: (N,) labels; below 0 where none of the labels is right, and such samples do not count.
+        positive: (N,) bool, labels that are wrong.
+    """
+    labels, truth, wrong = np.asarray(suggested), np.asarray(true), _flags("positive", positive)
+    if labels.shape != truth.shape or labels.shape != wrong.shape:
+        raise ValueError(f"one value per sample each; got {labels.shape}, {truth.shape} and {wrong.shape}")
+    return _share((labels == truth)[wrong & (truth >= 0)])
+
+
 def brier(prob: ArrayLike, outcome: ArrayLike) -> float:
     """Return the mean squared difference between probability and outcome; NaN for no samples.
 

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from labelaudit.functional.losses import entropy_term, prior_term, soft_cross_entropy
+from labelaudit.functional.losses import (
+    clamped_softmax,
+    elr_term,
+    entropy_term,
+    moved_averages,
+    prior_term,
+    soft_cross_entropy,
+)
 
 
 def normal(*shape: int, seed: int = 0) -> Any:
@@ -137,3 +144,48 @@ def test_the_entropy_of_two_classes_is_the_textbook_one():
 def test_the_gradient_of_the_entropy_term_equals_finite_differences():
     logits = normal(5, 4)
     assert gradient(entropy_term, logits) == pytest.approx(finite_differences(slow_entropy_term, logits), abs=1e-6)
+
+
+def slow_elr_loss(logits: Any, averages: Any, labels: Any, weight: float) -> float:
+    probs = softmax(logits)
+    rows = np.arange(len(labels))
+    cross_entropy = -np.log(probs[rows, labels])
+    return float((cross_entropy + weight * np.log(1.0 - (averages * np.clip(probs, 1e-4, 1 - 1e-4)).sum(axis=1))).sum())
+
+
+def test_the_gradient_of_the_elr_loss_agrees_with_finite_differences():
+    logits, averages, labels = normal(3, 4), softmax(normal(3, 4, seed=1)), np.array([0, 3, 1])
+    variable = torch.tensor(logits, dtype=torch.float32, requires_grad=True)
+    losses = F.cross_entropy(variable, torch.from_numpy(labels), reduction="none")
+    (losses + 3.0 * elr_term(clamped_softmax(variable), tensor(averages))).sum().backward()
+    expected = finite_differences(lambda point: slow_elr_loss(point, averages, labels, 3.0), logits)
+    assert variable.grad is not None
+    assert variable.grad.numpy() == pytest.approx(expected, abs=2e-4)
+
+
+def test_the_elr_term_has_the_gradient_that_is_published():
+    logits, averages = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)), tensor(softmax(normal(5, 3)))
+    variable = logits.clone().requires_grad_()
+    elr_term(clamped_softmax(variable), averages).sum().backward()
+    p, t = torch.softmax(logits, dim=1), averages
+    inner = (p * t).sum(dim=1, keepdim=True)
+    expected = p / (1 - inner) * (inner - t)  # p_c / (1 - <p,t>) sum_k (t_k - t_c) p_k
+    assert variable.grad is not None
+    assert variable.grad.numpy() == pytest.approx(expected.numpy(), abs=1e-5)
+
+
+def test_the_elr_term_stays_finite_where_prediction_and_target_agree_fully():
+    probs = clamped_softmax(tensor([[50.0, 0.0, 0.0], [0.0, 50.0, 0.0]]))
+    averages = moved_averages(torch.zeros(2, 3), probs, momentum=0.0)
+    term = elr_term(probs, averages)
+    assert torch.isfinite(term).all()
+    assert float(term.max()) < -7.0  # about log 1e-4
+
+
+def test_targets_move_a_share_of_the_way_and_keep_no_gradient():
+    probs = clamped_softmax(tensor(normal(2, 3)).requires_grad_())
+    first = moved_averages(torch.zeros(2, 3), probs, momentum=0.7)
+    assert first.sum(dim=1).tolist() == pytest.approx([0.3, 0.3])  # not corrected for the start at 0
+    second = moved_averages(first, probs, momentum=0.7)
+    assert second.detach().numpy() == pytest.approx(1.7 * first.detach().numpy())
+    assert not second.requires_grad

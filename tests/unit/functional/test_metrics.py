@@ -13,6 +13,7 @@ from labelaudit.functional.metrics import (
     expected_calibration_error,
     f1,
     precision_at_k,
+    relabel_accuracy,
     true_false_positive_rates,
 )
 
@@ -108,6 +109,14 @@ def test_calibrated_probabilities_have_almost_no_calibration_error():
     prob = rng.random(100_000)
     assert expected_calibration_error(prob, rng.random(100_000) < prob) < 0.01
     assert expected_calibration_error([0.0, 0.0, 1.0], [False, False, True]) == 0.0
+
+
+def test_relabel_accuracy_counts_wrong_labels_that_have_a_true_one():
+    suggested, true, wrong = [1, 2, 0, 0, 1], [1, 0, 0, -1, 1], [True, True, False, True, False]
+    assert relabel_accuracy(suggested, true, wrong) == 0.5
+    assert np.isnan(relabel_accuracy(suggested, true, [False] * 5))
+    with pytest.raises(ValueError, match=r"got \(1,\), \(1,\) and \(2,\)"):
+        relabel_accuracy([1], [1], [True, False])
 
 
 def test_permuting_the_samples_changes_nothing():
