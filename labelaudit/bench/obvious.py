@@ -1,12 +1,16 @@
 """The loop that published codes are written in: fp32, contiguous, a DataLoader with PIL transforms, image by image.
 
 Only to compare with; nothing of the product uses it.
+
+python -m labelaudit.bench.obvious TASK.npz ANSWER.npz    cross-validates in a process of its own
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,6 +24,7 @@ from torchvision import transforms
 
 from labelaudit.core.dataset import IntN
 from labelaudit.functional.schedules import one_cycle
+from labelaudit.training.models import build_image_network
 
 _WORKERS = 2  # loader processes; more do not help on two cores
 _MEAN, _DEVIATION = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)
@@ -80,6 +85,7 @@ def cross_validated_probs(
     epochs: int,
     peak_lr: float,
     seed: int,
+    batch_size: int = 128,
 ) -> NDArray[np.float64]:
     """Return (N, C) out-of-sample probabilities by the obvious loop: what people write to feed cleanlab."""
     probs = np.zeros((len(given), n_classes))
@@ -87,7 +93,7 @@ def cross_validated_probs(
     for train, held_out in StratifiedKFold(folds, shuffle=True, random_state=seed).split(given, given):
         model = build().to(device, memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4, nesterov=True)
-        loader = _loader(Subset(train_set, train.tolist()), shuffle=True)
+        loader = _loader(Subset(train_set, train.tolist()), shuffle=True, batch_size=batch_size)
         total, step = epochs * len(loader), 0
         model.train()
         for _ in range(epochs):
@@ -106,8 +112,10 @@ def cross_validated_probs(
     return probs
 
 
-def _loader(dataset: Dataset[tuple[Tensor, int]], *, shuffle: bool) -> DataLoader[tuple[Tensor, int]]:
-    return DataLoader(dataset, batch_size=128, shuffle=shuffle, num_workers=_WORKERS)
+def _loader(
+    dataset: Dataset[tuple[Tensor, int]], *, shuffle: bool, batch_size: int = 128
+) -> DataLoader[tuple[Tensor, int]]:
+    return DataLoader(dataset, batch_size=batch_size, shuffle=shuffle, num_workers=_WORKERS)
 
 
 def _step(model: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor) -> None:
@@ -121,3 +129,30 @@ def _step(model: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, la
 def _wait(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+
+
+def main(task: Path, answer: Path) -> None:
+    """Cross-validate what `bench.obvious_process` asks for; write the probabilities and the seconds on the clock."""
+    with np.load(task, allow_pickle=False) as file:
+        asked = {name: file[name] for name in file.files}
+    pixels, n_classes, seed = asked["pixels"], int(asked["n_classes"]), int(asked["seed"])
+    backbone = str(asked["backbone"])
+    torch.manual_seed(seed)
+    started = time.monotonic()
+    probs = cross_validated_probs(
+        lambda: build_image_network(backbone, n_classes, pixels.shape[1], seed=seed, stream="obvious"),
+        pixels,
+        asked["given"],
+        n_classes,
+        torch.device(str(asked["device"])),
+        folds=int(asked["folds"]),
+        epochs=int(asked["epochs"]),
+        peak_lr=float(asked["peak_lr"]),
+        seed=seed,
+        batch_size=int(asked["batch_size"]),
+    )
+    np.savez(answer, probs=probs, seconds=np.float64(time.monotonic() - started))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

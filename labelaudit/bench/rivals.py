@@ -1,113 +1,175 @@
-"""What people would use instead, on the same samples, the same network and the same number of training images."""
+"""What people would use instead, on the same samples, the same network and the same number of training images.
+
+Rivals that need the same training share it: a family trains once, and its time counts for each of its rivals.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedKFold
-from torch import Tensor, nn
-from torch.nn import functional as F
-
-from labelaudit.core.dataset import BoolN, IntN
-from labelaudit.core.errors import ConfigError
-from labelaudit.core.events import ignore
-from labelaudit.core.verdicts import FloatN
-from labelaudit.functional.schedules import one_cycle
-from labelaudit.training.batches import Batch
+from labelaudit.bench.cross_validation import (
+    FOLDS,
+    argmax_opinion,
+    cleanlab_opinion,
+    cross_validated_probs,
+    epochs_per_fold,
+    require_cleanlab,
+)
+from labelaudit.bench.learning import (
+    elr_opinion,
+    margins_opinion,
+    neighbours_opinion,
+    small_loss_opinion,
+    train_plainly,
+)
+from labelaudit.bench.obvious_process import cross_validate_elsewhere
+from labelaudit.bench.opinion import Opinion
+from labelaudit.core.dataset import IntN
+from labelaudit.core.errors import ConfigError, did_you_mean
+from labelaudit.training.batches import Pixels
 from labelaudit.training.job import Job
-
-FOLDS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Opinion:
-    """What one rival says of every sample."""
+class Contest:
+    """What every rival starts from."""
 
-    score: FloatN  # (N,) higher = more likely wrong
-    flagged: BoolN  # (N,)
-    suggested: IntN  # (N,) the label it would give
-    noise_rate: float
+    make_job: Callable[[int], Job]  # number of classes -> job on the noisy samples
+    n_classes: int
+    given: IntN  # (N,)
+    passes: int  # what the scan had: how often each sample went forward and back
+    peak_lr: float  # highest learning rate of the scan
+    backbone: str
+
+    def job(self) -> Job:
+        """Return a job with the classes of the dataset."""
+        return self.make_job(self.n_classes)
 
 
-def cross_validated_probs(job: Job, *, epochs: int, peak_lr: float) -> NDArray[np.float64]:
-    """Return (N, C) probabilities of each sample from a network that was not trained on it.
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A rival's opinion and what it cost."""
 
-    Five stratified folds, annealed cross-entropy, mirror images averaged: everything that the scan's own first stage
-    does for a better ranking is done here too.
+    opinion: Opinion
+    seconds: float  # of training and of judging, on the clock
+    images: int  # samples that went forward and back
+
+
+Family = Callable[[Contest, Collection[str]], dict[str, Finished]]
+
+
+def run_rivals(contest: Contest, names: Sequence[str]) -> dict[str, Finished]:
+    """Return what the rivals of one family say; see `families`."""
+    return RIVALS[names[0]](contest, names)
+
+
+def families(names: Sequence[str]) -> list[list[str]]:
+    """Return the rivals in groups that share their training."""
+    groups: dict[Family, list[str]] = {}
+    for name in names:
+        groups.setdefault(RIVALS[name], []).append(name)
+    return list(groups.values())
+
+
+def resolve_rivals(names: Sequence[str], *, images: bool) -> list[str]:
+    """Return the rivals that are asked for, each once; "all" stands for every one that the data allows.
 
     Args:
-        job: samples, network and settings.
-        epochs: of each fold.
-        peak_lr: highest rate of the one-cycle schedule.
-    """
-    given = job.samples.labels.cpu().numpy()
-    probs = np.zeros((len(given), job.n_classes))
-    splits = StratifiedKFold(FOLDS, shuffle=True, random_state=job.seed).split(given, given)
-    for fold, (train, held_out) in enumerate(splits):
-        job_in = _restricted(job, train)
-        state = job_in.new_state(f"fold{fold}")
-        steps = job_in.samples.steps() * epochs
-        for _ in range(epochs):
-            job_in.train_epoch(f"fold{fold}", state, _cross_entropy, _annealed(steps, peak_lr), epochs=epochs)
-        job_out = _restricted(job, held_out)
-        views = job.samples.inputs.views()
-        probs[held_out] = job_out.predict(f"fold{fold}", state.model, views).cpu().numpy()
-    return probs
-
-
-def cleanlab_opinion(given: IntN, probs: NDArray[np.float64]) -> Opinion:
-    """Return cleanlab's default filter and its self-confidence ranking.
+        names: keys of `RIVALS`, or "all".
+        images: whether the samples are images.
 
     Raises:
-        ConfigError: cleanlab is not installed.
+        ConfigError: an unknown rival, one that needs images, or one whose package is not installed.
     """
-    try:
-        from cleanlab.count import estimate_joint
-        from cleanlab.filter import find_label_issues
-        from cleanlab.rank import get_label_quality_scores
-    except ImportError as error:
-        raise ConfigError("cleanlab is not installed.", hint="pip install 'labelaudit[bench]'") from error
-    quality = np.asarray(get_label_quality_scores(given, probs), dtype=np.float64)
-    joint = np.asarray(estimate_joint(given, probs))
-    return Opinion(
-        score=1.0 - quality,
-        flagged=np.asarray(find_label_issues(given, probs), dtype=bool),
-        suggested=probs.argmax(axis=1),
-        noise_rate=float(1.0 - np.trace(joint) / joint.sum()),
+    every = [name for name in RIVALS if images or name not in _NEEDS_IMAGES]
+    asked = list(dict.fromkeys(each for name in names for each in (every if name == "all" else [name])))
+    for name in asked:
+        if name not in RIVALS:
+            known = f"Known: {', '.join(RIVALS)}, all."
+            raise ConfigError(f"rival {name!r} is not known.", hint=did_you_mean(name, RIVALS) or known)
+        if name in _NEEDS_IMAGES and not images:
+            raise ConfigError(f"rival {name!r} is for images.", hint="Leave it out, or name --rival cleanlab.")
+    if any(name.startswith("cleanlab") for name in asked):
+        require_cleanlab()
+    return asked
+
+
+def _cross_validation(contest: Contest, names: Collection[str]) -> dict[str, Finished]:
+    epochs = epochs_per_fold(contest.passes)
+    started = time.monotonic()
+    probs = cross_validated_probs(contest.job(), epochs=epochs, peak_lr=contest.peak_lr)
+    trained = time.monotonic() - started
+    judges = {"cleanlab": cleanlab_opinion, "argmax": argmax_opinion}
+    images = _fold_images(contest, epochs)
+    return {name: _timed(partial(judges[name], contest.given, probs), trained, images) for name in names}
+
+
+def _plain_training(contest: Contest, names: Collection[str]) -> dict[str, Finished]:
+    started = time.monotonic()
+    probs, features = train_plainly(contest.job(), passes=contest.passes, peak_lr=contest.peak_lr)
+    trained = time.monotonic() - started
+    judges: dict[str, Callable[[], Opinion]] = {
+        "small-loss": lambda: small_loss_opinion(contest.given, probs),
+        "neighbours": lambda: neighbours_opinion(contest.given, features(), probs),
+    }
+    return {name: _timed(judges[name], trained, contest.passes * len(contest.given)) for name in names}
+
+
+def _margins(contest: Contest, names: Collection[str]) -> dict[str, Finished]:
+    job = contest.make_job(contest.n_classes + 1)
+    images = 2 * max(1, round(contest.passes / 2)) * len(contest.given)
+    judge = partial(margins_opinion, job, passes=contest.passes, peak_lr=contest.peak_lr)
+    return {name: _timed(judge, 0.0, images) for name in names}
+
+
+def _early_learning(contest: Contest, names: Collection[str]) -> dict[str, Finished]:
+    judge = partial(elr_opinion, contest.job(), passes=contest.passes, peak_lr=contest.peak_lr)
+    return {name: _timed(judge, 0.0, contest.passes * len(contest.given)) for name in names}
+
+
+def _obvious(contest: Contest, names: Collection[str]) -> dict[str, Finished]:
+    job = contest.job()
+    inputs = job.samples.inputs
+    if not isinstance(inputs, Pixels):
+        raise ConfigError("rival 'cleanlab-obvious' is for images.", hint="Name --rival cleanlab.")
+    epochs = epochs_per_fold(contest.passes)
+    probs, trained = cross_validate_elsewhere(
+        inputs,
+        contest.given,
+        backbone=contest.backbone,
+        n_classes=contest.n_classes,
+        device=job.device,
+        folds=FOLDS,
+        epochs=epochs,
+        peak_lr=contest.peak_lr,
+        batch_size=job.samples.batch_size,
+        seed=job.seed,
     )
+    images = _fold_images(contest, epochs)
+    return {name: _timed(partial(cleanlab_opinion, contest.given, probs), trained, images) for name in names}
 
 
-def argmax_opinion(given: IntN, probs: NDArray[np.float64]) -> Opinion:
-    """Return "wrong where the most probable label is another one"."""
-    differs = probs.argmax(axis=1) != given
-    return Opinion(
-        score=1.0 - probs[np.arange(len(given)), given],
-        flagged=differs,
-        suggested=probs.argmax(axis=1),
-        noise_rate=float(differs.mean()),
-    )
+def _timed(judge: Callable[[], Opinion], trained: float, images: int) -> Finished:
+    """Return an opinion with the seconds of the training that it shares and of its own."""
+    started = time.monotonic()
+    opinion = judge()
+    return Finished(opinion, trained + time.monotonic() - started, images)
 
 
-RIVALS: dict[str, Callable[[IntN, NDArray[np.float64]], Opinion]] = {
-    "cleanlab": cleanlab_opinion,
-    "argmax": argmax_opinion,
+def _fold_images(contest: Contest, epochs: int) -> int:
+    return round(epochs * (FOLDS - 1) * len(contest.given))
+
+
+RIVALS: dict[str, Family] = {
+    "cleanlab": _cross_validation,
+    "argmax": _cross_validation,
+    "small-loss": _plain_training,
+    "neighbours": _plain_training,
+    "aum": _margins,
+    "elr": _early_learning,
+    "cleanlab-obvious": _obvious,
 }
-
-
-def _restricted(job: Job, rows: IntN) -> Job:
-    """Return the job on some of its samples, in their order, silent and without checkpoints."""
-    index = torch.from_numpy(rows).to(job.device)
-    samples = replace(job.samples, inputs=job.samples.inputs.take(index), labels=job.samples.labels[index])
-    return replace(job, samples=samples, checkpoints=None, on_event=ignore)
-
-
-def _cross_entropy(model: nn.Module, batch: Batch) -> Tensor:
-    return F.cross_entropy(model(batch.inputs).float(), batch.labels, reduction="none")
-
-
-def _annealed(steps: int, peak_lr: float) -> Callable[[int], float]:
-    return lambda step: one_cycle(step, steps, peak=peak_lr)
+_NEEDS_IMAGES = ("cleanlab-obvious",)

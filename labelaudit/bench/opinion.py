@@ -1,0 +1,68 @@
+"""What one method says of every sample, whoever it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelaudit.core.dataset import BoolN, IntN
+from labelaudit.core.verdicts import FloatN
+from labelaudit.functional.metrics import (
+    auroc,
+    average_precision,
+    brier,
+    expected_calibration_error,
+    f1,
+    precision_at_k,
+    relabel_accuracy,
+    true_false_positive_rates,
+)
+
+Probs = NDArray[np.floating[Any]]  # (N, C)
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What one method says of every sample."""
+
+    score: FloatN  # (N,) higher = more likely wrong
+    flagged: BoolN  # (N,) by the method's own rule
+    suggested: IntN  # (N,) the best label other than the given one
+    noise_rate: float  # its estimate of the share of wrong labels
+    clean_prob: FloatN | None = None  # (N,) its P(given label is right); None where it has none
+
+
+def best_other(probs: Probs, given: IntN) -> IntN:
+    """Return (N,) the most probable label other than the given one."""
+    others = np.array(probs, dtype=np.float64)
+    others[np.arange(len(given)), given] = -1.0
+    return np.asarray(others.argmax(axis=1), dtype=np.int64)
+
+
+def figures(opinion: Opinion, given: IntN, true: IntN) -> dict[str, float]:
+    """Return every measure of an opinion against the truth; NaN where the truth leaves one undefined.
+
+    Args:
+        opinion: of N samples.
+        given: (N,) labels that were judged.
+        true: (N,) right labels; -1 where none is right.
+    """
+    wrong: BoolN = given != true
+    tpr, fpr = true_false_positive_rates(opinion.flagged, wrong)
+    clean = opinion.clean_prob
+    return {
+        "auroc": auroc(opinion.score, wrong),
+        "ap": average_precision(opinion.score, wrong),
+        "p_at_k": precision_at_k(opinion.score, wrong),
+        "f1": f1(opinion.flagged, wrong),
+        "tpr": tpr,
+        "fpr": fpr,
+        "flagged": float(opinion.flagged.mean()),
+        "relabel_accuracy": relabel_accuracy(opinion.suggested, true, wrong),
+        "noise_rate_error": opinion.noise_rate - float(wrong.mean()),
+        "brier": float("nan") if clean is None else brier(clean, ~wrong),
+        "ece": float("nan") if clean is None else expected_calibration_error(clean, ~wrong),
+    }
