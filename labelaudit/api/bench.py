@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
+import hashlib
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,110 +14,168 @@ import pandas as pd
 
 from labelaudit.api.frozen import with_features
 from labelaudit.api.inputs import Loaded, load_inputs
+from labelaudit.api.label_files import read_labels_file
 from labelaudit.api.learn import judge_dataset, make_job, run_method
-from labelaudit.api.prepare import Prepared, prepare
-from labelaudit.bench.rivals import RIVALS, Opinion, cross_validated_probs
-from labelaudit.core.dataset import BoolN, IntN
-from labelaudit.core.errors import ConfigError, did_you_mean
-from labelaudit.core.events import EventSink, Said, ignore
+from labelaudit.api.planting import Planted, plant_noise, require_noise, small_classifier, with_noise
+from labelaudit.api.prepare import Prepared, dataset_facts, prepare, resolved
+from labelaudit.api.recipes import recipe_for
+from labelaudit.bench.opinion import Opinion, figures
+from labelaudit.bench.results import add_row, find_row, make_revision, read_results
+from labelaudit.bench.rivals import Contest, Finished, families, resolve_rivals, run_rivals
+from labelaudit.core.audits import HOME
+from labelaudit.core.dataset import IntN, fingerprint
+from labelaudit.core.errors import ConfigError, count
+from labelaudit.core.events import EpochFinished, Event, EventSink, Said, ignore
 from labelaudit.core.findings import Action
 from labelaudit.core.recipe import DataSettings, from_dict
-from labelaudit.core.seeds import numpy_generator
-from labelaudit.functional.metrics import (
-    auroc,
-    average_precision,
-    brier,
-    expected_calibration_error,
-    f1,
-    precision_at_k,
-    true_false_positive_rates,
-)
-from labelaudit.functional.noise import parse_noise, plant, wrong_rate
-from labelaudit.methods.registry import require_method
+from labelaudit.training.device import describe_device
+from labelaudit.training.job import Job
+
+RESULTS = f"{HOME}/bench.parquet"
 
 
 def bench(
     source: Path | str,
     *,
     noise: Sequence[str] = ("sym:0.2",),
+    labels_files: Sequence[str] = (),
+    tail: float = 1.0,
     rivals: Sequence[str] = (),
     seeds: int = 1,
     recipe: str | None = None,
     device: str = "auto",
     overrides: Mapping[str, str] | None = None,
+    results: Path | str = RESULTS,
+    fresh: bool = False,
     on_event: EventSink = ignore,
     **data: Any,
 ) -> pd.DataFrame:
     """Return one row per noise, seed and method, with what each found of the planted errors.
 
+    Every row is written to the results file as soon as it is known, and rows that are there already are not run again:
+    so a bench that was stopped goes on.
+
     Args:
         source: a folder or table whose labels are trusted.
-        noise: what to plant, e.g. "sym:0.2", "asym:0.4"; "none" plants nothing.
-        rivals: of `RIVALS`; all of them judge the same five-fold cross-validated probabilities.
+        noise: what to plant, e.g. "sym:0.2", "asym:0.4"; "none" plants nothing. See `parse_noise`.
+        labels_files: noisy labels to judge in place of planted ones, "FILE" or "FILE:COLUMN".
+        tail: ratio of the largest to the smallest class, to which the samples are thinned out first; 1 keeps all.
+        rivals: keys of `RIVALS`, or "all"; each trains on as many images as the scan.
         seeds: repetitions with seeds 0, 1, ...
         recipe: as in `scan`.
         device: as in `scan`.
         overrides: as in `scan`.
+        results: a Parquet file, to which rows are added.
+        fresh: run everything again; rows with the same key are replaced.
         on_event: told what happens.
         **data: fields of `DataSettings`.
 
     Raises:
         ConfigError: an unknown rival or noise.
+        DataError: data, a file of labels or results that cannot be used.
+        KeyboardInterrupt: with how to go on.
     """
-    for name in rivals:
-        if name not in RIVALS:
-            raise ConfigError(
-                f"rival {name!r} is not known.", hint=did_you_mean(name, RIVALS) or f"Known: {', '.join(RIVALS)}."
-            )
     settings = from_dict(DataSettings, data, prefix="data.")
-    rows = []
     prepared = prepare(source, recipe=recipe, data=settings, device=device, overrides=overrides)
+    is_pixels = prepared.dataset.kind == "images" and prepared.recipe.model.frozen != "yes"
+    names = resolve_rivals(rivals, images=is_pixels)
+    if names and prepared.dataset.kind == "probs":
+        raise ConfigError("rivals need samples to train on, not probabilities.")
+    for text in noise:
+        require_noise(text, prepared.dataset)  # before anything slow begins
     loaded = load_inputs(prepared.dataset, prepared.recipe, prepared.device, on_event)
     loaded = with_features(loaded, prepared.recipe, prepared.device, on_event)
-    for text in noise:
-        for seed in range(seeds):
-            on_event(Said("note", f"{text}, seed {seed}"))
-            mine = replace(prepared, recipe=replace(prepared.recipe, seed=seed))
-            for row in _one_setting(mine, loaded, text, rivals, on_event):
-                on_event(Said("note", _row_in_short(row)))
-                rows.append(row)
+    plans = [_planted_noise(text, tail) for text in noise] + [_read_labels(text, loaded) for text in labels_files]
+    store = _Store(Path(results), fingerprint(loaded.dataset, loaded.content_hashes), fresh=fresh)
+    rows = []
+    try:
+        for plan in plans:
+            for seed in range(seeds):
+                mine = replace(prepared, recipe=replace(prepared.recipe, seed=seed))
+                rows += _one_setting(plan, mine, loaded, names, store, on_event)
+    except KeyboardInterrupt as stop:
+        text = f"{count(len(store.written), 'new row')} in {results}; the same command goes on from there"
+        raise KeyboardInterrupt(text) from stop
     return pd.DataFrame(rows)
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """One kind of noise, still to be planted."""
+
+    setting: str  # part of the key, and what is shown
+    plant: Callable[[Loaded, Prepared, EventSink], Planted]
+    digest: str = ""  # of the file that the noise comes from
+
+
+class _Store:
+    """The results file, and what was added to it."""
+
+    def __init__(self, path: Path, data: str, *, fresh: bool) -> None:
+        self.path, self.data = path, data
+        self.written: list[Mapping[str, Any]] = []
+        self._before = read_results(path)
+        if fresh:
+            self._before = self._before.iloc[:0]
+
+    def find(self, key: Mapping[str, Any]) -> dict[str, Any] | None:
+        return find_row(self._before, key)
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        add_row(self.path, row)
+        self.written.append(row)
+
+
 def _one_setting(
-    prepared: Prepared, loaded: Loaded, text: str, rivals: Sequence[str], on_event: EventSink
+    plan: _Plan, prepared: Prepared, loaded: Loaded, rivals: Sequence[str], store: _Store, on_event: EventSink
 ) -> list[dict[str, Any]]:
-    true = loaded.dataset.given
-    given = _planted(loaded, text, seed=prepared.recipe.seed)
-    noisy = replace(
-        loaded, dataset=dataclasses.replace(loaded.dataset, given=given), conflict=np.zeros(len(given), bool)
-    )
-    setting = {"noise": text, "seed": prepared.recipe.seed, "samples": len(given), "wrong": wrong_rate(given, true)}
-    rows = [setting | {"method": f"labelaudit {prepared.recipe.name}"} | _own_row(prepared, noisy, true, on_event)]
-    if rivals:
-        rows += [setting | row for row in _rival_rows(prepared, noisy, true, rivals, on_event)]
-    return rows
+    """Return the rows of one noise and seed: ours, then the rivals'; those that are known are not run."""
+    ours = f"labelaudit {prepared.recipe.name}"
+    key = {"data": store.data, "setting": plan.setting, "seed": prepared.recipe.seed}
+    key["revision"] = _revision(prepared, plan)
+    rows = {name: store.find(key | {"method": name}) for name in (ours, *rivals)}
+    missing = [name for name, row in rows.items() if row is None]
+    title = f"{plan.setting}, seed {prepared.recipe.seed}"
+    if len(missing) < len(rows):
+        on_event(Said("note", f"{title}: {len(rows) - len(missing)} of {len(rows)} rows were in {store.path}"))
+    if not missing:
+        return [row for row in rows.values() if row is not None]
+
+    planted = plan.plant(loaded, prepared, on_event)
+    noisy = with_noise(loaded, planted)
+    scanned = _for_samples(prepared, noisy)
+    about = _about(prepared, noisy, planted)
+    on_event(Said("note", f"{title}: {int(planted.wrong.sum()):,} of {len(planted.given):,} labels are wrong"))
+
+    def keep(name: str, finished: Finished) -> dict[str, Any]:
+        found = figures(finished.opinion, planted.given, planted.true)
+        row = {**key, "method": name, **about, **found, "seconds": finished.seconds, "images": finished.images}
+        store.add(row)
+        on_event(Said("note", f"{title}, {name}: {_in_short(row)}"))
+        return row
+
+    own = rows[ours]
+    if own is None:
+        rows[ours] = own = keep(ours, _scan(scanned, noisy, on_event))
+    contest = _contest(scanned, noisy, passes=max(1, round(own["images"] / len(planted.given))), on_event=on_event)
+    for family in families([name for name in missing if name != ours]):
+        on_event(Said("note", f"{title}: {' and '.join(family)}, {contest.passes} passes over the samples"))
+        for name, finished in run_rivals(contest, family).items():
+            rows[name] = keep(name, finished)
+    return [row for row in rows.values() if row is not None]
 
 
-def _row_in_short(row: Mapping[str, Any]) -> str:
-    figures = ", ".join(f"{name} {row[name]:.4f}" for name in ("auroc", "ap", "p_at_k", "f1"))
-    return f"{row['noise']}, seed {row['seed']}, {row['method']}: {figures}, {row['seconds']:.0f} s"
+def _scan(prepared: Prepared, loaded: Loaded, on_event: EventSink) -> Finished:
+    """Return what our own scan says, and count its epochs."""
+    epochs = 0
 
+    def count_epoch(event: Event) -> None:
+        nonlocal epochs
+        epochs += isinstance(event, EpochFinished)
+        on_event(event)
 
-def _planted(loaded: Loaded, text: str, *, seed: int) -> IntN:
-    given = loaded.dataset.given
-    if text == "none":
-        return given
-    try:
-        spec = parse_noise(text, loaded.dataset.n_classes, loaded.dataset.classes)
-    except ValueError as error:
-        raise ConfigError(f"--noise {text!r}: {error}") from error
-    return plant(given, spec, numpy_generator(seed, "plant"))
-
-
-def _own_row(prepared: Prepared, loaded: Loaded, true: IntN, on_event: EventSink) -> dict[str, Any]:
     started = time.monotonic()
-    verdicts = run_method(loaded, prepared, checkpoints=None, on_event=on_event)
+    verdicts = run_method(loaded, prepared, checkpoints=None, on_event=count_epoch)
     judgements = judge_dataset(loaded, verdicts, prepared.recipe)
     seconds = time.monotonic() - started
     opinion = Opinion(
@@ -125,55 +183,73 @@ def _own_row(prepared: Prepared, loaded: Loaded, true: IntN, on_event: EventSink
         flagged=np.asarray(judgements.action != Action.KEEP, dtype=bool),
         suggested=judgements.suggested,
         noise_rate=judgements.noise_rate,
+        clean_prob=judgements.clean_prob,
     )
-    wrong = loaded.dataset.given != true
-    return _figures(opinion, loaded.dataset.given, true) | {
-        "brier": brier(judgements.clean_prob, ~wrong),
-        "ece": expected_calibration_error(judgements.clean_prob, ~wrong),
-        "seconds": seconds,
-        "epochs": _epochs(prepared),
-    }
+    return Finished(opinion, seconds, epochs * len(loaded.dataset))
 
 
-def _rival_rows(
-    prepared: Prepared, loaded: Loaded, true: IntN, rivals: Sequence[str], on_event: EventSink
-) -> list[dict[str, Any]]:
-    """Return a row per rival; a fold sees 4/5 of the samples, so each fold gets a quarter of the scan's epochs."""
-    if loaded.inputs is None:
-        raise ConfigError("rivals need samples to train on, not probabilities.")
-    epochs = max(1, round(_epochs(prepared) / 4))
-    on_event(Said("note", f"rivals: five folds of {epochs} epochs, the same network"))
-    started = time.monotonic()
-    job = make_job(loaded.inputs, loaded.dataset, prepared, checkpoints=None, on_event=on_event)
-    peak_lr = float(prepared.recipe.options.get("peak_lr", 0.1))
-    probs = cross_validated_probs(job, epochs=epochs, peak_lr=peak_lr)
-    seconds = time.monotonic() - started
-    given = loaded.dataset.given
-    return [
-        {"method": name}
-        | _figures(RIVALS[name](given, probs), given, true)
-        | {"seconds": seconds, "epochs": round(epochs * 5 * 0.8)}
-        for name in rivals
-    ]
+def _contest(prepared: Prepared, loaded: Loaded, *, passes: int, on_event: EventSink) -> Contest:
+    def job_with(n_classes: int) -> Job:
+        assert loaded.inputs is not None  # probabilities have no rivals
+        extra = tuple(f"extra {number}" for number in range(n_classes - loaded.dataset.n_classes))
+        dataset = replace(loaded.dataset, classes=(*loaded.dataset.classes, *extra))
+        return make_job(loaded.inputs, dataset, prepared, checkpoints=None, on_event=on_event)
+
+    return Contest(
+        make_job=job_with,
+        n_classes=loaded.dataset.n_classes,
+        given=loaded.dataset.given,
+        passes=passes,
+        peak_lr=float(prepared.recipe.options.get("peak_lr", 0.1)),
+        backbone=prepared.recipe.model.backbone,
+    )
 
 
-def _epochs(prepared: Prepared) -> int:
-    """Passes over all samples with gradients, both stages together."""
-    options = from_dict(require_method(prepared.recipe.method).Options, prepared.recipe.options, prefix="method.")
-    return int(options.stage1_epochs + options.stage2_epochs)
+def _planted_noise(text: str, tail: float) -> _Plan:
+    def planted(loaded: Loaded, prepared: Prepared, on_event: EventSink) -> Planted:
+        evidence = small_classifier(lambda: loaded, prepared, on_event)
+        return plant_noise(loaded.dataset, text, seed=prepared.recipe.seed, evidence=evidence, tail=tail)
+
+    file = Path(text.rpartition(":")[2]).expanduser()
+    digest = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
+    return _Plan(text.strip() + ("" if tail == 1.0 else f", tail {tail:g}"), planted, digest)
 
 
-def _figures(opinion: Opinion, given: IntN, true: IntN) -> dict[str, float]:
-    wrong: BoolN = given != true
-    tpr, fpr = true_false_positive_rates(opinion.flagged, wrong)
+def _read_labels(text: str, loaded: Loaded) -> _Plan:
+    given: IntN = read_labels_file(text, loaded.dataset)
+    every = np.arange(len(given))
+    planted = Planted(every, every, given, loaded.dataset.given, loaded.dataset.classes)
+    return _Plan(Path(text).name, lambda *_: planted, hashlib.sha256(given.tobytes()).hexdigest())
+
+
+def _for_samples(prepared: Prepared, loaded: Loaded) -> Prepared:
+    """Return the recipe that a scan of just these samples would choose, for the pixels that are loaded."""
+    same_size = len(loaded.dataset) == len(prepared.dataset) and loaded.dataset.n_classes == prepared.dataset.n_classes
+    if same_size or prepared.asked is None:
+        return prepared
+    facts = dataset_facts(loaded.dataset, device=prepared.device.type)
+    chosen, why = recipe_for(facts, prepared.asked)
+    kept = replace(chosen, seed=prepared.recipe.seed, data=prepared.recipe.data)
+    return replace(prepared, recipe=resolved(kept, loaded.dataset), why=why)
+
+
+def _revision(prepared: Prepared, plan: _Plan) -> str:
+    """Return what tells rows of other settings, devices and code apart; the seed is a key of its own."""
+    recipe = replace(prepared.recipe, seed=0).to_dict()
+    return make_revision({"recipe": recipe, "device": describe_device(prepared.device), "labels": plan.digest})
+
+
+def _about(prepared: Prepared, loaded: Loaded, planted: Planted) -> dict[str, Any]:
+    """Return what a row says of its setting."""
     return {
-        "auroc": auroc(opinion.score, wrong),
-        "ap": average_precision(opinion.score, wrong),
-        "p_at_k": precision_at_k(opinion.score, wrong),
-        "f1": f1(opinion.flagged, wrong),
-        "tpr": tpr,
-        "fpr": fpr,
-        "relabel_accuracy": float((opinion.suggested == true)[wrong].mean()) if wrong.any() else float("nan"),
-        "flagged": float(opinion.flagged.mean()),
-        "noise_rate_error": opinion.noise_rate - float(wrong.mean()),
+        "source": str(prepared.dataset.source),
+        "samples": len(planted.given),
+        "classes": loaded.dataset.n_classes,
+        "wrong": planted.rate,
+        "device": describe_device(prepared.device),
     }
+
+
+def _in_short(row: Mapping[str, Any]) -> str:
+    named = ", ".join(f"{name} {row[name]:.4f}" for name in ("auroc", "ap", "p_at_k", "f1"))
+    return f"{named}, {row['seconds']:.0f} s"

@@ -10,6 +10,7 @@ import typer
 from labelaudit.cli import options as opt
 from labelaudit.cli.console import make_console, print_json, reports_errors
 from labelaudit.cli.progress import ScanProgress
+from labelaudit.core.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,28 +18,38 @@ if TYPE_CHECKING:
 
 Noise = Annotated[
     list[str] | None,
-    typer.Option("--noise", metavar="KIND:RATE", help="What to plant; several at once.", show_default="sym:0.2"),
+    typer.Option(
+        "--noise", metavar="KIND:RATE", help="What to plant, or none; several at once.", show_default="sym:0.2"
+    ),
 ]
 Rival = Annotated[
     list[str] | None,
-    typer.Option("--rival", help="cleanlab or argmax, on five-fold probabilities.", show_default=False),
+    typer.Option(
+        "--rival",
+        help="cleanlab, argmax, small-loss, neighbours, aum, elr, cleanlab-obvious or all; several at once.",
+        show_default=False,
+    ),
+]
+LabelsFile = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--labels-file",
+        metavar="FILE[:COLUMN]",
+        help="Noisy labels to judge, such as CIFAR-N's: .pt, .npy, .npz or a table; no code in it is run.",
+        show_default=False,
+    ),
+]
+Tail = Annotated[
+    float, typer.Option(min=1.0, help="Thin the classes out, the last to 1/TAIL of the largest, before planting.")
+]
+Results = Annotated[
+    str, typer.Option(metavar="FILE", help="Parquet file that collects the rows; those in it are not run again.")
+]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Run again what the results file has.")]
+Markdown = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Write the tables as Markdown, too.", show_default=False)
 ]
 Seeds = Annotated[int, typer.Option(min=1, help="Repetitions.")]
-
-_COLUMNS = (
-    "auroc",
-    "ap",
-    "p_at_k",
-    "f1",
-    "tpr",
-    "fpr",
-    "relabel_accuracy",
-    "noise_rate_error",
-    "ece",
-    "seconds",
-    "epochs",
-)
-
 
 Plot = Annotated[str | None, typer.Option(help="Picture of `growth` to write, .svg or .png.", show_default=False)]
 Trusted = Annotated[
@@ -53,6 +64,8 @@ def bench(
     noise: Noise = None,
     rival: Rival = None,
     seeds: Seeds = 1,
+    tail: Tail = 1.0,
+    labels_file: LabelsFile = None,
     split: opt.Split = "train",
     path_column: opt.PathColumn = None,
     label_column: opt.LabelColumn = None,
@@ -60,6 +73,9 @@ def bench(
     recipe: opt.RecipeName = None,
     option: opt.Override = None,
     device: opt.Device = "auto",
+    results: Results = ".labelaudit/bench.parquet",
+    fresh: Fresh = False,
+    markdown: Markdown = None,
     plot: Plot = None,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
@@ -69,13 +85,15 @@ def bench(
     """Plant wrong labels in data that you trust, and see who finds them.
 
     The labels of DATA count as the truth. Rivals see the same samples, the same network and the same number of
-    training images.
+    training images. A bench that was stopped goes on when the same command is given again.
 
     Examples:
 
       labelaudit bench photos/ --noise sym:0.2 --rival cleanlab --seeds 3
 
-      labelaudit bench photos/ --noise none --json
+      labelaudit bench photos/ --noise asym:0.3 --noise none --rival all --markdown bench.md
+
+      labelaudit bench cifar10/ --labels-file CIFAR-10_human.pt:worse_label --json
 
       labelaudit bench speed
 
@@ -94,22 +112,49 @@ def bench(
     with ScanProgress(quiet=quiet, verbose=verbose, no_color=no_color) as progress:
         frame = run(
             data,
-            noise=noise or ["sym:0.2"],
+            noise=noise or ([] if labels_file else ["sym:0.2"]),
+            labels_files=labels_file or [],
+            tail=tail,
             rivals=rival or [],
             seeds=seeds,
             recipe=recipe,
             device=device,
             overrides=opt.parse_overrides(option),
+            results=results,
+            fresh=fresh,
             on_event=progress,
             split=split,
             path_column=path_column,
             label_column=label_column,
             image_root=image_root,
         )
+    if markdown is not None:
+        _write_markdown(Path(markdown), frame)
     if json:
-        print_json({"schema": 1, "rows": frame.astype(object).where(frame.notna(), None).to_dict("records")})
+        print_json(_as_json(frame))
     else:
-        make_console(no_color=no_color).print(_table(frame, seeds))
+        from labelaudit.cli.bench_table import print_bench
+
+        print_bench(make_console(no_color=no_color), frame)
+
+
+def _write_markdown(path: Path, frame: pd.DataFrame) -> None:
+    from labelaudit.bench.tables import to_markdown
+
+    try:
+        path.write_text(to_markdown(frame), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"--markdown {path} cannot be written: {error.strerror}.") from error
+
+
+def _as_json(frame: pd.DataFrame) -> dict[str, Any]:
+    """Return every row, and their means and standard deviations; what is not defined is null."""
+    from labelaudit.bench.tables import summarise
+
+    tables = {"summary": summarise(frame), "rows": frame}
+    return {"schema": 2} | {
+        name: table.astype(object).where(table.notna(), None).to_dict("records") for name, table in tables.items()
+    }
 
 
 def _own_bench(name: str, device: str, plot: str | None, progress: ScanProgress) -> dict[str, Any]:
@@ -140,29 +185,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.2f}"
     return "-" if value is None else str(value)
-
-
-def _table(frame: pd.DataFrame, seeds: int) -> Table:
-    """Return means over the seeds, with the standard deviation where there are several."""
-    from rich import box
-    from rich.table import Table
-
-    columns = [name for name in _COLUMNS if name in frame]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=f"n = {seeds} seeds", title_justify="left")
-    table.add_column("noise (actual)")
-    table.add_column("method")
-    for name in columns:
-        table.add_column(name.replace("_", " "), justify="right")
-    for (noise, method), rows in frame.groupby(["noise", "method"], sort=False):
-        cells = [_mean_and_sd(rows[name], name) for name in columns]
-        table.add_row(f"{noise} ({rows['wrong'].mean():.1%})", str(method), *cells)
-    return table
-
-
-def _mean_and_sd(values: pd.Series[float], name: str) -> str:
-    if values.isna().all():
-        return "-"
-    if name in ("seconds", "epochs"):
-        return f"{values.mean():.0f}"
-    spread = f" ±{values.std():.3f}" if len(values) > 1 else ""
-    return f"{values.mean():.3f}{spread}"

@@ -5,16 +5,18 @@ torchvision is imported where one of its networks is asked for: it costs as long
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
+import numpy as np
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from labelaudit.core.errors import ConfigError, did_you_mean
+from labelaudit.core.errors import ConfigError, DataError, did_you_mean
 from labelaudit.training.streams import global_stream
 
 OWN_IMAGE_BACKBONES = ("small", "medium", "preact-resnet18")
@@ -221,13 +223,41 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251
+        state = _load_without_code(path)
     except Exception as error:
         raise ConfigError(f"weights file {path} cannot be read: {error}") from error
     state = state.get("state_dict", state) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ConfigError(f"weights file {path} is not a table of tensors.", hint="Save model.state_dict().")
     return state
+
+
+def load_plain_data(path: Path) -> object:
+    """Return what a .pt file holds where that is plain: tensors, numpy arrays, numbers, text, lists and dicts.
+
+    Raises:
+        DataError: the file is damaged, or names code to run, which is refused.
+    """
+    rebuild: Any = np.empty(0).__reduce__()[
+        0
+    ]  # what numpy arrays are rebuilt with, whatever numpy called its module then
+    names = [(rebuild, f"numpy.{core}.multiarray._reconstruct") for core in ("core", "_core")]
+    kinds = {type(np.dtype(code)) for code in "?bhilqBHILQefd"}
+    # torch's restricted reader calls nothing that is not listed here, or plain to torch itself
+    with torch.serialization.safe_globals([*names, *kinds, np.ndarray, np.dtype, codecs.encode]):
+        try:
+            return _load_without_code(path)
+        except Exception as error:
+            lines = [line.partition(" was not an allowed")[0].strip() for line in str(error).splitlines()]
+            reasons = [line for line in lines if "Unsupported" in line]
+            raise DataError(
+                f"{path} cannot be read without running code in it: {(reasons or [repr(error)])[0]}",
+                hint="Where you trust it, convert it: numpy.savez('new.npz', **torch.load(FILE, weights_only=False))",
+            ) from error
+
+
+def _load_without_code(path: Path) -> Any:
+    return torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251
 
 
 def load_matching(model: nn.Module, weights: dict[str, Tensor]) -> list[str]:
