@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from labelaudit.api.learn import judge_dataset, make_job, run_method
 from labelaudit.api.planting import Planted, plant_noise, require_noise, small_classifier, with_noise
 from labelaudit.api.prepare import Prepared, dataset_facts, prepare, resolved
 from labelaudit.api.recipes import recipe_for
+from labelaudit.api.tuning import threads, tuned
 from labelaudit.bench.opinion import Opinion, figures
 from labelaudit.bench.results import add_row, find_row, make_revision, read_results
 from labelaudit.bench.rivals import Contest, Finished, families, resolve_rivals, run_rivals
@@ -87,12 +89,18 @@ def bench(
     loaded = with_features(loaded, prepared.recipe, prepared.device, on_event)
     plans = [_planted_noise(text, tail) for text in noise] + [_read_labels(text, loaded) for text in labels_files]
     store = _Store(Path(results), fingerprint(loaded.dataset, loaded.content_hashes), fresh=fresh)
+    revisions = {
+        plan.setting: _revision(prepared, plan) for plan in plans
+    }  # what is asked for, not what it is tuned to
+    prepared = tuned(prepared)
+    on_event(Said("note", prepared.why))
     rows = []
     try:
-        for plan in plans:
-            for seed in range(seeds):
+        with threads(prepared.recipe.train.threads):
+            for plan, seed in itertools.product(plans, range(seeds)):
                 mine = replace(prepared, recipe=replace(prepared.recipe, seed=seed))
-                rows += _one_setting(plan, mine, loaded, names, store, on_event)
+                key = {"data": store.data, "setting": plan.setting, "seed": seed, "revision": revisions[plan.setting]}
+                rows += _one_setting(plan, key, mine, loaded, names, store, on_event)
     except KeyboardInterrupt as stop:
         text = f"{count(len(store.written), 'new row')} in {results}; the same command goes on from there"
         raise KeyboardInterrupt(text) from stop
@@ -127,13 +135,17 @@ class _Store:
 
 
 def _one_setting(
-    plan: _Plan, prepared: Prepared, loaded: Loaded, rivals: Sequence[str], store: _Store, on_event: EventSink
+    plan: _Plan,
+    key: Mapping[str, Any],
+    prepared: Prepared,
+    loaded: Loaded,
+    rivals: Sequence[str],
+    store: _Store,
+    on_event: EventSink,
 ) -> list[dict[str, Any]]:
     """Return the rows of one noise and seed: ours, then the rivals'; those that are known are not run."""
     ours = f"labelaudit {prepared.recipe.name}"
-    key = {"data": store.data, "setting": plan.setting, "seed": prepared.recipe.seed}
-    key["revision"] = _revision(prepared, plan)
-    rows = {name: store.find(key | {"method": name}) for name in (ours, *rivals)}
+    rows = {name: store.find({**key, "method": name}) for name in (ours, *rivals)}
     missing = [name for name, row in rows.items() if row is None]
     title = f"{plan.setting}, seed {prepared.recipe.seed}"
     if len(missing) < len(rows):
@@ -229,7 +241,9 @@ def _for_samples(prepared: Prepared, loaded: Loaded) -> Prepared:
         return prepared
     facts = dataset_facts(loaded.dataset, device=prepared.device.type)
     chosen, why = recipe_for(facts, prepared.asked)
-    kept = replace(chosen, seed=prepared.recipe.seed, data=prepared.recipe.data)
+    mine = prepared.recipe
+    speed = {name: getattr(mine.train, name) for name in ("precision", "threads", "compile")}  # as tuned
+    kept = replace(chosen, seed=mine.seed, data=mine.data, train=replace(chosen.train, **speed))
     return replace(prepared, recipe=resolved(kept, loaded.dataset), why=why)
 
 

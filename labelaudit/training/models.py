@@ -252,7 +252,7 @@ def load_plain_data(path: Path) -> object:
             reasons = [line for line in lines if "Unsupported" in line]
             raise DataError(
                 f"{path} cannot be read without running code in it: {(reasons or [repr(error)])[0]}",
-                hint="Where you trust it, convert it: numpy.savez('new.npz', **torch.load(FILE, weights_only=False))",
+                hint="Where you trust it, convert it: load it with weights_only=False and write it with numpy.savez.",
             ) from error
 
 
