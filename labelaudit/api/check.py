@@ -170,19 +170,23 @@ def _drift(audit: Audit, limits: Limits) -> Drift | str:
     if limits.max_label_changes is None and limits.max_label_shift is None:
         return "off"
     meta = audit.meta
-    for other in reversed(list_audits(audit.home.parent)):
-        if other.path.name >= audit.path.name:
-            continue
+    earlier: list[tuple[str, Audit, Mapping[str, Any]]] = []
+    for other in list_audits(audit.home.parent):
         try:
             before = other.meta
-            if before["status"] != "finished" or before.get("source") != meta.get("source"):
-                continue
-            given = read_given_labels(other.findings_path)
         except DataError:  # damaged, or of another version: no reason not to check this one
             continue
-        classes = (before.get("dataset") or {}).get("classes") or given.names
-        return Drift(other.path.name, tuple(classes), given)
-    return f"there is no earlier audit of {meta.get('source')} beside this one"
+        is_alike = before["status"] == "finished" and before.get("source") == meta.get("source")
+        if is_alike and before.get("finished", "") < meta.get("finished", ""):
+            earlier.append((before["finished"], other, before))
+    if not earlier:
+        return f"there is no earlier audit of {meta.get('source')} beside this one"
+    _, last, facts = max(earlier, key=lambda each: each[0])
+    try:
+        given = read_given_labels(last.findings_path)
+    except DataError as error:
+        return f"the audit before cannot be read: {error.problem}"
+    return Drift(last.path.name, tuple((facts.get("dataset") or {}).get("classes") or given.names), given)
 
 
 def _notes(opened: Opened, evidence: Evidence, now: DataNow | str) -> list[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labelaudit.core.audits import write_atomically
-from labelaudit.core.decisions import VERDICTS, Key, Known
+from labelaudit.core.decisions import VERDICTS, Key, Known, Verdict
 from labelaudit.core.errors import DataError, shorten
 
 BASELINE_SCHEMA = 1
@@ -152,16 +152,20 @@ def _parse(line: str) -> Known | str:
     """Return the entry of a line, or what is wrong with it."""
     if line.startswith(_CONFLICT):
         return "a merge was not settled"
-    cells = [_unescape(cell) for cell in line.split("\t")]
+    cells = line.split("\t")
+    if "\\" in line:
+        cells = [_unescape(cell) for cell in cells]
     if not 3 <= len(cells) <= len(COLUMNS):
         return f"{len(cells)} columns, expected {len(COLUMNS)}"
     cells += [""] * (len(COLUMNS) - len(cells))  # an editor may cut blanks at line ends
     values = dict(zip(COLUMNS, cells, strict=True))
-    told = values.pop("verdict")
-    verdict = next((known for known in VERDICTS if known == told), None)
+    verdict = _VERDICTS.get(values.pop("verdict"))
     if verdict is None:
-        return f"verdict {told!r}, expected {', '.join(VERDICTS)}"
+        return f"verdict {cells[2]!r}, expected {', '.join(VERDICTS)}"
     return Known(verdict=verdict, **values)
+
+
+_VERDICTS: dict[str, Verdict] = {verdict: verdict for verdict in VERDICTS}
 
 
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
