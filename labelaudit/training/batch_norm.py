@@ -62,7 +62,9 @@ class SharedBatchNorm(_BatchNorm):
 
 def _moments(values: Tensor, ranks: Ranks) -> tuple[Tensor, Tensor, float]:
     """Return (C,) mean and biased variance over all ranks, and how many values a channel has."""
-    var, mean = torch.var_mean(values.float(), dim=_but_channels(values), correction=0)
+    mean, var = torch.ops.aten.batch_norm_update_stats(
+        values.float(), None, None, 0.0
+    )  # var_mean takes 25 times as long
     n = values.numel() / values.shape[1]
     mean64, var64 = mean.double(), var.double()  # a variance is a difference: too close in single precision
     sums = ranks.sum_(torch.cat([mean64 * n, (var64 + mean64**2) * n, mean64.new_tensor([n])]))
@@ -94,17 +96,15 @@ class _Normalise(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Any) -> tuple[Tensor | None, ...]:
         (gradient,) = gradients
         x, weight, mean, var = ctx.saved_tensors
-        through, for_weight, for_bias = torch.ops.aten.native_batch_norm_backward(
-            gradient, x, weight, mean, var, mean, var, train=False, eps=ctx.eps, output_mask=[True] * 3
+        _, for_weight, for_bias = torch.ops.aten.native_batch_norm_backward(
+            gradient, x, weight, mean, var, mean, var, train=False, eps=ctx.eps, output_mask=[False, True, True]
         )  # with fixed statistics
         sums = ctx.ranks.sum_(torch.stack([for_weight.float(), for_bias.float()])) / ctx.count
         inverse = torch.rsqrt(var + ctx.eps)
-        slope = weight * inverse * inverse * sums[0]  # what the statistics' own gradients take away: slope * x + offset
-        offset = weight * inverse * sums[1] - slope * mean
+        scale = weight * inverse
+        slope = -scale * inverse * sums[0]  # slope * x + offset comes from the statistics' own gradients
+        offset = -scale * sums[1] - slope * mean
         shape = (1, -1) + (1,) * (x.ndim - 2)
-        inner = through - torch.addcmul(offset.view(shape), slope.view(shape), x.float()).to(through.dtype)
-        return inner, for_weight, for_bias, None, None, None, None, None
-
-
-def _but_channels(values: Tensor) -> tuple[int, ...]:
-    return (0, *range(2, values.ndim))
+        inner = torch.addcmul(offset.view(shape), slope.view(shape), x.float())
+        inner.addcmul_(scale.view(shape), gradient.float())
+        return inner.to(x.dtype), for_weight, for_bias, None, None, None, None, None
