@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
-from labelaudit.checks.result import CheckReport, CheckResult, counts, reason
+from labelaudit.checks.result import CheckReport, CheckResult, counts, failure_text
 
-_SAMPLES = 20  # named in the text of a failure
 # what XML 1.0 has no way to write: https://www.w3.org/TR/xml/#charsets
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -30,16 +29,6 @@ def render_junit(report: CheckReport) -> str:
         _fill(case, report, result)
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
-
-
-def failure_text(report: CheckReport, result: CheckResult) -> str:
-    """Return the message, the next step, and the worst samples with their reasons."""
-    lines = [result.message, *([result.hint] if result.hint else [])]
-    samples = report.samples(result, _SAMPLES)
-    lines += [f"  {sample.path}: {reason(sample)}" for sample in samples]
-    lines += [f"  {line}" for line in result.listed[:_SAMPLES]]
-    more = max(len(result.rows), len(result.listed)) - _SAMPLES
-    return "\n".join([*lines, *([f"  and {more:,} more"] if more > 0 else [])])
 
 
 def _fill(case: ElementTree.Element, report: CheckReport, result: CheckResult) -> None:

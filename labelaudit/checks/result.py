@@ -17,6 +17,7 @@ from labelaudit.core.errors import count
 
 Severity = Literal["error", "warning"]
 Status = Literal["passed", "failed", "skipped"]
+_NAMED = 20  # samples in the text of a failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,16 @@ def reason(sample: Sample) -> str:
     likely = f", more likely {sample.suggested_label}" if sample.suggested_label else ""
     twin = f"; {sample.detail}" if sample.detail else ""
     return f"{given}{likely} (clean probability {sample.clean_prob:.2f}){twin}"
+
+
+def failure_text(report: CheckReport, result: CheckResult) -> str:
+    """Return the message, the next step, and the worst samples with their reasons."""
+    lines = [result.message, *([result.hint] if result.hint else [])]
+    samples = report.samples(result, _NAMED)
+    lines += [f"  {sample.path}: {reason(sample)}" for sample in samples]
+    lines += [f"  {line}" for line in result.listed[:_NAMED]]
+    more = max(len(result.rows), len(result.listed)) - _NAMED
+    return "\n".join([*lines, *([f"  and {more:,} more"] if more > 0 else [])])
 
 
 def fingerprint(sample: Sample) -> str:
