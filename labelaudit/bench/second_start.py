@@ -19,7 +19,7 @@ _MILESTONES = ("started", "prepared", "images found", "images read", "stage bega
 
 
 def starts(source: Path, *, scans: int = 3) -> list[dict[str, float]]:
-    """Return one row per scan: the seconds from the start of its process to each milestone.
+    """Return one row per scan: the seconds from the start of its process to each milestone, and of the processor.
 
     Every scan is a process of its own that is stopped after its first training step. The first decodes the images,
     the others find them in the cache; all run in a temporary folder, so that nothing stays behind.
@@ -41,7 +41,8 @@ def _milestones(source: Path, root: Path) -> dict[str, float]:
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     try:
         seen: dict[str, Any] = json.loads(ended.stdout)
-        return {name: round(seen[name] - began, 3) for name in _MILESTONES if name in seen}
+        reached = {name: round(seen[name] - began, 3) for name in _MILESTONES if name in seen}
+        return reached | {"cpu_s": round(seen["cpu_s"], 3)}
     except ValueError:
         raise TrainingError(f"the scan of {source} ended before it trained: {ended.stderr.strip()}") from None
 
@@ -66,6 +67,7 @@ def watch(self, event):
             seen["stage began"] = time.time()
         case SamplesDone(_, _, epoch) if epoch:
             seen["first step"] = time.time()
+            seen["cpu_s"] = time.process_time()
             print(json.dumps(seen), flush=True)
             raise KeyboardInterrupt
 
@@ -80,8 +82,9 @@ def main() -> None:
     if len(sys.argv) != 2:
         sys.exit("Give one folder or table: python -m labelaudit.bench.second_start DATA")
     for number, row in enumerate(starts(Path(sys.argv[1])), start=1):
-        parts = ", ".join(f"{name} {seconds:.2f}" for name, seconds in row.items())
-        sys.stdout.write(f"scan {number}: {row['first step']:.2f} s to the first training step ({parts})\n")
+        parts = ", ".join(f"{name} {row[name]:.2f}" for name in _MILESTONES if name in row)
+        total = f"{row['first step']:.2f} s to the first training step, {row['cpu_s']:.2f} s of the processor"
+        sys.stdout.write(f"scan {number}: {total} ({parts})\n")
 
 
 if __name__ == "__main__":
