@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import betaln, expit, log_expit, psi, zeta
 
 FloatN = NDArray[np.float64]  # (N,)
 Pair = tuple[float, float]  # component 0 = clean (low loss), component 1 = noisy
@@ -122,7 +122,8 @@ def noisy_posterior(mixture: BetaMixture, losses: NDArray[np.floating]) -> Float
         x = np.minimum(x, turn) if da > 0 else np.maximum(x, turn)
         x = np.clip(x, EDGE, 1 - EDGE)
     constant = _log_joint(_components(mixture), np.zeros(1), np.zeros(1))  # (2, 1)
-    return np.asarray(expit(da * np.log(x) + db * np.log1p(-x) + (constant[1] - constant[0])), dtype=np.float64)
+    log_odds = da * np.log(x) + db * np.log1p(-x) + (constant[1] - constant[0])
+    return np.asarray(scipy.special.expit(log_odds), dtype=np.float64)
 
 
 def published_posterior(mixture: BetaMixture, losses: NDArray[np.floating]) -> FloatN:
@@ -175,7 +176,7 @@ def bin_by_logit(x: FloatN, *, bins: int = ROBUST_BINS) -> LogSample:
     size = np.bincount(np.clip(cell, 0, bins - 1), minlength=bins).astype(np.float64)
     centre = -limit + width * (np.arange(bins) + 0.5)
     kept = size > 0
-    return LogSample(log_expit(centre[kept]), log_expit(-centre[kept]), size[kept])
+    return LogSample(scipy.special.log_expit(centre[kept]), scipy.special.log_expit(-centre[kept]), size[kept])
 
 
 def maximise_likelihood(sample: LogSample, *, max_iterations: int = ROBUST_ITERATIONS) -> tuple[Components, float, int]:
@@ -260,12 +261,13 @@ def _newton(statistics: FloatN, guesses: FloatN) -> FloatN:
     """
 
     def value(shape: FloatN) -> float:
-        return float(shape @ statistics - betaln(shape[0], shape[1]))
+        return float(shape @ statistics - scipy.special.betaln(shape[0], shape[1]))
 
     shape: FloatN = max(guesses, key=value)
     for _ in range(50):  # quadratic convergence: 3 to 6 in practice
-        gradient = statistics - psi(shape) + psi(shape.sum())
-        hessian = zeta(2, shape.sum()) - np.diag(zeta(2, shape))  # zeta(2, x) is the trigamma function
+        gradient = statistics - scipy.special.psi(shape) + scipy.special.psi(shape.sum())
+        # zeta(2, x) is the trigamma function
+        hessian = scipy.special.zeta(2, shape.sum()) - np.diag(scipy.special.zeta(2, shape))
         step = -np.linalg.solve(hessian, gradient)
         while value(moved := np.clip(shape + step, SHAPE_MIN, SHAPE_MAX)) < value(shape):
             step = step / 2
@@ -281,7 +283,7 @@ def _log_joint(components: Components, log_x: FloatN, log_rest: FloatN) -> Float
     alpha, beta, weight = (values[:, None] for values in components)
     with np.errstate(divide="ignore"):  # a weight of 0 is a posterior of exactly 0 or 1
         log_weight = np.log(weight)
-    return np.asarray(log_weight - betaln(alpha, beta) + (alpha - 1) * log_x + (beta - 1) * log_rest)
+    return np.asarray(log_weight - scipy.special.betaln(alpha, beta) + (alpha - 1) * log_x + (beta - 1) * log_rest)
 
 
 def _normalise(losses: NDArray[np.floating], low: float, high: float) -> FloatN:

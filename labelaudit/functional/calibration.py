@@ -16,8 +16,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression
 
 FloatN = NDArray[np.float64]  # (N,)
 BoolN = NDArray[np.bool_]  # (N,)
@@ -80,7 +80,7 @@ def wrong_posterior(scores: FloatN, planted: BoolN, noise_rate: float) -> FloatN
     ordered, groups = np.unique(scores[order], return_inverse=True)  # equal scores get equal answers
     sizes = np.bincount(groups)
     share = np.bincount(groups, weights=planted[order].astype(np.float64)) / sizes
-    fitted = isotonic_regression(share, weights=sizes.astype(np.float64)).x
+    fitted = scipy.optimize.isotonic_regression(share, weights=sizes.astype(np.float64)).x
     odds = fitted / np.maximum(1.0 - fitted, 1e-12)
     ratio = odds * (~planted).sum() / max(int(planted.sum()), 1)  # f_wrong / f
     posterior = np.clip(noise_rate * ratio, 0.0, 1.0)
