@@ -68,21 +68,20 @@ def estimate_noise_rate(scores: FloatN, planted: BoolN) -> NoiseRate | None:
     return NoiseRate(rate, low=rate / wide, high=min(max(rate, seen / share) * wide, 1.0))
 
 
-def wrong_posterior(scores: FloatN, planted: BoolN, noise_rate: float) -> FloatN:
-    """Return (N,) p(wrong | score), never falling as the score rises.
+def wrong_posterior(scores: FloatN, planted: BoolN, noise_rate: float, *, at: FloatN) -> FloatN:
+    """Return (M,) p(wrong | score), never falling as the score rises.
 
     Args:
         scores: (N,) evidence against each label, higher is worse.
         planted: (N,) which labels are known to be wrong.
         noise_rate: share of wrong labels among the others.
+        at: (M,) scores to judge.
     """
-    order = np.argsort(scores, kind="stable")
-    ordered, groups = np.unique(scores[order], return_inverse=True)  # equal scores get equal answers
-    sizes = np.bincount(groups)
-    share = np.bincount(groups, weights=planted[order].astype(np.float64)) / sizes
-    fitted = scipy.optimize.isotonic_regression(share, weights=sizes.astype(np.float64)).x
-    odds = fitted / np.maximum(1.0 - fitted, 1e-12)
+    ordered, groups = np.unique(scores, return_inverse=True)  # equal scores get equal answers
+    sizes = np.bincount(groups, minlength=len(ordered)).astype(np.float64)
+    share = np.bincount(groups, weights=planted.astype(np.float64), minlength=len(ordered)) / sizes
+    share = scipy.optimize.isotonic_regression(share, weights=sizes).x
+    odds = share / np.maximum(1.0 - share, 1e-12)
     ratio = odds * (~planted).sum() / max(int(planted.sum()), 1)  # f_wrong / f
-    posterior = np.clip(noise_rate * ratio, 0.0, 1.0)
-    found: FloatN = posterior[np.searchsorted(ordered, scores)]
+    found: FloatN = np.interp(at, ordered, np.clip(noise_rate * ratio, 0.0, 1.0))
     return found

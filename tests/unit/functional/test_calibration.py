@@ -47,7 +47,7 @@ def test_too_few_planted_labels_give_no_estimate():
 @pytest.mark.parametrize("rate", [0.05, 0.2, 0.4])
 def test_the_posterior_is_that_of_the_two_known_distributions(rate):
     scores, planted, wrong = sample(40_000, rate, n_planted=4000)
-    found = wrong_posterior(scores, planted, rate)
+    found = wrong_posterior(scores, planted, rate, at=scores)
     of_wrong, of_right = norm.pdf(scores - 2.5) * rate, norm.pdf(scores) * (1 - rate)
     assert abs(found - of_wrong / (of_wrong + of_right))[~planted].mean() < 0.03
     assert expected_calibration_error(1 - found[~planted], ~wrong[~planted]) < 0.03
@@ -56,7 +56,7 @@ def test_the_posterior_is_that_of_the_two_known_distributions(rate):
 def test_the_posterior_never_falls_as_the_score_rises_and_is_equal_for_equal_scores():
     scores, planted, _ = sample(2000, 0.2)
     scores = np.round(scores, 1)
-    found = wrong_posterior(scores, planted, 0.2)
+    found = wrong_posterior(scores, planted, 0.2, at=scores)
     order = np.argsort(scores)
     assert (np.diff(found[order]) >= 0).all()
     for value in np.unique(scores):
@@ -67,7 +67,7 @@ def test_without_noise_nothing_is_suspected():
     scores, planted, _ = sample(10_000, 0.0, n_planted=300, shift=4.0)
     rate = estimate_noise_rate(scores, planted)
     assert rate is not None
-    assert (wrong_posterior(scores, planted, rate.rate)[~planted] > 0.5).mean() < 0.01
+    assert (wrong_posterior(scores, planted, rate.rate, at=scores)[~planted] > 0.5).mean() < 0.01
 
 
 def test_a_slow_count_gives_the_same_ratio():
