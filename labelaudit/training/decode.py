@@ -16,6 +16,7 @@ from labelaudit.training.pixel_store import PixelStore, Row, file_stamp
 
 _CHUNK = 32  # images per task: small enough for a smooth progress bar
 _BLOCK_BYTES = 128 * 2**20  # pixels in memory before they are written down
+_BLOCK_IMAGES = 16_384  # the same; of tiny images the descriptions outweigh the pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def decode_images(
     if len(unknown) < n:
         on_samples(n - len(unknown))
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        for block in _parts(unknown, max(_CHUNK, _BLOCK_BYTES // store.row_bytes)):
+        for block in _parts(unknown, max(_CHUNK, min(_BLOCK_IMAGES, _BLOCK_BYTES // store.row_bytes))):
             new: list[tuple[int, Decoded]] = []
             tasks = pool.map(
                 lambda chunk: [_read(content, names, store, index) for index in chunk], _parts(block, _CHUNK)

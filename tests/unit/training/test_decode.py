@@ -141,6 +141,25 @@ def test_the_number_of_workers_changes_nothing(tmp_path, workers):
     assert sum(told_alone) == sum(told_together) == 96
 
 
+def test_images_are_written_down_a_few_at_a_time(tmp_path, monkeypatch):
+    content = files(tmp_path, MIXED)
+    whole, _ = decode(content)
+    written: list[int] = []
+    add = PixelStore.add
+
+    def counted(store, rows, pixels):
+        written.append(len(rows))
+        return add(store, rows, pixels)
+
+    monkeypatch.setattr(PixelStore, "add", counted)
+    monkeypatch.setattr("labelaudit.training.decode._CHUNK", 1)
+    monkeypatch.setattr("labelaudit.training.decode._BLOCK_IMAGES", 2)
+    few, _ = decode(content)
+    assert_same(few, whole)
+    assert max(written) <= 2
+    assert sum(written) == len(whole.rows)
+
+
 def test_a_dataset_where_nothing_can_be_read_has_no_pixels(tmp_path):
     decoded, told = decode(files(tmp_path, [b"", None]))
     assert decoded.pixels.shape == (0, SIZE, SIZE, 3)
