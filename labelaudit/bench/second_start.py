@@ -1,6 +1,6 @@
 """How long a scan takes from the start of the command to its first training step: the first time, and again.
 
-python -m labelaudit.bench.second_start DATA
+python -m labelaudit.bench.second_start DATA [OPTIONS OF SCAN]
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from labelaudit.core.errors import TrainingError
 _MILESTONES = ("started", "prepared", "images found", "images read", "stage began", "first step")
 
 
-def starts(source: Path, *, scans: int = 3) -> list[dict[str, float]]:
+def starts(source: Path, *, options: Sequence[str] = (), scans: int = 3) -> list[dict[str, float]]:
     """Return one row per scan: the seconds from the start of its process to each milestone, and of the processor.
 
     Every scan is a process of its own that is stopped after its first training step. The first decodes the images,
@@ -26,17 +27,18 @@ def starts(source: Path, *, scans: int = 3) -> list[dict[str, float]]:
 
     Args:
         source: class folders, or anything else that `labelaudit scan` reads.
+        options: of `labelaudit scan`.
         scans: how many one after another.
 
     Raises:
         TrainingError: a scan ended before it trained.
     """
     with tempfile.TemporaryDirectory(prefix="labelaudit-starts-") as root:
-        return [_milestones(source, Path(root)) for _ in range(scans)]
+        return [_milestones(source, options, Path(root)) for _ in range(scans)]
 
 
-def _milestones(source: Path, root: Path) -> dict[str, float]:
-    command = [sys.executable, "-c", _WATCHED, "scan", str(source.absolute()), "--root", str(root)]
+def _milestones(source: Path, options: Sequence[str], root: Path) -> dict[str, float]:
+    command = [sys.executable, "-c", _WATCHED, "scan", str(source.absolute()), "--root", str(root), *options]
     began = time.time()
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     try:
@@ -79,9 +81,9 @@ main()
 
 def main() -> None:
     """Print a line for each scan of the data that the command line names."""
-    if len(sys.argv) != 2:
-        sys.exit("Give one folder or table: python -m labelaudit.bench.second_start DATA")
-    for number, row in enumerate(starts(Path(sys.argv[1])), start=1):
+    if len(sys.argv) < 2:
+        sys.exit("Give a folder or a table: python -m labelaudit.bench.second_start DATA [OPTIONS OF SCAN]")
+    for number, row in enumerate(starts(Path(sys.argv[1]), options=sys.argv[2:]), start=1):
         parts = ", ".join(f"{name} {row[name]:.2f}" for name in _MILESTONES if name in row)
         total = f"{row['first step']:.2f} s to the first training step, {row['cpu_s']:.2f} s of the processor"
         sys.stdout.write(f"scan {number}: {total} ({parts})\n")

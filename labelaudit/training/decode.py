@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from sys import intern  # a million suffixes are few different ones
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,7 +105,9 @@ def _read(content: Images, names: Sequence[str], store: PixelStore, index: int) 
 def _write(store: PixelStore, new: Sequence[tuple[int, Decoded]], names: Sequence[str], stamps: Sequence[str]) -> range:
     """Add decoded images to the store; return their rows."""
     rows = [
-        Row(stamps[index], image.content_hash, known_suffix(names[index]), image.pixel_hash, image.warning or "")
+        Row(
+            stamps[index], image.content_hash, intern(known_suffix(names[index])), image.pixel_hash, image.warning or ""
+        )
         for index, image in new
     ]
     return store.add(rows, [image.pixels for _, image in new])

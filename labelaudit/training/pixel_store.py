@@ -92,7 +92,7 @@ class PixelStore:
         self._open = ExitStack()
         self._asking = threading.Lock()
         self._by_stamp: dict[str, int] = {}
-        self._by_content: dict[tuple[str, str], int] | None = None  # made when it is first asked for
+        self._by_content: dict[str, dict[str, int]] | None = None  # suffix -> hash -> row; made when first asked for
 
     def __len__(self) -> int:
         return len(self.columns["stamp"])
@@ -120,9 +120,12 @@ class PixelStore:
         """Return the row of an image with these bytes under a name with this suffix."""
         with self._asking:
             if self._by_content is None:
-                keys = zip(self.columns["content_hash"], self.columns["suffix"], strict=True)
-                self._by_content = {key: row for row, key in enumerate(keys)}
-        return self._by_content.get((content_hash, suffix))
+                self._by_content = {}
+                for row, (content, end) in enumerate(
+                    zip(self.columns["content_hash"], self.columns["suffix"], strict=True)
+                ):
+                    self._by_content.setdefault(end, {})[content] = row
+        return self._by_content.get(suffix, {}).get(content_hash)
 
     def add(self, rows: Sequence[Row], pixels: Sequence[NDArray[np.uint8]]) -> range:
         """Append decoded images and return their row numbers.
@@ -203,7 +206,7 @@ class PixelStore:
         if row.stamp:
             self._by_stamp[row.stamp] = place
         if self._by_content is not None:
-            self._by_content[row.content_hash, row.suffix] = place
+            self._by_content.setdefault(row.suffix, {})[row.content_hash] = place
 
 
 def file_stamp(path: str) -> str:
