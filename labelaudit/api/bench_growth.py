@@ -176,15 +176,15 @@ def _draw(found: dict[str, Any], path: Path) -> None:
     for name, growth in found["growth"].items():
         rows = [row for row in found["rows"] if row["data"] == name]
         n = [row["samples"] for row in rows]
-        (line,) = time_axes.loglog(n, [row["seconds"] for row in rows], "o-", label=f"{name}: whole scan")
-        label = f"{name}: one pass, N^{growth['seconds_per_pass']:.2f}"
-        passes = [row["training_s"] / row["passes"] for row in rows]
+        (line,) = time_axes.loglog(n, [row["cpu_s"] for row in rows], "o-", label=f"{name}: whole scan")
+        label = f"{name}: one pass, N^{growth['cpu_seconds_per_pass']:.2f}"
+        passes = [row["training_s"] * row["cpu_s"] / row["seconds"] / row["passes"] for row in rows]
         time_axes.loglog(n, passes, "s--", color=line.get_color(), label=label)
         memory_axes.semilogx(n, [row["peak_mib"] for row in rows], "o-", color=line.get_color(), label=name)
-    memory_axes.axhline(2048, color="grey", linewidth=1, linestyle=":")
-    time_axes.set(xlabel="samples", ylabel="seconds")
+    memory_axes.axhline(2048, color="grey", linewidth=1, linestyle=":", label="2 GiB")
+    time_axes.set(xlabel="samples", ylabel="seconds of the processor")
     memory_axes.set(xlabel="samples", ylabel="peak memory, MiB", ylim=(0, None))
     for axes in (time_axes, memory_axes):
-        axes.legend(fontsize="small")
+        axes.legend(fontsize="small", loc="upper left")
         axes.grid(alpha=0.3)
     figure.savefig(path)

@@ -102,14 +102,17 @@ def verdicts_from_probs(
         stages: what each stage found.
         scores: further evidence, (N,) each; the log margin of the given label is added as "margin".
     """
-    rows = np.arange(len(given))
-    given_probs = probs[rows, given].astype(np.float64)
-    others = probs.astype(np.float64, copy=True)
-    others[rows, given] = -1.0
+    given_probs = probs[np.arange(len(given)), given].astype(np.float64)
+    best_other = np.empty(len(given))
+    order = np.empty((len(given), min(TOP_LABELS, probs.shape[1])), dtype=np.int64)
+    for start in range(0, len(given), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        order[part] = np.argsort(-probs[part], axis=1, kind="stable")[:, : order.shape[1]]
+        others = probs[part].astype(np.float64, copy=True)
+        others[np.arange(len(others)), given[part]] = -1.0
+        best_other[part] = others.max(axis=1)
     losses = -np.log(np.maximum(given_probs, _TINY))
-    margin = -losses - np.log(np.maximum(others.max(axis=1), _TINY))
-    top = min(TOP_LABELS, probs.shape[1])
-    order = np.argsort(-probs, axis=1, kind="stable")[:, :top].astype(np.int64)
+    margin = -losses - np.log(np.maximum(best_other, _TINY))
     return Verdicts(
         losses=losses,
         given_probs=given_probs,
@@ -120,4 +123,5 @@ def verdicts_from_probs(
     )
 
 
+_BLOCK = 65_536  # samples at a time: copies of the whole (N, C) table would be the peak of the memory
 _TINY = 1e-12  # a float32 softmax cannot tell smaller probabilities apart

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from sys import intern
 from typing import Self
 
 import numpy as np
@@ -233,7 +234,8 @@ def _read_columns(path: Path, row_bytes: int) -> dict[str, list[str]] | None:
     decoder = (table.schema.metadata or {}).get(b"labelaudit.decoder")
     if decoder != str(DECODER_VERSION).encode() or not 0 < table.num_rows * row_bytes <= there:
         return None
-    return {name: table[name].to_pylist() for name in _SCHEMA.names}
+    columns = {name: table[name].to_pylist() for name in _SCHEMA.names}
+    return columns | {"suffix": [*map(intern, columns["suffix"])]}  # few different ones
 
 
 def _make_room(home: Path, own: Path, limit_bytes: int) -> None:

@@ -24,6 +24,16 @@ def by_hand(row: list[float], label: int) -> dict[str, Any]:
     return {"loss": loss, "margin": -loss - math.log(max(other, 1e-12)), "top": top, "probs": [row[i] for i in top]}
 
 
+@pytest.mark.parametrize("at_a_time", [1, 3, 7])
+def test_a_few_samples_at_a_time_have_the_same_verdicts(monkeypatch, at_a_time):
+    probs, labels = random_table(7, 6)
+    whole = verdicts_from_probs(probs, labels).arrays()
+    monkeypatch.setattr("labelaudit.core.verdicts._BLOCK", at_a_time)
+    few = verdicts_from_probs(probs, labels).arrays()
+    assert list(few) == list(whole)
+    assert all(np.array_equal(few[name], whole[name]) for name in whole)
+
+
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), C=st.integers(2, 9))
 def test_verdicts_equal_a_plain_loop_over_the_samples(seed, C):
