@@ -12,10 +12,11 @@ from typing import Any
 
 from labelaudit.api.check import check
 from labelaudit.checks.result import CheckReport, failure_text, words
+from labelaudit.core.audits import Audit
 
 
 def assert_label_quality(
-    audit: Path | str | None = None,
+    audit: Audit | Path | str | None = None,
     *,
     data: Path | str | None = None,
     config: Path | str | None = None,

@@ -32,7 +32,7 @@ class Written:
 
 
 def baseline(
-    audit: Path | str | None = None,
+    audit: Audit | Path | str | None = None,
     *,
     config: Path | str | None = None,
     output: Path | str | None = None,

@@ -25,7 +25,7 @@ from labelaudit.core.errors import DataError, shorten
 
 
 def check(
-    audit: Path | str | None = None,
+    audit: Audit | Path | str | None = None,
     *,
     data: Path | str | None = None,
     config: Path | str | None = None,
@@ -148,9 +148,9 @@ def _paths_from(audit: Audit, found: Path) -> Path:
 def _origin(opened: Opened, found: Path | str) -> Origin:
     """Return where samples lie as git and people see them: relative to the repository, else to here."""
     meta = opened.audit.meta
-    source = Path(str(meta.get("source", ""))) if isinstance(found, str) else found
-    if isinstance(found, str):
-        return Origin(PurePosixPath(source.as_posix()).as_posix() if source.suffix == "" else "")
+    if isinstance(found, str):  # as it was named, where it is a folder
+        source = str(meta.get("source", ""))
+        return Origin("" if PurePosixPath(source).suffix else source)
     root = repository_root(_folder(found)) or Path.cwd()
     is_table = found.is_file() and (meta.get("dataset") or {}).get("kind") != "images"
     table = _relative(found, root) if is_table else None

@@ -58,14 +58,17 @@ def settings_in_force(
     return load_settings(file.absolute(), profile=profile, overrides=overrides)
 
 
-def open_audit(settings: Settings, audit: Path | str | None = None, *, baseline: Path | str | None = None) -> Opened:
+def open_audit(
+    settings: Settings, audit: Audit | Path | str | None = None, *, baseline: Path | str | None = None
+) -> Opened:
     """Return the audit that is named, or that the settings name, and what is known about its samples.
 
     Raises:
         ConfigError: a baseline is named and does not exist.
         DataError: there is no finished audit, or a file of it or the baseline is damaged.
     """
-    found = load(audit if audit is not None else place(settings, settings.places.audit))
+    named = audit if audit is not None else place(settings, settings.places.audit)
+    found = named.require_finished() if isinstance(named, Audit) else load(named)
     path = Path(baseline).expanduser() if baseline is not None else place(settings, settings.places.baseline)
     assert path is not None
     if baseline is not None and not path.exists():

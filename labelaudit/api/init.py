@@ -13,7 +13,7 @@ from labelaudit.checks.limits import Limits
 from labelaudit.checks.result import CheckReport
 from labelaudit.checks.settings import BASELINE_FILE, OWN_FILE, toml_value
 from labelaudit.checks.suspect_rules import percent
-from labelaudit.core.audits import write_atomically
+from labelaudit.core.audits import Audit, write_atomically
 from labelaudit.core.errors import ConfigError, DataError, count
 
 _LEAST_NOISE = 0.01  # share; below it, limits fitted to one audit would be luck
@@ -21,7 +21,7 @@ _ROOM = 1.1  # times what is measured: another scan of the same data moves it th
 
 
 def init(
-    audit: Path | str | None = None,
+    audit: Audit | Path | str | None = None,
     *,
     data: Path | str | None = None,
     output: Path | str = OWN_FILE,
@@ -44,8 +44,8 @@ def init(
         raise ConfigError(f"{path} is not a .toml file.", hint=f"Call it {OWN_FILE}.")
     if path.exists() and not force:
         raise ConfigError(f"{path} exists.", hint="--force replaces it.")
-    found = load(audit)
-    report = check(found.path, data=data, ignore_settings=True)
+    found = audit if isinstance(audit, Audit) else load(audit)
+    report = check(found, data=data, ignore_settings=True)
     source = find_data(found, None if data is None else str(data))
     text = _render(report, home=_relative(found.home.parent, path), data=_source(source, path))
     try:

@@ -17,6 +17,7 @@ from labelaudit.api.baseline import Written, take_decisions_over
 from labelaudit.api.compare import find_data, positions_of
 from labelaudit.api.gate import Opened, open_audit, place, settings_in_force
 from labelaudit.checks.columns import FindingColumns
+from labelaudit.core.audits import Audit
 from labelaudit.core.decisions import Known, now, record_decision
 from labelaudit.core.errors import ConfigError, count, did_you_mean, shorten
 
@@ -36,7 +37,7 @@ def mark(
     why: str,
     label: str | None = None,
     who: str | None = None,
-    audit: Path | str | None = None,
+    audit: Audit | Path | str | None = None,
     config: Path | str | None = None,
     baseline: Path | str | None = None,
 ) -> Marked:

@@ -110,6 +110,8 @@ class CheckReport:
             return self.origin.table, int(line) if colon and line.isdecimal() else None
         if "://" in sample.path or PurePosixPath(sample.path).is_absolute() or not self.origin.folder:
             return sample.path, None
+        if "://" in self.origin.folder:
+            return f"{self.origin.folder.rstrip('/')}/{sample.path}", None
         return str(PurePosixPath(self.origin.folder) / sample.path), None
 
 

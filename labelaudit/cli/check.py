@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -180,7 +181,10 @@ def check(
         since=since,
         changed=changed or (),
     )
-    _write(report, formats, quiet=quiet, no_color=no_color)
+    try:
+        _write(report, formats, quiet=quiet, no_color=no_color)
+    except (BrokenPipeError, SystemExit):  # the reader of our stdout has gone (rich says so by SystemExit)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # and the gate has failed all the same
     if not report.passed and not exit_zero:
         raise typer.Exit(1)
 
@@ -194,8 +198,9 @@ def _write(report: CheckReport, formats: list[tuple[str, Path | None]], *, quiet
         if file is not None:
             write_report(report, name, file)
     for_stdout = [name for name, file in formats if file is None]
-    if not for_stdout:
+    if for_stdout:
+        text = FORMATS[for_stdout[0]](report)
+        sys.stdout.write(text.encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding))
+    else:
         print_report(make_console(no_color=no_color), report, quiet=quiet)
-        return
-    text = FORMATS[for_stdout[0]](report)
-    sys.stdout.write(text.encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding))
+    sys.stdout.flush()

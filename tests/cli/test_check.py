@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -227,3 +228,35 @@ def test_a_wrong_format_ends_with_2_before_anything_is_read(here, labelaudit):
     run = labelaudit("check", "--format", "sarf")
     assert (run.exit_code, run.stdout) == (2, "")
     assert "unknown format 'sarf'" in run.stderr
+
+
+@pytest.mark.parametrize("options", [[], ["--format", "json"]])
+def test_a_reader_that_goes_away_does_not_turn_a_failure_into_a_success(options, photos, here):
+    done = subprocess.run(
+        ["bash", "-c", 'set -o pipefail; "$@" | true', "bash", sys.executable, "-m", "labelaudit", "check", *options],
+        cwd=here,
+        env=os.environ | PLAIN,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a named pipe to wait at")
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_check_ends_with_130(by, photos, here):
+    os.mkfifo(here / "waits.tsv")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "labelaudit", "check", "--exit-zero", "--baseline", "waits.tsv"],
+        cwd=here,
+        env=os.environ | PLAIN,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    with (here / "waits.tsv").open("w"):  # returns once the check reads the pipe, which then stays open
+        process.send_signal(by)
+        stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stdout, stderr) == (130, "", "error: stopped.\n")

@@ -1,5 +1,7 @@
 import pytest
 
+import labelaudit
+from labelaudit.api.check import check
 from labelaudit.core.errors import ConfigError
 from labelaudit.testing import assert_label_quality
 from tests.gate_audit import Row, write_pictures, write_rows
@@ -16,6 +18,12 @@ def place(tmp_path, monkeypatch):
     write_rows(tmp_path, write_pictures(tmp_path / "photos", ROWS))
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def test_an_audit_can_be_named_by_itself_by_its_folder_or_by_the_one_around(place):
+    audit = labelaudit.load(place)
+    names = [check(named).audit_name for named in (audit, audit.path, place, str(place / ".labelaudit"), None)]
+    assert names == [audit.path.name] * 5
 
 
 def test_good_labels_return_the_report(place):

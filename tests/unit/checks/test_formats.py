@@ -207,6 +207,8 @@ def test_a_row_of_a_table_is_shown_at_its_line(report):
     assert table.place(sample) == ("data/flowers.csv", 17)
     assert table.place(replace(sample, path="odd")) == ("data/flowers.csv", None)
     assert report.place(replace(sample, path="s3://bucket/1.png")) == ("s3://bucket/1.png", None)
+    remote = replace(report, origin=Origin("s3://bucket/photos/"))
+    assert remote.place(replace(sample, path="cat/1.png")) == ("s3://bucket/photos/cat/1.png", None)
 
 
 def test_gitlab_gets_what_it_asks_for_with_fingerprints_of_their_own(report, tmp_path):
