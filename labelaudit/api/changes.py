@@ -76,8 +76,8 @@ def changed_samples(dataset: Dataset, files: Sequence[Path]) -> BoolN:
     content = dataset.content
     if not isinstance(content, ImageFiles):
         return np.zeros(len(dataset), dtype=np.bool_)
-    wanted = {file.absolute() for file in files}
-    return np.array([file in wanted for file in content.files], dtype=np.bool_)
+    wanted = {str(file.absolute()) for file in files}
+    return np.array([text in wanted for text in content.texts()], dtype=np.bool_)
 
 
 def _changed_ids(data: DataNow, since: str | None) -> list[str]:
