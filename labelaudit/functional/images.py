@@ -99,8 +99,8 @@ def decode_image(data: bytes, name: str, size: int) -> Decoded:
     """Return the centre square of an image, scaled to `size` x `size` pixels.
 
     EXIF orientation is applied, transparency is laid on white, the first frame is taken. An image that has the size
-    already is not resampled. A JPEG of twice the size or more is decoded at a half, a quarter or an eighth of its own: then
-    `pixel_hash` is of those pixels, and comparable only between calls with one `size`.
+    already is not resampled. A JPEG of twice the size or more is decoded at a half, a quarter or an eighth of its own:
+    then `pixel_hash` is of those pixels, and comparable only between calls with one `size`.
 
     Args:
         data: the bytes of the file.

@@ -8,7 +8,7 @@ from labelaudit.cli.imports import importing
 
 
 def test_nothing_is_collected_while_importing_and_everything_is_left_alone_afterwards():
-    kept = [[] for _ in range(1000)]
+    kept: list[list[int]] = [[] for _ in range(1000)]
     try:
         with importing():
             assert not gc.isenabled()

@@ -29,6 +29,7 @@ from labelaudit.training.checkpoint import StageState
 from labelaudit.training.epoch import train_epoch
 from labelaudit.training.job import Job
 from labelaudit.training.models import build_image_network
+from labelaudit.training.optimizers import make_sgd
 from labelaudit.training.ranks import Ranks, join_ranks
 from tests.methods.jobs import blobs, image_job, vector_job
 
@@ -162,7 +163,7 @@ def _after_an_epoch(model: nn.Module, samples: Samples) -> dict[str, Tensor]:
         model,
         samples.shuffled("a", 1),
         lambda network, batch: F.cross_entropy(network(batch.inputs), batch.labels, reduction="none"),
-        torch.optim.SGD(model.parameters(), 0.1),
+        make_sgd(list(model.parameters()), momentum=0.0, nesterov=False, weight_decay=0.0),
         lambda _: 0.1,
         step=0,
         precision=torch.float32,

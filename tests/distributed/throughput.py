@@ -20,6 +20,7 @@ from labelaudit.training.batches import Pixels, Samples
 from labelaudit.training.device import keep_freed_memory
 from labelaudit.training.epoch import train_epoch
 from labelaudit.training.models import build_image_network
+from labelaudit.training.optimizers import make_sgd
 from labelaudit.training.ranks import Ranks, join_ranks
 
 N, BATCH, EPOCHS = 2560, 128, 4
@@ -39,7 +40,7 @@ def measure(ranks: Ranks, exchanged: Exchanged) -> None:
     inputs = Pixels(pixels, 32, torch.full((3,), 1 / 64.0), torch.full((3,), -2.0), 4, True)
     samples = Samples(inputs, torch.arange(N) % 10, BATCH, torch.float32, 0, ranks)
     model = share_batch_norm(build_image_network("small", 10, 32, seed=0, stream="a"), ranks)
-    optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9, fused=True)
+    optimizer = make_sgd(list(model.parameters()), momentum=0.9, nesterov=False, weight_decay=0.0)
 
     def epoch(number: int) -> tuple[float, float, float]:
         exchanged.__init__()  # type: ignore[misc]

@@ -9,10 +9,11 @@ import torch
 
 from labelaudit.core.errors import ConfigError
 from labelaudit.core.events import StageStarted
+from labelaudit.core.recipe import TrainSettings
 from labelaudit.functional.metrics import auroc
 from labelaudit.methods import drpl
 from labelaudit.training.checkpoint import StageState
-from labelaudit.training.job import Job
+from labelaudit.training.job import Job, make_optimizer
 from labelaudit.training.streams import torch_generator
 from tests.methods.jobs import blobs, vector_job
 
@@ -75,7 +76,7 @@ def test_renewed_pseudo_labels_leave_the_labelled_side_alone_and_reset_a_share()
     targets = torch.nn.functional.one_hot(torch.arange(n) % 4, 4).float()
     seen = torch.full((n, 4), 0.1) + 0.6 * torch.nn.functional.one_hot((torch.arange(n) + 1) % 4, 4)
     labelled = torch.arange(n) < 1000
-    state = StageState(torch.nn.Linear(1, 1), torch.optim.SGD([torch.zeros(1)], 0.1))
+    state = StageState(torch.nn.Linear(1, 1), make_optimizer(torch.nn.Linear(1, 1), TrainSettings()))
     state.tables = {"targets": targets.clone(), "seen": seen}
     drpl._renew_pseudo_labels_(state, PAPER_LIKE, labelled, torch_generator(0, "test"), own=slice(None))
     renewed = state.tables["targets"]

@@ -50,14 +50,15 @@ def test_a_busy_machine_shows_in_the_seconds_and_not_in_the_processors():
 @pytest.mark.parametrize("kind", [growth.EMBEDDINGS, growth.IMAGES])
 def test_one_made_up_label_in_ten_is_wrong(tmp_path, kind):
     kind.write(tmp_path, 200)
-    embeddings = {"embeddings": str(tmp_path / "e.npy")} if kind is growth.EMBEDDINGS else {}
-    dataset = read_dataset(tmp_path / "labels.parquet", DataSettings(**embeddings))
+    embeddings = str(tmp_path / "e.npy") if kind is growth.EMBEDDINGS else None
+    dataset = read_dataset(tmp_path / "labels.parquet", DataSettings(embeddings=embeddings))
     assert (len(dataset), dataset.n_classes, dataset.kind) == (200, 10, kind.name)
     assert (dataset.given != np.arange(200) % 10).sum() == 20
 
 
 @pytest.mark.slow
 def test_growth_reports_time_and_memory_and_draws_them(tmp_path):
+    pytest.importorskip("matplotlib", reason="needs the bench extra")
     found = bench_growth(sizes=(500, 1000), image_sizes=(100, 200), plot=tmp_path / "growth.svg")
     assert [(r["data"], r["samples"]) for r in found["rows"]] == [
         ("embeddings", 500),

@@ -11,7 +11,8 @@ def test_every_comparison_is_a_row_with_both_sides_and_their_ratio(monkeypatch):
         "_ROUNDS": 1,
         "_ROUND_SECONDS": 0.2,
         "_IMAGES": 512,
-        "_LOSSES": 20_000, "_JPEGS": 60,
+        "_LOSSES": 20_000,
+        "_JPEGS": 60,
         "_BACKBONES": ["small"],
     }.items():
         monkeypatch.setattr(bench_speed, name, value)

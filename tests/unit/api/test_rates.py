@@ -35,7 +35,7 @@ def counting(measured):
 
 
 def test_a_rate_is_measured_once_for_all_scans(tmp_path):
-    measured = []
+    measured: list[object] = []
     for _ in range(2):
         rate = remembered(counting(measured), tmp_path / "cache" / "rates.json")
         assert rate(prepared(), prepared().recipe) == 1000.0
@@ -43,7 +43,7 @@ def test_a_rate_is_measured_once_for_all_scans(tmp_path):
 
 
 def test_other_settings_are_measured_of_their_own(tmp_path, monkeypatch):
-    measured = []
+    measured: list[object] = []
     rate, recipe = remembered(counting(measured), tmp_path / "rates.json"), prepared().recipe
     others = [
         recipe,
@@ -61,7 +61,7 @@ def test_what_failed_is_not_tried_again(tmp_path):
     def fails(*_):
         raise RuntimeError("no compiler")
 
-    measured = []
+    measured: list[object] = []
     with pytest.raises(RuntimeError, match="no compiler"):
         remembered(fails, tmp_path / "rates.json")(prepared(), prepared().recipe)
     assert remembered(counting(measured), tmp_path / "rates.json")(prepared(), prepared().recipe) == 0.0
@@ -76,7 +76,7 @@ def test_nothing_is_noted_where_nothing_is_trained(tmp_path):
 @pytest.mark.parametrize("content", ["", "[1]", '{"a": null}', "\x00", '{"a": "b"}'])
 def test_a_damaged_file_is_measured_over(tmp_path, content):
     (tmp_path / "rates.json").write_text(content)
-    measured = []
+    measured: list[object] = []
     for _ in range(2):
         assert remembered(counting(measured), tmp_path / "rates.json")(prepared(), prepared().recipe) == 1000.0
     assert len(measured) == 1
@@ -84,7 +84,7 @@ def test_a_damaged_file_is_measured_over(tmp_path, content):
 
 def test_a_folder_that_cannot_be_written_only_means_to_measure_again(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    measured = []
+    measured: list[object] = []
     for _ in range(2):
         remembered(counting(measured), tmp_path / "file" / "rates.json")(prepared(), prepared().recipe)
     assert len(measured) == 2

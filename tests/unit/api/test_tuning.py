@@ -75,7 +75,7 @@ def test_a_short_scan_is_not_held_up_by_trying():
 
 def test_bfloat16_is_not_tried_where_the_processor_lacks_it(monkeypatch):
     monkeypatch.setattr(tuning, "choose_precision", lambda *_: torch.float32)
-    tried: list[object] = []
+    tried: list[tuple[str, str, int]] = []
     found = tuned(prepared(), rate_of=machine(tried=tried), load=0.0)
     assert found.recipe.train.precision == "fp32"
     assert {precision for precision, *_ in tried} == {"fp32"}

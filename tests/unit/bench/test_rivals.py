@@ -32,6 +32,8 @@ def contest(on_event=ignore):
 
 @pytest.mark.parametrize("name", [name for name in RIVALS if name != "cleanlab-obvious"])
 def test_every_rival_finds_planted_errors_with_the_same_number_of_training_samples(name):
+    if name == "cleanlab":
+        pytest.importorskip("cleanlab", reason="needs the bench extra")
     epochs = []
     (found,) = run_rivals(
         contest(lambda event: epochs.append(event) if isinstance(event, EpochFinished) else None), [name]
@@ -55,6 +57,7 @@ def test_rivals_that_share_their_training_are_run_together():
 
 
 def test_all_is_every_rival_that_the_data_allows():
+    pytest.importorskip("cleanlab", reason="needs the bench extra")
     assert resolve_rivals(["all"], images=True) == list(RIVALS)
     assert resolve_rivals(["argmax", "all"], images=False)[0] == "argmax"
     assert "cleanlab-obvious" not in resolve_rivals(["all"], images=False)

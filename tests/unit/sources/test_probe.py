@@ -79,7 +79,7 @@ def test_duplicates_are_grouped_and_conflicts_marked():
 
 def duplicates_one_by_one(hashes, given):
     """The obvious way: the groups of equal hashes in order of appearance, and the labels in each."""
-    members = {}
+    members: dict[str, list[int]] = {}
     for i, name in enumerate(hashes):
         members.setdefault(name, []).append(i)
     group, conflict = [-1] * len(hashes), [False] * len(hashes)

@@ -243,7 +243,8 @@ def test_the_fused_optimiser_equals_the_plain_one_on_channels_last_weights():
     plain = torch.optim.SGD(models[1].parameters(), lr=0.1, momentum=0.8, nesterov=True, weight_decay=5e-4, fused=False)
     images = torch.randn(6, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     images = images.contiguous(memory_format=torch.channels_last)
-    for model, optimizer in zip(models, (make_optimizer(models[0], settings), plain), strict=True):
+    optimizers: list[Any] = [make_optimizer(models[0], settings), plain]
+    for model, optimizer in zip(models, optimizers, strict=True):
         for _ in range(3):
             F.cross_entropy(model(images), torch.arange(6) % C).backward()
             optimizer.step()

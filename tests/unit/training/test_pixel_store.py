@@ -94,7 +94,7 @@ def test_a_second_scan_decodes_nothing_and_reads_no_file(tmp_path, monkeypatch):
 
 
 def test_images_that_are_known_are_told_at_once(tmp_path):
-    told = []
+    told: list[object] = []
     everything = files(tmp_path / "data", 5)
     for content in (ImageFiles(everything.files[:3]), everything):
         with PixelStore(tmp_path / "cache", SIZE) as store:
