@@ -58,9 +58,7 @@ def with_features(
         on_event(SamplesDone("features", done))
 
     on_event(StageStarted("features", f"Compute features with {recipe.model.backbone}", n * len(views)))
-    total = torch.zeros((), device=device)
-    for view in views:
-        total = total + outputs(model, samples.in_order(view), len(own), precision=precision, on_samples=count)
+    total = outputs(model, samples.in_order(*views), len(own), precision=precision, on_samples=count)
     features = ranks.gather_by_index(own, total, n)
     on_event(StageFinished("features", time.monotonic() - started))
     return replace(loaded, inputs=VectorInputs(_standardised(features)))

@@ -56,7 +56,7 @@ def features_of(job: Job, model: nn.Module) -> Tensor:
     """Return (N, D) what the last layer of a trained network is given for each sample, without augmentation."""
     bare = job.build_model("features")
     bare.load_state_dict(model.state_dict())
-    batches = job.samples.in_order("plain", "features")
+    batches = job.samples.in_order("plain")
     return outputs(without_classifier(bare), batches, len(job.samples), precision=job.precision, on_samples=_uncounted)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -162,17 +162,22 @@ class Samples:
         draw = torch_generator(self.seed, "order", *stream)
         order = torch.randperm(len(self), generator=draw)
         cuts = list(_cuts(len(self), self.batch_size, self.ranks.size))
-        yield from self._batches(order, cuts, "augmented", draw)
+        yield from self._batches(order, cuts, [("augmented", draw)])
 
-    def in_order(self, view: View, *stream: str | int) -> Iterator[Batch]:
-        """Yield batches in Dataset order under one view; every rank gets the samples whose rows it has at home."""
-        draw = torch_generator(self.seed, "view", view, *stream)
+    def in_order(self, *views: View, stream: tuple[str | int, ...] = ()) -> Iterator[Batch]:
+        """Yield batches in Dataset order; every rank gets the samples whose rows it has at home.
+
+        Args:
+            views: how to look at the samples; each batch of them is read once, and yielded once under every view.
+            stream: names what a random view draws.
+        """
+        draws = [(view, torch_generator(self.seed, "view", view, *stream)) for view in views]
         size = max(self.batch_size, 256)  # no gradients are kept: larger batches fit
         cuts = [(start, min(start + size, len(self))) for start in range(0, len(self), size)]
-        yield from self._batches(torch.arange(len(self)), cuts, view, draw)
+        yield from self._batches(torch.arange(len(self)), cuts, draws)
 
     def _batches(
-        self, order: Tensor, cuts: list[tuple[int, int]], view: View, draw: torch.Generator
+        self, order: Tensor, cuts: list[tuple[int, int]], views: Sequence[tuple[View, torch.Generator]]
     ) -> Iterator[Batch]:
         rank, size = self.ranks.rank, self.ranks.size
         firsts = [start + (rank - start) % size for start, _ in cuts]  # this rank's first place in each batch
@@ -183,8 +188,9 @@ class Samples:
             there = index.to(self.labels.device, non_blocking=True)
             row = there if size == 1 else torch.arange(first // size, first // size + len(index), device=there.device)
             part = Part(stop - start, slice(first - start, None, size))
-            inputs = self.inputs.inputs(raw, view, draw, self.dtype, part)
-            yield Batch(inputs, self.labels[there], there, row, share=len(index) / (stop - start))
+            for view, draw in views:
+                inputs = self.inputs.inputs(raw, view, draw, self.dtype, part)
+                yield Batch(inputs, self.labels[there], there, row, share=len(index) / (stop - start))
 
     def _fetched(self, parts: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield positions with their raw samples; what comes from disk is read while the network is busy."""

@@ -68,22 +68,31 @@ def train_epoch(
 def predict(
     model: nn.Module, batches: Iterable[Batch], n: int, *, precision: torch.dtype, on_samples: OnSamples
 ) -> Tensor:
-    """Return (n, C) float32 softmax outputs in eval mode, by the batches' rows, on their device."""
-    return torch.softmax(outputs(model, batches, n, precision=precision, on_samples=on_samples), dim=1)
+    """Return (n, C) float32 softmax outputs in eval mode, summed over the views, by the batches' rows."""
+    return outputs(
+        model, batches, n, precision=precision, on_samples=on_samples, turn=lambda found: torch.softmax(found, dim=1)
+    )
 
 
 @torch.inference_mode()
 def outputs(
-    model: nn.Module, batches: Iterable[Batch], n: int, *, precision: torch.dtype, on_samples: OnSamples
+    model: nn.Module,
+    batches: Iterable[Batch],
+    n: int,
+    *,
+    precision: torch.dtype,
+    on_samples: OnSamples,
+    turn: Callable[[Tensor], Tensor] = lambda found: found,
 ) -> Tensor:
-    """Return (n, K) float32 outputs of a network in eval mode, by the batches' rows, on their device.
+    """Return (n, K) float32 outputs of a network in eval mode, summed over the views, by the batches' rows.
 
     Args:
         model: the network; set to eval mode.
-        batches: one pass over this rank's samples.
+        batches: one pass over this rank's samples, under one view or several.
         n: how many those are.
         precision: as for `train_epoch`.
         on_samples: told the size of every batch, over all ranks.
+        turn: what to make of a batch's outputs before they are summed.
     """
     model.eval()
     rows: Tensor | None = None
@@ -92,7 +101,7 @@ def outputs(
             found = model(batch.inputs)
         if rows is None:
             rows = torch.zeros(n, found.shape[1], device=found.device)
-        rows[batch.row] = found.float()
+        rows[batch.row] += turn(found.float())
         on_samples(round(len(batch.index) / batch.share))
     if rows is None:
         raise ValueError("predict needs at least one batch")

@@ -39,6 +39,16 @@ _CHECKPOINT_EVERY_S = 20.0  # so that a stopped run loses little and a fast one 
 
 
 @dataclass(frozen=True, slots=True)
+class Classifier:
+    """What a method has learnt after an epoch of a stage whose networks somebody could go home with."""
+
+    stage: str
+    epoch: int  # finished
+    epochs: int  # of the stage
+    models: tuple[nn.Module, ...]  # the mean of their softmax outputs is the answer
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """What a method needs to run; it never knows whether a sample is an image, a row or an embedding."""
 
@@ -51,6 +61,9 @@ class Job:
     trusted: Tensor | None = None  # (N,) bool, labels that are right by decree; None = none is
     checkpoints: Path | None = None  # folder; None = keep nothing
     on_event: EventSink = ignore
+    on_classifier: Callable[[Classifier], None] | None = (
+        None  # shown the networks after every epoch; None = nobody asks
+    )
     stop_at: float = math.inf  # seconds of the monotonic clock; the first epoch that ends later is the last
     clock: Progress = field(default_factory=lambda: Progress())
 
@@ -159,22 +172,23 @@ class Job:
         if stops:
             raise StopAsked
 
+    def show(self, stage: str, epoch: int, epochs: int, *models: nn.Module) -> None:
+        """Show the networks after an epoch to whoever tests or keeps them; their weights must stay as they are."""
+        if self.on_classifier is not None:
+            self.on_classifier(Classifier(stage, epoch, epochs, models))
+
     def predict(self, stage: str, model: nn.Module, views: tuple[View, ...], *stream: str | int) -> Tensor:
         """Return (M, C) float32 probabilities of this rank's own M samples, the mean over the views."""
-        n = len(self.samples.labels[self.own])
-        total: Tensor | None = None
-        for view in views:
-            with without_compiling() if self.compiles else nullcontext():
-                probs = predict(
-                    model,
-                    self.samples.in_order(view, stage, *stream),
-                    n,
-                    precision=self.precision,
-                    on_samples=lambda done: self._count(stage, done, 0, 0),
-                )
-            total = probs if total is None else total + probs
-        if total is None:
+        if not views:
             raise ValueError("predict needs at least one view")
+        with without_compiling() if self.compiles else nullcontext():
+            total = predict(
+                model,
+                self.samples.in_order(*views, stream=(stage, *stream)),
+                len(self.samples.labels[self.own]),
+                precision=self.precision,
+                on_samples=lambda done: self._count(stage, done, 0, 0),
+            )
         return total / len(views)
 
     def finished(self, stage: str) -> Tables | None:

@@ -104,7 +104,7 @@ def test_the_batch_size_does_not_change_the_order():
 
 def test_batches_in_order_are_dataset_order():
     samples = vectors(600)
-    batches = list(samples.in_order("plain", "stage1"))
+    batches = list(samples.in_order("plain", stream=("stage1",)))
     assert order(batches) == list(range(600))
     assert [len(batch.index) for batch in batches] == [256, 256, 88]
     assert torch.equal(torch.cat([batch.labels for batch in batches]), samples.labels)
@@ -159,15 +159,33 @@ def test_augmented_images_are_the_crops_and_mirror_images_that_the_stream_draws(
     assert torch.allclose(result, normalised(expected), atol=1e-6)
 
 
+def test_several_views_read_each_batch_once_and_are_the_same_as_one_by_one(monkeypatch):
+    samples, reads = pictures(600), []
+    fetch = Pixels.fetch
+
+    def counted(self: Pixels, index: Tensor) -> Tensor:
+        reads.append(len(index))
+        return fetch(self, index)
+
+    monkeypatch.setattr(Pixels, "fetch", counted)
+    both = list(samples.in_order("plain", "mirrored"))
+    assert reads == [256, 256, 88]
+    one_by_one = (samples.in_order("plain"), samples.in_order("mirrored"))
+    for offset, alone in enumerate(one_by_one):
+        for found, expected in zip(both[offset::2], alone, strict=True):
+            assert torch.equal(found.inputs, expected.inputs)
+            assert torch.equal(found.index, expected.index)
+
+
 def test_without_padding_and_mirroring_the_augmented_view_is_the_plain_one():
     samples = pictures(6, crop_padding=0, flip=False)
-    (plain,), (augmented,) = samples.in_order("plain"), samples.in_order("augmented", "fit")
+    (plain,), (augmented,) = samples.in_order("plain"), samples.in_order("augmented", stream=("fit",))
     assert torch.equal(augmented.inputs, plain.inputs)
 
 
 def test_augmented_views_of_two_streams_differ():
     samples = pictures(6)
-    (fit,), (score,) = samples.in_order("augmented", "fit"), samples.in_order("augmented", "score")
+    (fit,), (score,) = samples.in_order("augmented", stream=("fit",)), samples.in_order("augmented", stream=("score",))
     assert not torch.equal(fit.inputs, score.inputs)
 
 
