@@ -47,7 +47,7 @@ def report(tmp_path):
     audit = write_rows(tmp_path, ROWS, set_aside=[BROKEN])
     return CheckReport(
         audit_name="20261121-000000-drpl-000000",
-        audit_path="/work/.labelaudit/audits/20261121-000000-drpl-000000",
+        audit_path="/data/.labelaudit/audits/20261121-000000-drpl-000000",
         source="data/photos",
         results=RESULTS,
         columns=read_columns(audit.findings_path),
@@ -73,8 +73,17 @@ def as_json(name, report):
 @pytest.mark.parametrize("which", ["report", "passed"])
 def test_json_fits_its_schema(which, request):
     schema = json.loads((ROOT / "docs/reference/check.schema.json").read_text())
-    jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.validate(as_json("json", request.getfixturevalue(which)), schema)
+    checker = jsonschema.Draft202012Validator(schema)
+    checker.check_schema(schema)
+    assert list(checker.iter_errors(as_json("json", request.getfixturevalue(which)))) == []
+
+
+def test_the_schema_of_json_is_able_to_fail(report):
+    schema = json.loads((ROOT / "docs/reference/check.schema.json").read_text())
+    broken = as_json("json", report)
+    broken["results"][0]["status"] = "fatal"
+    (error,) = jsonschema.Draft202012Validator(schema).iter_errors(broken)
+    assert (error.instance, list(error.absolute_path)) == ("fatal", ["results", 0, "status"])
 
 
 def test_json_has_every_result_and_names_samples(report):
@@ -101,8 +110,15 @@ def test_metrics_are_numbers_only(report):
 
 @pytest.mark.parametrize("which", ["report", "passed"])
 def test_junit_fits_the_schema_of_jenkins(which, request):
-    text = FORMATS["junit"](request.getfixturevalue(which))
-    xmlschema.XMLSchema(SCHEMAS / "junit-10.xsd").validate(ElementTree.fromstring(text))
+    suites = ElementTree.fromstring(FORMATS["junit"](request.getfixturevalue(which)))
+    assert list(xmlschema.XMLSchema(SCHEMAS / "junit-10.xsd").iter_errors(suites)) == []
+
+
+def test_the_schema_of_junit_is_able_to_fail(report):
+    suites = ElementTree.fromstring(FORMATS["junit"](report))
+    suites[0][0].tag = "fatal"
+    (error,) = xmlschema.XMLSchema(SCHEMAS / "junit-10.xsd").iter_errors(suites)
+    assert "'fatal'" in str(error.reason)
 
 
 def test_junit_has_one_case_per_check_and_fails_errors_only(report):
@@ -134,7 +150,7 @@ def test_sarif_fits_the_published_schema(which, request):
     schema = json.loads((SCHEMAS / "sarif-2.1.0-rtm.5.json").read_text())
     checker = jsonschema.Draft4Validator(schema, format_checker=jsonschema.FormatChecker())
     checker.check_schema(schema)
-    checker.validate(as_json("sarif", request.getfixturevalue(which)))
+    assert list(checker.iter_errors(as_json("sarif", request.getfixturevalue(which)))) == []
 
 
 def test_the_schema_of_sarif_is_able_to_fail(report):
