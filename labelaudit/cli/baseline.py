@@ -14,14 +14,6 @@ Output = Annotated[
     str | None,
     typer.Option("--output", metavar="FILE", help="The file to write.", show_default="labelaudit-baseline.tsv"),
 ]
-Config = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FILE",
-        help="labelaudit.toml, or pyproject.toml with [tool.labelaudit].",
-        show_default="the nearest here or above",
-    ),
-]
 Ratchet = Annotated[bool, typer.Option("--ratchet", help="Only shrink it: drop what is no longer a suspect.")]
 Samples = Annotated[
     list[str], typer.Argument(metavar="SAMPLE...", help="Sample ids, paths or files.", show_default=False)
@@ -31,15 +23,11 @@ Wrong = Annotated[bool, typer.Option("--wrong", help="The given label is wrong."
 Label = Annotated[str | None, typer.Option(metavar="NAME", help="The right label of wrong ones.", show_default=False)]
 Why = Annotated[str, typer.Option(metavar="TEXT", help="The reason, for the next reader.", show_default=False)]
 Who = Annotated[str | None, typer.Option(metavar="NAME", help="Who decided.", show_default="git's user.name")]
-BaselineFile = Annotated[
-    str | None,
-    typer.Option("--baseline", metavar="FILE", help="The baseline.", show_default="labelaudit-baseline.tsv"),
-]
 
 
 @reports_errors
 def baseline(
-    audit: opt.AuditPath = None, output: Output = None, ratchet: Ratchet = False, config: Config = None
+    audit: opt.AuditPath = None, output: Output = None, ratchet: Ratchet = False, config: opt.Config = None
 ) -> None:
     """Make the suspects of an audit known ones, in a small text file to commit: check is silent on them.
 
@@ -67,8 +55,8 @@ def mark(
     label: Label = None,
     who: Who = None,
     audit: opt.AuditPath = None,
-    baseline: BaselineFile = None,
-    config: Config = None,
+    baseline: opt.Baseline = None,
+    config: opt.Config = None,
 ) -> None:
     """Record what a person decided about samples: in the audit, and in the baseline where there is one.
 

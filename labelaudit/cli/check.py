@@ -21,23 +21,8 @@ Data = Annotated[
     str | None,
     typer.Option(metavar="PATH", help="The dataset.", show_default="where the audit found it", rich_help_panel=_WHAT),
 ]
-Config = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FILE",
-        help="labelaudit.toml, or pyproject.toml with [tool.labelaudit].",
-        show_default="the nearest here or above",
-        rich_help_panel=_WHAT,
-    ),
-]
 Profile = Annotated[
     str | None, typer.Option(help="A table below [profiles].", show_default=False, rich_help_panel=_WHAT)
-]
-Baseline = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FILE", help="The known suspects.", show_default="labelaudit-baseline.tsv", rich_help_panel=_WHAT
-    ),
 ]
 Since = Annotated[
     str | None,
@@ -118,9 +103,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print failed checks 
 def check(
     audit: opt.AuditPath = None,
     data: Data = None,
-    config: Config = None,
+    config: opt.Config = None,
     profile: Profile = None,
-    baseline: Baseline = None,
+    baseline: opt.Baseline = None,
     since: Since = None,
     changed: Changed = None,
     max_noise: MaxNoise = None,

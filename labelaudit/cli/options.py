@@ -126,6 +126,18 @@ AuditPath = Annotated[
     str | None,
     typer.Option("--audit", metavar="PATH", help="An audit, or a folder with .labelaudit/.", show_default="the latest"),
 ]
+Config = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="labelaudit.toml, or pyproject.toml with [tool.labelaudit].",
+        show_default="the nearest here or above",
+    ),
+]
+Baseline = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="The file of known suspects.", show_default="labelaudit-baseline.tsv"),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.", rich_help_panel=_OUT)]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes.", rich_help_panel=_OUT)]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="A line for every epoch.", rich_help_panel=_OUT)]
