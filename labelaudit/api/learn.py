@@ -17,10 +17,10 @@ from labelaudit.api.prepare import Prepared
 from labelaudit.core.dataset import Dataset, Probabilities
 from labelaudit.core.errors import ConfigError, TrainingError
 from labelaudit.core.events import EventSink
-from labelaudit.core.recipe import Recipe, from_dict
+from labelaudit.core.recipe import Recipe
 from labelaudit.core.verdicts import Verdicts, verdicts_from_probs
 from labelaudit.functional.policy import Judgements, judge
-from labelaudit.methods.registry import require_method
+from labelaudit.methods.registry import read_options, require_method
 from labelaudit.training.batches import Inputs, Samples, VectorInputs
 from labelaudit.training.device import choose_precision, describe_device, keep_freed_memory
 from labelaudit.training.job import Job
@@ -54,10 +54,10 @@ def run_method(
     if isinstance(dataset.content, Probabilities) or loaded.inputs is None:
         return verdicts_from_probs(np.asarray(dataset.content.values), dataset.given)  # type: ignore[union-attr]
     method = require_method(recipe.method)
-    options = from_dict(method.Options, recipe.options, prefix="method.")
+    options = read_options(recipe)
     job = make_job(loaded.inputs, dataset, prepared, checkpoints=checkpoints, on_event=on_event, ranks=ranks)
     try:
-        verdicts: Verdicts = method.run(replace(job, stop_at=stop_at), options)
+        verdicts = method.run(replace(job, stop_at=stop_at), options)
         verdicts = of_all_ranks(verdicts, job)
     except torch.OutOfMemoryError as error:
         raise TrainingError(

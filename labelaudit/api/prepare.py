@@ -15,9 +15,9 @@ import torch
 from labelaudit.api.recipes import PRETRAINED_BACKBONE, Asked, Facts, recipe_for, settle
 from labelaudit.core.dataset import Dataset, Images, Remark
 from labelaudit.core.errors import DataError
-from labelaudit.core.recipe import DataSettings, ModelSettings, Recipe, from_dict
+from labelaudit.core.recipe import DataSettings, ModelSettings, Recipe
 from labelaudit.functional.images import UnreadableImage, decode_image, median_size
-from labelaudit.methods.registry import require_method
+from labelaudit.methods.registry import read_options
 from labelaudit.sources.probe import check_dataset
 from labelaudit.sources.read import read_dataset
 from labelaudit.training.device import choose_device
@@ -126,7 +126,7 @@ def resolved(recipe: Recipe, dataset: Dataset) -> Recipe:
     Raises:
         ConfigError: a method, an option or a backbone does not exist; found before anything slow begins.
     """
-    options = from_dict(require_method(recipe.method).Options, recipe.options, prefix="method.")
+    options = read_options(recipe)
     if dataset.kind == "images":
         require_image_backbone(recipe.model.backbone)
     return dataclasses.replace(recipe, options=dataclasses.asdict(options))

@@ -14,8 +14,8 @@ from labelaudit.api.network import network_builder
 from labelaudit.api.prepare import Prepared
 from labelaudit.core.dataset import Probabilities, Vectors
 from labelaudit.core.events import ignore
-from labelaudit.core.recipe import Recipe, from_dict
-from labelaudit.methods.registry import require_method
+from labelaudit.core.recipe import Recipe
+from labelaudit.methods.registry import read_options, require_method
 from labelaudit.training.batches import Batch, Inputs, Pixels, Samples, VectorInputs
 from labelaudit.training.compiled import compile_
 from labelaudit.training.device import choose_precision, keep_freed_memory
@@ -47,9 +47,7 @@ def feature_seconds(prepared: Prepared, recipe: Recipe, rate_of: Callable[[Prepa
 
 def training_passes(recipe: Recipe) -> float:
     """Return how often a recipe trains on every sample."""
-    method = require_method(recipe.method)
-    passes: float = method.training_passes(from_dict(method.Options, recipe.options, prefix="method."))
-    return passes
+    return require_method(recipe.method).training_passes(read_options(recipe))
 
 
 def training_rate(prepared: Prepared, recipe: Recipe) -> float | None:

@@ -1,21 +1,47 @@
-"""The table of methods. A method is a module with `SUMMARY`, `Options` and `run(job, options) -> Verdicts`."""
+"""The table of methods. A method is a module with the names of `Method`; it is imported when it is asked for.
+
+Beside those names a module may have
+    `fast_options(epochs)`: what the fast recipe sets for so many epochs, instead of each `epochs` and `peak_lr` alone;
+    `PAPER`: published schedules by row (`core.recipe.PublishedSchedule`), for `--recipe paper`;
+    `NEEDS_TRUSTED = True`: it cannot do without samples whose labels are right by decree.
+"""
 
 from __future__ import annotations
 
-from types import ModuleType
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from labelaudit.core.errors import ConfigError, did_you_mean
-from labelaudit.methods import drpl
+from labelaudit.core.recipe import Recipe, from_dict
 
-METHODS: dict[str, ModuleType] = {
-    "drpl": drpl,
+if TYPE_CHECKING:
+    from labelaudit.core.verdicts import Verdicts
+
+# In the order in which they are listed. Names alone, so that the command line knows them without importing torch.
+METHODS: dict[str, str] = {
+    "drpl": "labelaudit.methods.drpl",
 }
 
 
-def require_method(name: str) -> ModuleType:
+class Method(Protocol):
+    """What the module of a method has."""
+
+    SUMMARY: str  # one line
+    Options: type[Any]  # a frozen dataclass
+    training_passes: Callable[[Any], float]  # options -> how often each sample goes forward and back
+    run: Callable[[Any, Any], Verdicts]  # (job, options) -> evidence for every sample of this rank
+
+
+def require_method(name: str) -> Method:
     """Return a method's module; an unknown name raises ConfigError with the closest known one."""
     if name not in METHODS:
         raise ConfigError(
             f"method {name!r} is not known.", hint=did_you_mean(name, METHODS) or f"Known: {', '.join(METHODS)}."
         )
-    return METHODS[name]
+    return cast(Method, import_module(METHODS[name]))
+
+
+def read_options(recipe: Recipe) -> Any:
+    """Return the `Options` of the recipe's method; a mistake in them raises ConfigError that names the setting."""
+    return from_dict(require_method(recipe.method).Options, recipe.options, prefix="method.")
