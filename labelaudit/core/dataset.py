@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from labelaudit.core.errors import DataError, shorten
+from labelaudit.core.model_facts import ColumnFacts
 
 SMALLEST_CLASS = 5  # samples; a smaller class cannot be judged: it is warned of, and its suspects go to review
 
@@ -137,6 +138,7 @@ class Vectors:
     values: FloatND  # (N, D) float32, finite
     kind: Literal["features", "embeddings"]
     row_hashes: tuple[str, ...] = ()  # (N,) of the cells as written; standardised values change with other rows
+    columns: tuple[ColumnFacts, ...] = ()  # of a table: how its cells became these values
 
     def __len__(self) -> int:
         return len(self.values)
@@ -144,7 +146,7 @@ class Vectors:
     def take(self, keep: IntN) -> Vectors:
         """Return the vectors at these positions."""
         hashes = tuple(self.row_hashes[i] for i in keep) if self.row_hashes else ()
-        return Vectors(self.values[keep], self.kind, hashes)
+        return Vectors(self.values[keep], self.kind, hashes, self.columns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,6 @@ import hashlib
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 from labelaudit.core.dataset import IntN, Remark, Vectors
 from labelaudit.core.errors import DataError, shorten
 from labelaudit.sources.cells import cell_texts
+from labelaudit.sources.encoding import Column, encode_columns, learn_columns
 from labelaudit.sources.labels import is_number
 from labelaudit.sources.table_file import Table
 
@@ -26,16 +25,7 @@ _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-"})  # besi
 _BOOLEANS = {"true": 1.0, "false": 0.0}
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([T ].*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}( .*)?")
 _FREE_TEXT_VALUES = 20  # distinct texts from which a column that hardly repeats any is prose, not categories
-_COMMON_SHARE = 100  # a category seen in fewer than one row of this many joins the rare ones: at most 100 inputs
 _REGRESSION_VALUES = 50  # distinct numbers from which a label looks measured; ImageNet-like labels repeat more often
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column, prepared for scikit-learn."""
-
-    values: NDArray[Any]  # (N,) float64 with NaN where missing, or strings with None where missing
-    is_number: bool
 
 
 def read_features(table: Table, rows: IntN, taken: frozenset[str]) -> tuple[Vectors, Remark]:
@@ -66,9 +56,10 @@ def read_features(table: Table, rows: IntN, taken: frozenset[str]) -> tuple[Vect
             f"{table.source}: no column to learn from; left out: {shorten(left_out) or 'none'}.",
             hint="Give columns of numbers or categories, or a column of image paths (--path-column).",
         )
-    values = _encode(list(columns.values()))
+    facts = learn_columns(columns)
+    values = encode_columns(columns, facts)
     hashes = _row_hashes([cell_texts(table.columns[name].take(rows)) for name in columns])
-    return Vectors(values, "features", hashes), _remark(columns, left_out, values.shape[1])
+    return Vectors(values, "features", hashes, facts), _remark(columns, left_out, values.shape[1])
 
 
 def require_categories(table: Table, column: str, labels: Sequence[str]) -> None:
@@ -101,14 +92,14 @@ def prepare_column(name: str, cells: pa.ChunkedArray) -> Column | str:
     if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return f"type {kind}"
     texts = cell_texts(cells)
-    numbers = _numbers(texts)
+    numbers = as_numbers(texts)
     if numbers is not None:
         return "constant" if len(np.unique(numbers[~np.isnan(numbers)])) < 2 else Column(numbers, is_number=True)
     reason = _why_no_categories([text for text in texts if text is not None])
     return reason or Column(np.array(texts, dtype=object), is_number=False)
 
 
-def _numbers(texts: Sequence[str | None]) -> NDArray[np.float64] | None:
+def as_numbers(texts: Sequence[str | None]) -> NDArray[np.float64] | None:
     """Return the texts as numbers, NaN where missing or infinite; None where one of them is a word."""
     values = np.full(len(texts), np.nan)
     for row, text in enumerate(texts):
@@ -135,32 +126,6 @@ def _why_no_categories(texts: Sequence[str]) -> str | None:
     if distinct > _FREE_TEXT_VALUES and distinct > len(texts) / 2:
         return "free text"
     return None
-
-
-def _encode(columns: Sequence[Column]) -> NDArray[np.float32]:
-    from sklearn.compose import ColumnTransformer  # here: it takes a second, which scans of images need not wait for
-    from sklearn.impute import SimpleImputer
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-    n = len(columns[0].values)
-    numbers = [position for position, column in enumerate(columns) if column.is_number]
-    categories = [position for position, column in enumerate(columns) if not column.is_number]
-    one_hot = OneHotEncoder(handle_unknown="ignore", min_frequency=max(1, n // _COMMON_SHARE), sparse_output=False)
-    encoder = ColumnTransformer(
-        [
-            ("numbers", make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), numbers),
-            (
-                "categories",
-                make_pipeline(SimpleImputer(strategy="most_frequent", missing_values=None), one_hot),
-                categories,
-            ),
-        ]
-    )
-    stacked = np.empty((n, len(columns)), dtype=object)
-    for position, column in enumerate(columns):
-        stacked[:, position] = column.values
-    return np.asarray(encoder.fit_transform(stacked), dtype=np.float32)
 
 
 def _remark(columns: dict[str, Column], left_out: list[str], width: int) -> Remark:
