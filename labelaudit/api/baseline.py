@@ -11,7 +11,7 @@ from labelaudit.api.gate import open_audit, place, settings_in_force, what_is_he
 from labelaudit.checks.baseline import Change, ratcheted, read_baseline, renewed, with_decisions, write_baseline
 from labelaudit.core.audits import Audit
 from labelaudit.core.decisions import Key, Known
-from labelaudit.core.errors import ConfigError
+from labelaudit.core.errors import ConfigError, count
 
 _LOCK = "baseline.lock"  # in .labelaudit; two people may mark samples at once
 
@@ -26,7 +26,7 @@ class Written:
     def describe(self) -> str:
         """Return "labelaudit-baseline.tsv: 12 entries (3 added, 1 removed, 2 decided)"."""
         change = self.change
-        entries = "1 entry" if len(change.entries) == 1 else f"{len(change.entries):,} entries"
+        entries = count(len(change.entries), "entry", "entries")
         moves = f"{change.added:,} added, {change.removed:,} removed, {change.decided:,} decided"
         return f"{self.path}: {entries} ({moves})"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from labelaudit.core.errors import count
+
 # measure -> what it is called in a table; `docs/reference/bench-results.md` says what each one is
 MEASURES = {
     "auroc": "AUROC",
@@ -28,8 +30,9 @@ def settings_of(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     found = []
     for setting, rows in frame.groupby("setting", sort=False):
         seeds = rows["seed"].nunique()
-        n = f"{seeds} seed{'' if seeds == 1 else 's'}"
-        found.append((f"{setting} (actual {rows['wrong'].mean():.1%}, {n})".replace("%", " %"), rows))
+        found.append(
+            (f"{setting} (actual {rows['wrong'].mean():.1%}, {count(seeds, 'seed')})".replace("%", " %"), rows)
+        )
     return found
 
 

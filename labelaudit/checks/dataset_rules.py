@@ -65,7 +65,7 @@ def max_leaks(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
     yield CheckResult(
         "max-leaks",
         "failed" if found > limit else "passed",
-        f"{count(found, 'exact copy').replace('copys', 'copies')} across {', '.join(leaks.splits)}; {limit:,} allowed",
+        f"{count(found, 'exact copy', 'exact copies')} across {', '.join(leaks.splits)}; {limit:,} allowed",
         limit=limit,
         measured=found,
         hint="Remove the copies from one of the splits: a test must not hold what was learnt." if found > limit else "",
@@ -135,8 +135,7 @@ def max_label_changes(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
     yield CheckResult(
         "max-label-changes",
         "failed" if len(changes) > limit else "passed",
-        f"{count(len(changes), 'class').replace('classs', 'classes')} came or went since {drift.audit_name}{listed}; "
-        f"{limit:,} allowed",
+        f"{count(len(changes), 'class', 'classes')} came or went since {drift.audit_name}{listed}; {limit:,} allowed",
         limit=limit,
         measured=len(changes),
         hint="A misspelt label makes a class of its own." if came and len(changes) > limit else "",

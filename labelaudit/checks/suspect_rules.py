@@ -98,7 +98,7 @@ def max_new_suspects(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
         return
     for subject, rows, limit in limited:
         new = rows & _counting(evidence, limits)
-        yield _count_result(rule, subject, evidence, new, limit, "suspect that the baseline does not know")
+        yield _count_result(rule, subject, evidence, new, limit, "suspect", rest=" that the baseline does not know")
 
 
 def max_changed_suspects(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
@@ -107,7 +107,7 @@ def max_changed_suspects(evidence: Evidence, gate: Gate) -> Iterator[CheckResult
     if limit is not None and evidence.changed is not None:
         rows = evidence.changed & _counting(evidence, gate.limits)
         changed = count(int(evidence.changed.sum()), "changed sample")
-        yield _count_result("max-changed-suspects", "", evidence, rows, limit, "new suspect", among=f" among {changed}")
+        yield _count_result("max-changed-suspects", "", evidence, rows, limit, "new suspect", rest=f" among {changed}")
 
 
 def percent(share: float) -> str:
@@ -157,16 +157,14 @@ def _counting(evidence: Evidence, limits: Limits) -> BoolN:
 
 
 def _count_result(
-    rule: str, subject: str, evidence: Evidence, rows: BoolN, limit: int, noun: str, *, among: str = ""
+    rule: str, subject: str, evidence: Evidence, rows: BoolN, limit: int, noun: str, *, rest: str = ""
 ) -> CheckResult:
     found = int(rows.sum())
     failed = found > limit
-    first, _, rest = noun.partition(" that ")
-    named = count(found, first) + (f" that {rest}" if rest else "")
     return CheckResult(
         rule,
         "failed" if failed else "passed",
-        f"{named}{among}; {limit:,} allowed",
+        f"{count(found, noun)}{rest}; {limit:,} allowed",
         subject=subject,
         limit=limit,
         measured=found,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelaudit.cli.progress import duration
+from labelaudit.core.errors import count
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,7 +49,7 @@ def print_inspection(console: Console, found: Mapping[str, Any], *, scan_command
         console.print(f"{remark['level']}: {remark['text']}", style=style, markup=False)
     problems = found["problems"]
     if problems:
-        console.print(f"\n{_samples(len(problems))} would be set aside:", style="yellow")
+        console.print(f"\n{count(len(problems), 'sample')} would be set aside:", style="yellow")
         for row in problems[:5]:
             console.print(f"  {row['path']}: {row['detail']}", markup=False)
         if len(problems) > 5:
@@ -97,10 +98,6 @@ def _print_verdict(console: Console, summary: Mapping[str, Any]) -> None:
     console.print(f"Verdicts         {counts}")
 
 
-def _samples(count: int) -> str:
-    return "1 sample" if count == 1 else f"{count:,} samples"
-
-
 def _worst_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     table = _table(
         "Most suspicious", "sample", "given", "suggested", ("suggested prob", "right"), ("clean prob", "right")
@@ -137,8 +134,8 @@ def _counts_table(classes: Mapping[str, int]) -> Table:
     shown = sorted(classes.items(), key=lambda item: (-item[1], item[0]))
     title = f"{len(classes)} classes" if len(shown) <= 20 else f"20 largest of {len(classes)} classes"
     table = _table(title, "class", ("samples", "right"))
-    for label, count in shown[:20]:
-        table.add_row(label, f"{count:,}")
+    for label, samples in shown[:20]:
+        table.add_row(label, f"{samples:,}")
     return table
 
 
@@ -164,7 +161,7 @@ def _facts(found: Mapping[str, Any], kind: str) -> Table:
 def _print_set_aside(console: Console, set_aside: Mapping[str, Any]) -> None:
     if not set_aside["count"]:
         return
-    console.print(f"\n{_samples(set_aside['count'])} could not be scanned", style="yellow")
+    console.print(f"\n{count(set_aside['count'], 'sample')} could not be scanned", style="yellow")
     for row in set_aside["first"]:
         console.print(f"  {row['path']}: {row['detail']}", markup=False)
 

@@ -71,6 +71,6 @@ def shorten(items: Iterable[object], *, show: int = 5) -> str:
     return text if len(names) <= show else f"{text} and {len(names) - show:,} more"
 
 
-def count(n: int, noun: str) -> str:
-    """Return "1 image" or "2,000 images"."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+def count(n: int, noun: str, plural: str | None = None) -> str:
+    """Return "1 image" or "2,000 images"; the plural is the noun with an s unless it is given."""
+    return f"{n:,} {noun if n == 1 else plural or f'{noun}s'}"

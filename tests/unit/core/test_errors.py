@@ -2,7 +2,7 @@
 
 import pytest
 
-from labelaudit.core.errors import ConfigError, DataError, LabelAuditError, TrainingError, did_you_mean, shorten
+from labelaudit.core.errors import ConfigError, DataError, LabelAuditError, TrainingError, count, did_you_mean, shorten
 
 
 @pytest.mark.parametrize(("kind", "code"), [(ConfigError, 2), (DataError, 3), (TrainingError, 3)])
@@ -51,3 +51,18 @@ def test_five_items_are_shown_and_the_rest_is_counted():
     assert shorten(range(5)) == "0, 1, 2, 3, 4"
     assert shorten(range(6)) == "0, 1, 2, 3, 4 and 1 more"
     assert shorten((f"{n}" for n in range(1_305)), show=2) == "0, 1 and 1,303 more"
+
+
+@pytest.mark.parametrize(
+    ("n", "words", "text"),
+    [
+        (0, ["image"], "0 images"),
+        (1, ["image"], "1 image"),
+        (2_000, ["image"], "2,000 images"),
+        (1, ["exact copy", "exact copies"], "1 exact copy"),
+        (2, ["exact copy", "exact copies"], "2 exact copies"),
+        (0, ["class", "classes"], "0 classes"),
+    ],
+)
+def test_one_is_singular_and_every_other_number_plural(n, words, text):
+    assert count(n, *words) == text
