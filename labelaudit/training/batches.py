@@ -154,14 +154,20 @@ class Samples:
         """Return (N,) the random order of `shuffled`; of every `size` samples in a row, each rank sees one."""
         return torch.randperm(len(self), generator=torch_generator(self.seed, "order", *stream))
 
-    def shuffled(self, *stream: str | int) -> Iterator[Batch]:
+    def shuffled(self, *stream: str | int, among: Tensor | None = None) -> Iterator[Batch]:
         """Yield augmented batches in a random order that the named stream draws; every sample once over all ranks.
 
         With several ranks, `row` counts the samples that this rank has seen in the epoch.
+
+        Args:
+            *stream: names what is drawn.
+            among: (N,) bool, the samples to yield, two for every rank or more; None is all.
         """
         draw = torch_generator(self.seed, "order", *stream)
         order = torch.randperm(len(self), generator=draw)
-        cuts = list(_cuts(len(self), self.batch_size, self.ranks.size))
+        if among is not None:
+            order = order[among.cpu()[order]]
+        cuts = list(_cuts(len(order), self.batch_size, self.ranks.size))
         yield from self._batches(order, cuts, [("augmented", draw)])
 
     def in_order(self, *views: View, stream: tuple[str | int, ...] = ()) -> Iterator[Batch]:

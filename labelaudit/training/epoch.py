@@ -25,6 +25,7 @@ def train_epoch(
     step: int,
     precision: torch.dtype,
     on_samples: OnSamples,
+    after_step: Callable[[int], None] | None = None,
     ranks: Ranks = ALONE,
 ) -> tuple[int, float]:
     """Run one epoch.
@@ -38,6 +39,7 @@ def train_epoch(
         step: global step of the first batch.
         precision: bfloat16 to run the network under autocast, float32 not to.
         on_samples: told the size of every batch, over all ranks.
+        after_step: called with the global step once the optimiser has taken it, such as to move an average of weights.
         ranks: who works on the other parts of every batch; all take the same step.
 
     Returns:
@@ -54,6 +56,8 @@ def train_epoch(
         ranks.sum_gradients_(model)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
+        if after_step is not None:
+            after_step(step)
         batch_total = losses.detach().double().sum()  # stays on the device: no host sync inside the epoch
         total = batch_total if total is None else total + batch_total
         n += len(batch.index)

@@ -105,13 +105,21 @@ class Job:
         yield
         self.on_event(StageFinished(name, time.monotonic() - started))
 
-    def new_state(self, stage: str) -> StageState:
-        """Return a fresh network with its optimiser."""
-        model = share_batch_norm(self.build_model(stage), self.ranks)
+    def new_state(self, stage: str, *, networks: int = 1) -> StageState:
+        """Return a fresh network with its optimiser; several are the children of one module, and saved together."""
+        if networks == 1:
+            model = self.new_network(stage)
+        else:
+            model = nn.ModuleList(self.new_network(f"{stage}/{number}") for number in range(1, networks + 1))
+        return StageState(model, make_optimizer(model, self.train))
+
+    def new_network(self, name: str) -> nn.Module:
+        """Return a fresh network, the same on every rank; the name draws its weights."""
+        model = share_batch_norm(self.build_model(name), self.ranks)
         self.ranks.same_weights_(model)
         if self.compiles:
             compile_(model)
-        return StageState(model, make_optimizer(model, self.train))
+        return model
 
     def resume(self, stage: str, state: StageState) -> None:
         """Fill the state from the stage's last checkpoint, if there is one."""
@@ -124,15 +132,33 @@ class Job:
                 self.on_event(StageResumed(stage, self.clock.samples))
 
     def train_epoch(
-        self, stage: str, state: StageState, loss_fn: LossFn, lr_at: Callable[[int], float], *, epochs: int
+        self,
+        stage: str,
+        state: StageState,
+        loss_fn: LossFn,
+        lr_at: Callable[[int], float],
+        *,
+        epochs: int,
+        among: Tensor | None = None,
+        after_step: Callable[[int], None] | None = None,
     ) -> None:
         """Train the stage's next epoch and count it; a loss that is not a number raises TrainingError.
 
         Meanwhile `table[batch.row]` are the rows of a batch in the state's tables, before and after those of `job.own`.
+
+        Args:
+            stage: name of its random streams.
+            state: changed in place.
+            loss_fn: (network, batch) -> (B,) nats.
+            lr_at: step -> learning rate.
+            epochs: of the whole stage, to tell.
+            among: (N,) bool, the samples that the epoch goes over; then a batch's `row` means nothing. None is all.
+            after_step: as in `training.epoch.train_epoch`.
         """
         epoch = state.epoch + 1
         own_stream = (self.ranks.rank,) if self.ranks.rank else ()  # other samples get other dropout
-        batches = self.samples.shuffled(stage, epoch)
+        batches = self.samples.shuffled(stage, epoch, among=among)
+        weight = 1.0 if among is None else len(self.samples) / max(1, int(among.sum()))  # an epoch counts as a pass
         with (
             visiting(state.tables, self.samples.order(stage, epoch), self.ranks),
             global_stream(self.device, self.seed, "dropout", stage, epoch, *own_stream),
@@ -145,7 +171,8 @@ class Job:
                 lr_at,
                 step=state.step,
                 precision=self.precision,
-                on_samples=lambda n: self._count(stage, n, epoch, epochs),
+                on_samples=lambda n: self._count(stage, round(n * weight), epoch, epochs),
+                after_step=after_step,
                 ranks=self.ranks,
             )
         if not math.isfinite(mean_loss):

@@ -190,3 +190,17 @@ def test_predictions_under_bfloat16_are_float32_probabilities():
 def test_predicting_from_no_batches_is_a_callers_bug():
     with pytest.raises(ValueError, match="predict needs at least one batch"):
         predict(linear(), [], 0, precision=torch.float32, on_samples=uncounted)
+
+
+def test_what_follows_a_step_is_called_once_the_weights_have_moved():
+    model = linear()
+    found: list[tuple[int, Tensor]] = []
+
+    def keep(step: int) -> None:
+        found.append((step, model.weight.detach().clone()))
+
+    start = model.weight.detach().clone()
+    train(model, samples(3).shuffled("a"), after_step=keep, step=7)
+    assert [step for step, _ in found] == [7, 8, 9]
+    assert not torch.equal(found[0][1], start)
+    assert torch.equal(found[-1][1], model.weight)

@@ -275,3 +275,33 @@ def test_epochs_of_a_stage_come_in_orders_of_their_own():
     first, second = ([index for batch in epoch for index in batch] for epoch in (seen[:3], seen[3:]))
     assert sorted(first) == sorted(second) == list(range(N))
     assert first != second
+
+
+def test_several_networks_of_a_stage_start_apart_and_share_an_optimiser_that_moves_only_who_learns():
+    work = job()
+    state = work.new_state("a", networks=2)
+    first, second = state.model.children()
+    assert not torch.equal(weights(first), weights(second))
+    before = weights(second).clone(), weights(first).clone()
+    work.train_epoch("a", state, lambda _, batch: cross_entropy(first, batch), steady, epochs=2)
+    assert torch.equal(weights(second), before[0])
+    assert not torch.equal(weights(first), before[1])
+
+
+def test_an_epoch_among_some_samples_sees_each_of_them_once_and_counts_as_a_pass():
+    seen: list[int] = []
+    told: list[int] = []
+
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        seen.extend(batch.index.tolist())
+        return cross_entropy(model, batch)
+
+    work = job()
+    work.clock.told_at = LONG_AGO
+    state = work.new_state("a")
+    chosen = torch.arange(N) % 2 == 0
+    work.train_epoch("a", state, loss, steady, epochs=1, among=chosen, after_step=told.append)
+    assert sorted(seen) == list(range(0, N, 2))
+    assert seen != sorted(seen)
+    assert work.clock.samples == N
+    assert told == [0, 1]
