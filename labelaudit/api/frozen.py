@@ -16,6 +16,7 @@ from labelaudit.core.recipe import Recipe
 from labelaudit.training.batches import Pixels, Samples, VectorInputs
 from labelaudit.training.device import choose_precision, keep_freed_memory
 from labelaudit.training.epoch import outputs
+from labelaudit.training.model_file import FrozenFeatures
 from labelaudit.training.models import build_image_network, without_classifier
 from labelaudit.training.ranks import ALONE, Ranks
 
@@ -61,10 +62,10 @@ def with_features(
     total = outputs(model, samples.in_order(*views), len(own), precision=precision, on_samples=count)
     features = ranks.gather_by_index(own, total, n)
     on_event(StageFinished("features", time.monotonic() - started))
-    return replace(loaded, inputs=VectorInputs(_standardised(features)))
+    frozen = FrozenFeatures(model.state_dict(), features.mean(dim=0), features.std(dim=0).clamp_min(1e-6))
+    return replace(loaded, inputs=VectorInputs(standardised(features, frozen)), frozen=frozen)
 
 
-def _standardised(features: Tensor) -> Tensor:
+def standardised(features: Tensor, frozen: FrozenFeatures) -> Tensor:
     """Return (N, D) with mean 0 and deviation 1 in every dimension that varies; one that does not becomes 0."""
-    centred = features - features.mean(dim=0)
-    return centred / features.std(dim=0).clamp_min(1e-6)
+    return (features - frozen.mean) / frozen.deviation

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +23,13 @@ from labelaudit.core.dataset import (
 )
 from labelaudit.core.errors import DataError, count, shorten
 from labelaudit.core.events import EventSink, Said, SamplesDone, StageFinished, StageStarted
+from labelaudit.core.model_facts import ImageFacts
 from labelaudit.core.recipe import Recipe, TrainSettings
 from labelaudit.sources.probe import find_duplicates
 from labelaudit.training.batches import Inputs, Pixels, VectorInputs
 from labelaudit.training.decode import DecodedImages, decode_images
 from labelaudit.training.device import holds
+from labelaudit.training.model_file import FrozenFeatures
 from labelaudit.training.pixel_store import PixelStore
 
 # Channel means and deviations on a 0..1 scale. CIFAR: as in the published DRPL code (spec of S2); ImageNet: the usual.
@@ -48,6 +51,8 @@ class Loaded:
     content_hashes: tuple[str, ...]  # (N,)
     conflict: BoolN  # (N,) has a twin under another label
     details: tuple[str, ...]  # (N,) what is odd about the sample, mostly empty
+    images: ImageFacts | None = None  # how they became inputs, where they are images
+    frozen: FrozenFeatures | None = None  # whose features the inputs are, where a backbone is frozen
 
 
 def load_inputs(
@@ -84,20 +89,25 @@ def _load_images(
     if size is None or not isinstance(content, Images):
         raise ValueError("images need a resolved image size")
     with PixelStore(cache, size + recipe.train.crop_margin) as store:
-        decoded = _decode(dataset, content, store, on_event)
+        decoded = decode_with_progress(content, dataset.paths, store, on_event)
         bad = _unreadable(dataset, decoded, on_event)
-        inputs = _pixels(decoded, size, recipe.train, device)
+        settings = recipe.train
+        means, deviations = channel_statistics(decoded.pixels, decoded.rows, settings)
+        facts = ImageFacts(size, settings.crop_margin, means, deviations, settings.flip)
+        inputs = pixels_on_device(decoded, facts, device, crop_padding=settings.crop_padding)
     odd = dict(decoded.warnings)
     kept = np.setdiff1d(np.arange(len(dataset)), [index for index, _ in bad])
     details = {place: odd[index] for place, index in enumerate(kept.tolist()) if index in odd}
-    return _loaded(dataset.without(bad), inputs, decoded.content_hashes, decoded.pixel_hashes, details, on_event)
+    loaded = _loaded(dataset.without(bad), inputs, decoded.content_hashes, decoded.pixel_hashes, details, on_event)
+    return replace(loaded, images=facts)
 
 
-def _pixels(decoded: DecodedImages, size: int, settings: TrainSettings, device: torch.device) -> Pixels:
+def pixels_on_device(
+    decoded: DecodedImages, facts: ImageFacts, device: torch.device, *, crop_padding: int = 0
+) -> Pixels:
     """Return the images on the device where they fit there, else as they are mapped from disk."""
-    means, deviations = channel_statistics(decoded.pixels, decoded.rows, settings)
-    scale = torch.tensor([1.0 / (255.0 * deviation) for deviation in deviations])
-    shift = torch.tensor([-mean / deviation for mean, deviation in zip(means, deviations, strict=True)])
+    scale = torch.tensor([1.0 / (255.0 * deviation) for deviation in facts.deviations])
+    shift = torch.tensor([-mean / deviation for mean, deviation in zip(facts.means, facts.deviations, strict=True)])
     pixels, rows = torch.from_numpy(decoded.pixels), torch.from_numpy(decoded.rows)
     resident = holds(device, len(rows) * decoded.pixels[:1].nbytes)
     if resident and device.type == "cpu" and _is_run(decoded.rows):  # the mapped file is where a copy would be
@@ -111,11 +121,11 @@ def _pixels(decoded: DecodedImages, size: int, settings: TrainSettings, device: 
     return Pixels(
         pixels=pixels,
         rows=None if resident else rows,
-        size=size,
+        size=facts.size,
         scale=scale.to(device),
         shift=shift.to(device),
-        crop_padding=settings.crop_padding,
-        flip=settings.flip,
+        crop_padding=crop_padding,
+        flip=facts.flip,
     )
 
 
@@ -139,7 +149,10 @@ def _unreadable(dataset: Dataset, decoded: DecodedImages, on_event: EventSink) -
     return bad
 
 
-def _decode(dataset: Dataset, content: Images, store: PixelStore, on_event: EventSink) -> DecodedImages:
+def decode_with_progress(
+    content: Images, paths: Sequence[str], store: PixelStore, on_event: EventSink
+) -> DecodedImages:
+    """Return the decoded images, telling how it goes."""
     started, told, done = time.monotonic(), 0.0, 0
 
     def tell(n: int) -> None:
@@ -149,8 +162,8 @@ def _decode(dataset: Dataset, content: Images, store: PixelStore, on_event: Even
             told = time.monotonic()
             on_event(SamplesDone("decode", done))
 
-    on_event(StageStarted("decode", "Read the images", len(dataset)))
-    decoded = decode_images(content, dataset.paths, store, on_samples=tell)
+    on_event(StageStarted("decode", "Read the images", len(content)))
+    decoded = decode_images(content, paths, store, on_samples=tell)
     if decoded.reused:
         on_event(Said("note", f"{count(decoded.reused, 'image')} decoded by an earlier scan"))
     on_event(StageFinished("decode", time.monotonic() - started))

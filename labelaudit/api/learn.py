@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from labelaudit.functional.policy import Judgements, judge
 from labelaudit.methods.registry import read_options, require_method
 from labelaudit.training.batches import Inputs, Samples, VectorInputs
 from labelaudit.training.device import choose_precision, describe_device, keep_freed_memory
-from labelaudit.training.job import Job
+from labelaudit.training.job import Classifier, Job
 from labelaudit.training.ranks import ALONE, Ranks
 
 
@@ -48,6 +49,7 @@ def run_method(
     on_event: EventSink,
     stop_at: float = math.inf,
     ranks: Ranks = ALONE,
+    on_classifier: Callable[[Classifier], None] | None = None,
 ) -> Verdicts:
     """Train the recipe's method on loaded samples; probabilities need no training."""
     dataset, recipe = loaded.dataset, prepared.recipe
@@ -57,7 +59,7 @@ def run_method(
     options = read_options(recipe)
     job = make_job(loaded.inputs, dataset, prepared, checkpoints=checkpoints, on_event=on_event, ranks=ranks)
     try:
-        verdicts = method.run(replace(job, stop_at=stop_at), options)
+        verdicts = method.run(replace(job, stop_at=stop_at, on_classifier=on_classifier), options)
         verdicts = of_all_ranks(verdicts, job)
     except torch.OutOfMemoryError as error:
         raise TrainingError(
@@ -86,8 +88,7 @@ def make_job(
     require_work_for_all(ranks, len(dataset), recipe.train.batch_size)
     if device.type == "cpu":
         keep_freed_memory()
-    is_small = isinstance(inputs, VectorInputs)  # a perceptron gains nothing from bf16
-    precision = torch.float32 if is_small else choose_precision(device, recipe.train.precision)
+    precision = precision_for(inputs, recipe, device)
     labels = torch.from_numpy(dataset.given).to(device)
     return Job(
         samples=Samples(inputs, labels, recipe.train.batch_size, precision, recipe.seed, ranks),
@@ -100,6 +101,12 @@ def make_job(
         checkpoints=checkpoints,
         on_event=on_event,
     )
+
+
+def precision_for(inputs: Inputs, recipe: Recipe, device: torch.device) -> torch.dtype:
+    """Return what the networks compute in; a perceptron gains nothing from bf16."""
+    is_small = isinstance(inputs, VectorInputs)
+    return torch.float32 if is_small else choose_precision(device, recipe.train.precision)
 
 
 def of_all_ranks(own: Verdicts, job: Job) -> Verdicts:

@@ -13,6 +13,7 @@ from labelaudit.api.budget import fit_budget, parse_duration
 from labelaudit.api.frozen import with_features
 from labelaudit.api.inputs import Loaded, load_inputs
 from labelaudit.api.learn import judge_dataset, run_method
+from labelaudit.api.models import write_judges
 from labelaudit.api.prepare import Prepared, plain_paths, prepare, resolved
 from labelaudit.api.rates import load_now, remembered
 from labelaudit.api.recipes import late_overrides
@@ -28,6 +29,7 @@ from labelaudit.core.recipe import DataSettings, ModelSettings, from_dict, recip
 from labelaudit.core.verdicts import Verdicts
 from labelaudit.sources.urls import resolve_source
 from labelaudit.training.device import choose_rank_device
+from labelaudit.training.kept_networks import KeptNetworks
 from labelaudit.training.ranks import Ranks, join_ranks, launched_ranks
 
 
@@ -146,10 +148,19 @@ def _learn(
     first = ranks.from_main(stamp)
     if stamp != first:
         raise DataError(f"the data is not that of rank 0: fingerprint {stamp} here, {first} there.")
+    kept = KeptNetworks(audit.checkpoints_path) if ranks.is_main else None
     with threads(prepared.recipe.train.threads):
         verdicts = run_method(
-            loaded, prepared, checkpoints=audit.checkpoints_path, on_event=on_event, stop_at=stop_at, ranks=ranks
+            loaded,
+            prepared,
+            checkpoints=audit.checkpoints_path,
+            on_event=on_event,
+            stop_at=stop_at,
+            ranks=ranks,
+            on_classifier=kept,
         )
+    if kept is not None and loaded.inputs is not None:
+        write_judges(audit.path, kept, loaded, prepared, fingerprint=stamp)
     return loaded, verdicts
 
 

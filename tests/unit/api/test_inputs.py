@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from labelaudit.api import inputs
+from labelaudit.core.model_facts import ImageFacts
 from labelaudit.core.recipe import TrainSettings
 from labelaudit.training.decode import DecodedImages
 
@@ -19,7 +20,8 @@ def noise(n: int, side: int) -> np.ndarray:
 
 def on_cpu(pixels: np.ndarray, rows: np.ndarray) -> torch.Tensor:
     decoded = DecodedImages(pixels, rows, (), (), (), (), 0)
-    moved = inputs._pixels(decoded, pixels.shape[1], TrainSettings(normalise="cifar10"), torch.device("cpu"))
+    facts = ImageFacts(pixels.shape[1], 0, *inputs.NORMALISATIONS["cifar10"], flip=True)
+    moved = inputs.pixels_on_device(decoded, facts, torch.device("cpu"))
     assert moved.is_resident
     return moved.pixels
 

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from labelaudit.api import inputs
 from labelaudit.core.dataset import EmbeddedImages, ImageFiles
-from labelaudit.core.recipe import TrainSettings
+from labelaudit.core.model_facts import ImageFacts
 from labelaudit.training.decode import DecodedImages, decode_images
 from labelaudit.training.pixel_store import PixelStore
 
@@ -191,8 +191,9 @@ def test_the_pixels_reach_the_device_in_order_and_the_host_copies_one_block_at_a
     mapped[:, 5, 6, 1] = np.arange(n) % 251
     rows = np.arange(n)[::-1].copy()
     decoded = DecodedImages(mapped, rows, (), (), (), (), 0)
+    facts = ImageFacts(128, 0, *inputs.NORMALISATIONS["cifar10"], flip=True)
     with LargestCopy() as largest:
-        moved = inputs._pixels(decoded, 128, TrainSettings(normalise="cifar10"), torch.device("cpu"))
+        moved = inputs.pixels_on_device(decoded, facts, torch.device("cpu"))
     assert moved.is_resident
     assert np.array_equal(moved.pixels.numpy(), mapped[::-1])
     assert 0 < largest.n_bytes <= 2**26 < mapped.nbytes
