@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from labelaudit.api.prepare import Prepared
+from labelaudit.api.schedules import described, passes_by_epochs, with_epochs
 from labelaudit.api.throughput import feature_seconds, training_passes, training_rate
 from labelaudit.core.errors import ConfigError
 from labelaudit.core.recipe import Recipe
@@ -16,8 +17,9 @@ RateOf = Callable[[Prepared, Recipe], float | None]
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _USABLE = 0.85  # share of the budget that is planned for; the rest is for reading images and for surprises
-_FEWEST, _ENOUGH, _MOST = 4, 16, 60  # epochs of a stage; more than 60 annealed ones no longer rank errors better
-_TO_SPARE = 1.5 * _MOST  # epochs from which a larger network uses the time better
+# Training passes over the samples; two stages of more than 60 annealed epochs no longer rank errors better.
+_FEWEST, _ENOUGH, _MOST = 8, 32, 120
+_TO_SPARE = 1.5 * _MOST  # passes from which a larger network uses the time better
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Fit:
     """A recipe that fits a budget."""
 
     recipe: Recipe
-    epochs: float  # of a stage that would fit the time, before they are cut to whole and sensible ones
+    passes: float  # of training that would fit the time, before they are cut to whole and sensible epochs
     rate: float  # samples per second
     seconds: float  # expected, of all training passes
 
@@ -33,9 +35,9 @@ class Fit:
     def why(self) -> str:
         """What was chosen, as one sentence."""
         size = f" at {self.recipe.data.image_size} pixels" if self.recipe.data.image_size else ""
-        short = "; the time is too short for a good ranking" if self.epochs < _FEWEST else ""
+        short = "; the time is too short for a good ranking" if self.passes < _FEWEST else ""
         return (
-            f"two stages of {self.recipe.options['stage1_epochs']} epochs of {self.recipe.model.backbone}{size}, "
+            f"{described(self.recipe.method, self.recipe.options)} of {self.recipe.model.backbone}{size}, "
             f"measured at {self.rate:,.0f} samples/s{short}"
         )
 
@@ -74,21 +76,21 @@ def fit_budget(prepared: Prepared, seconds: float, *, rate_of: RateOf = training
         if rate is None:
             return None
         fewest = int(recipe.options.get("relabel_from", 0)) + 1  # a method's own least
-        first, second = (training_passes(_with_epochs(recipe, epochs)) for epochs in (fewest, fewest + 1))
-        affordable = (seconds * _USABLE - features_s) * rate / samples  # passes over the samples
-        epochs = fewest + (affordable - first) / (second - first)
-        whole = _with_epochs(recipe, int(min(max(epochs, fewest), max(_MOST, fewest))))
-        return Fit(whole, epochs, rate, features_s + training_passes(whole) * samples / rate)
+        besides, an_epoch = passes_by_epochs(recipe.method, recipe.options, fewest=fewest)
+        passes = (seconds * _USABLE - features_s) * rate / samples - besides
+        epochs = int(max(min(passes, _MOST) / an_epoch, fewest))
+        whole = replace(recipe, options={**recipe.options, **with_epochs(recipe.method, epochs)})
+        return Fit(whole, passes, rate, features_s + training_passes(whole) * samples / rate)
 
     asked = prepared.asked
     fit = measured(prepared.recipe)
     for larger in _larger(prepared.recipe) if asked is None or asked.model.backbone == "auto" else ():
-        bigger = measured(larger) if fit is not None and fit.epochs >= _TO_SPARE else None
-        if bigger is None or bigger.epochs < _ENOUGH:
+        bigger = measured(larger) if fit is not None and fit.passes >= _TO_SPARE else None
+        if bigger is None or bigger.passes < _ENOUGH:
             break
         fit = bigger
     for smaller in _smaller(prepared.recipe) if asked is None or asked.data.image_size is None else ():
-        if fit is None or fit.epochs >= _FEWEST:
+        if fit is None or fit.passes >= _FEWEST:
             break
         fit = measured(smaller)
     return fit
@@ -111,7 +113,3 @@ def _smaller(recipe: Recipe) -> Iterator[Recipe]:
 
 
 _SMALLEST_SIDE = 32  # pixels; below that photographs lose what tells them apart
-
-
-def _with_epochs(recipe: Recipe, epochs: int) -> Recipe:
-    return replace(recipe, options={**recipe.options, "stage1_epochs": epochs, "stage2_epochs": epochs})

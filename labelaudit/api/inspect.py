@@ -63,6 +63,8 @@ def inspect(
     weights: Path | str = "none",
     seed: int = 0,
     device: str = "auto",
+    method: str | None = None,
+    epochs_scale: float = 1.0,
     overrides: dict[str, str] | None = None,
     estimate: bool = True,
     **data: Any,
@@ -79,6 +81,8 @@ def inspect(
         weights: as in `scan`.
         seed: as in `scan`.
         device: as in `scan`.
+        method: as in `scan`.
+        epochs_scale: as in `scan`.
         overrides: as in `scan`.
         estimate: measure the throughput for about two seconds to estimate the time.
         **data: fields of `DataSettings`.
@@ -94,6 +98,8 @@ def inspect(
         model=ModelSettings(backbone, str(weights)),
         seed=seed,
         device=device,
+        method=method,
+        epochs_scale=epochs_scale,
         overrides=overrides,
     )
     sides, unreadable = _headers(prepared.dataset)

@@ -43,6 +43,8 @@ def prepare(
     model: ModelSettings | None = None,
     seed: int = 0,
     device: str = "auto",
+    method: str | None = None,
+    epochs_scale: float = 1.0,
     overrides: Mapping[str, str] | None = None,
 ) -> Prepared:
     """Read and check a dataset and resolve its recipe; nothing is trained.
@@ -54,6 +56,8 @@ def prepare(
         model: backbone and weights.
         seed: the run's seed.
         device: auto, cpu, cuda, mps.
+        method: its name; None = as the recipe says.
+        epochs_scale: shortens the schedule of a recipe that is chosen.
         overrides: `key=value` settings.
 
     Raises:
@@ -64,7 +68,16 @@ def prepare(
         dataset = check_dataset(read_dataset(source, recipe.data))
         why = f"the recipe of the scan that is resumed ({recipe.name})"
         return Prepared(dataset, recipe, why, choose_device(recipe.device))
-    asked = settle(recipe, data=data, model=model, seed=seed, device=device, overrides=overrides)
+    asked = settle(
+        recipe,
+        data=data,
+        model=model,
+        seed=seed,
+        device=device,
+        method=method,
+        epochs_scale=epochs_scale,
+        overrides=overrides,
+    )
     chosen_device = choose_device(asked.device)
     dataset = check_dataset(read_dataset(source, asked.data))
     facts = dataset_facts(dataset, device=chosen_device.type)

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from labelaudit.api.paper import published_schedules, require_row
+from labelaudit.api.schedules import described, epochs_for, known_options, with_epochs
 from labelaudit.core.errors import ConfigError, did_you_mean, shorten
 from labelaudit.core.recipe import (
     DataSettings,
@@ -16,8 +18,11 @@ from labelaudit.core.recipe import (
     Recipe,
     TrainSettings,
     from_dict,
+    require,
     with_overrides,
 )
+from labelaudit.core.shortened import shortened
+from labelaudit.methods.registry import read_options, require_method
 
 RECIPES = ("fast", "paper")
 _LARGEST_SIDE = 224  # pixels; what ImageNet networks are made for
@@ -34,38 +39,6 @@ class Facts:
     median_side: int | None  # pixels, short side; None where there are no images
     grey: bool = False  # images without colour
     device: str = "cpu"  # cpu, cuda or mps
-
-
-@dataclass(frozen=True, slots=True)
-class PaperRow:
-    """One row of the paper's schedules.
-
-    Source:
-        S2 = Ortego et al. 2020, arXiv:1912.08741, with the constants of its published code.
-    """
-
-    stage1_epochs: int
-    relabel_from: int  # q
-    stage1_milestones: tuple[int, ...]
-    stage2_epochs: int
-    stage2_milestones: tuple[int, ...]
-    stage1_threshold: float  # gamma 1
-    crop_padding: int = 4  # pixels
-    image_size: int = 32
-    crop_margin: int = 0
-    normalise: Literal["dataset", "cifar10", "cifar100", "imagenet"] = "imagenet"
-    backbone: str = "preact-resnet18"
-
-
-PAPER_ROWS = {
-    "cifar10": PaperRow(130, 70, (75, 110), 175, (100, 150), 0.1, normalise="cifar10"),
-    "cifar100": PaperRow(100, 40, (45, 80), 175, (100, 150), 0.1, normalise="cifar100"),
-    "imagenet32": PaperRow(100, 40, (45, 80), 175, (100, 150), 0.05),
-    "imagenet64": PaperRow(100, 40, (45, 80), 175, (100, 150), 0.05, crop_padding=8, image_size=64),
-    "webvision": PaperRow(
-        100, 40, (45, 80), 150, (100, 125), 0.05, crop_padding=0, image_size=224, crop_margin=32, backbone="resnet18"
-    ),
-}
 
 
 def choose_recipe(facts: Facts, **asked: Any) -> tuple[Recipe, str]:
@@ -92,7 +65,7 @@ def recipe_for(facts: Facts, asked: Asked) -> tuple[Recipe, str]:
             hint="Add --weights default or --weights FILE, or leave model.frozen out.",
         )
     size = asked.data.image_size
-    base, why = _frozen(facts, asked.model, size) if frozen else _base_recipe(facts, asked.name, size)
+    base, why = _frozen(facts, asked, size) if frozen else _base_recipe(facts, asked, size)
     backbone = base.model.backbone if asked.model.backbone == "auto" else asked.model.backbone
     recipe = replace(
         base,
@@ -109,13 +82,22 @@ def recipe_for(facts: Facts, asked: Asked) -> tuple[Recipe, str]:
     late = late_overrides(asked)
     if late:
         why += f"; with {shorten(f'{key}={value}' for key, value in late.items())}"
-    return with_overrides(recipe, late), why
+    recipe = with_overrides(recipe, late)
+    if asked.epochs_scale == 1:
+        return recipe, why
+    return _shortened(recipe, asked.epochs_scale), f"{why}; schedule scaled to {asked.epochs_scale:g}"
+
+
+def _shortened(recipe: Recipe, scale: float) -> Recipe:
+    """Return the recipe with its whole schedule shortened, settings of the command line included."""
+    options = shortened(asdict(read_options(recipe)), scale)
+    return replace(recipe, options=options, epochs_scale=scale)
 
 
 def late_overrides(asked: Asked) -> dict[str, Any]:
     """Return the `key=value` settings that are not needed to read the data: they are applied last, to any recipe."""
     early = ("data.", "model.")
-    return {k: v for k, v in asked.overrides.items() if not k.startswith(early) and k not in ("seed", "device")}
+    return {k: v for k, v in asked.overrides.items() if not k.startswith(early) and k not in _PLAIN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +110,8 @@ class Asked:
     seed: int
     device: str
     overrides: Mapping[str, Any]
+    method: str = "drpl"
+    epochs_scale: float = 1.0
     file: Path | None = None  # the recipe file
 
 
@@ -138,6 +122,8 @@ def settle(
     model: ModelSettings | None = None,
     seed: int = 0,
     device: str = "auto",
+    method: str | None = None,
+    epochs_scale: float = 1.0,
     overrides: Mapping[str, Any] | None = None,
 ) -> Asked:
     """Return what was asked for: `key=value` settings win over flags, flags that were given over a recipe file.
@@ -145,29 +131,36 @@ def settle(
     What the data is read by must be known before a recipe can be chosen for it.
 
     Args:
-        name: fast, paper, paper:ROW (a key of `PAPER_ROWS`), or a TOML file; None chooses `fast`.
+        name: fast, paper, paper:ROW (a key of `published_schedules`), or a TOML file; None chooses `fast`.
         data: how to read the data; its image size wins over the recipe's.
         model: backbone and weights; "auto" lets the recipe choose.
         seed: the run's seed.
         device: device name.
+        method: its name; None = as the recipe file says, or drpl.
+        epochs_scale: shortens the schedule.
         overrides: `key=value` settings that win over everything.
 
     Raises:
-        ConfigError: an unknown recipe or setting, or a file that cannot be read.
+        ConfigError: an unknown recipe, method or setting, or a file that cannot be read.
     """
     file = Path(name) if name is not None and name.endswith(".toml") else None
     base, from_file = _read_file(file) if file is not None else (name or "fast", {})
     flags = _given("data.", data or DataSettings()) | _given("model.", model or ModelSettings())
     flags |= ({"seed": seed} if seed else {}) | ({"device": device} if device != "auto" else {})
+    flags |= {"method": method} if method is not None else {}
+    flags |= {"epochs_scale": epochs_scale} if epochs_scale != 1 else {}
     settings: dict[str, Any] = {**from_file, **flags, **(overrides or {})}
-    _require_recipe(base)
-    plain = from_dict(_Plain, {key: settings[key] for key in ("seed", "device") if key in settings}, prefix="")
+    plain = from_dict(_Plain, {key: settings[key] for key in _PLAIN if key in settings}, prefix="")
+    require_method(plain.method)
+    _require_recipe(base, plain.method)
     return Asked(
         name=base,
         data=from_dict(DataSettings, _section(settings, "data."), prefix="data."),
         model=from_dict(ModelSettings, _section(settings, "model."), prefix="model."),
         seed=plain.seed,
         device=plain.device,
+        method=plain.method,
+        epochs_scale=plain.epochs_scale,
         overrides={**from_file, **(overrides or {})},
         file=file,
     )
@@ -175,8 +168,18 @@ def settle(
 
 @dataclass(frozen=True, slots=True)
 class _Plain:
+    """What stands in no section of a recipe and is needed before it is chosen."""
+
     seed: int = 0
     device: str = "auto"
+    method: str = "drpl"
+    epochs_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        require(0 < self.epochs_scale <= 1, "epochs_scale", self.epochs_scale, "above 0, at most 1")
+
+
+_PLAIN = ("seed", "device", "method", "epochs_scale")
 
 
 def _given(prefix: str, settings: DataSettings | ModelSettings) -> dict[str, Any]:
@@ -208,63 +211,71 @@ def _read_file(path: Path) -> tuple[str, dict[str, Any]]:
     return base, settings
 
 
-def _require_recipe(name: str) -> None:
-    """Raise ConfigError with the closest known name unless there is such a recipe."""
+def _require_recipe(name: str, method: str) -> None:
+    """Raise ConfigError with the closest known name unless there is such a recipe for the method."""
     kind, colon, row = name.partition(":")
-    if kind == "paper" and colon and row not in PAPER_ROWS:
-        hint = did_you_mean(row, PAPER_ROWS) or f"Known rows: {', '.join(PAPER_ROWS)}."
-        raise ConfigError(f"recipe 'paper' has no row {row!r}.", hint=hint)
-    known = [*RECIPES, *(f"paper:{key}" for key in PAPER_ROWS)]
-    if name not in known:
+    if kind == "paper":
+        require_row(method, row if colon else "")
+    elif name not in RECIPES:
+        known = [*RECIPES, *(f"paper:{key}" for key in published_schedules(method))]
         hint = did_you_mean(name, known) or f"Known: {', '.join(known)}, or a TOML file."
         raise ConfigError(f"recipe {name!r} is not known.", hint=hint)
 
 
-def _base_recipe(facts: Facts, name: str, size: int | None) -> tuple[Recipe, str]:
-    return _fast(facts, size) if name == "fast" else _paper(facts, name.partition(":")[2])
+def _base_recipe(facts: Facts, asked: Asked, size: int | None) -> tuple[Recipe, str]:
+    if asked.name == "fast":
+        return _fast(facts, asked.method, size)
+    return _paper(facts, asked.method, asked.name.partition(":")[2])
 
 
-def _fast(facts: Facts, size: int | None) -> tuple[Recipe, str]:
-    """Return the recipe for a laptop or a small GPU: two annealed stages of tens of epochs."""
+def _fast(facts: Facts, method: str, size: int | None) -> tuple[Recipe, str]:
+    """Return the recipe for a laptop or a small GPU: annealed stages of tens of epochs."""
     batch_size = _fast_batch_size(facts)
-    epochs = _fast_epochs(facts, batch_size)
-    stages = f"two stages of {epochs} epochs"
-    options: dict[str, Any] = {"stage1_epochs": epochs, "stage2_epochs": epochs}
     if facts.kind == "probs":
-        return Recipe(options=options), "the probabilities are given: nothing is trained"
+        recipe = Recipe(method=method, options=_fast_options(facts, method, {}))
+        return recipe, "the probabilities are given: nothing is trained"
     if facts.kind != "images":
-        recipe = Recipe(train=_head_settings(batch_size), model=ModelSettings("mlp"), options=options | _HEAD_OPTIONS)
+        options = _fast_options(facts, method, _HEAD_OPTIONS)
+        recipe = Recipe(method=method, train=_head_settings(batch_size), model=ModelSettings("mlp"), options=options)
+        stages = described(method, options)
         return recipe, f"fast: {stages} of a multilayer perceptron on {facts.samples:,} rows"
     size = size or min(max(facts.median_side or 32, _SMALLEST_SIDE), _LARGEST_SIDE)
     train = TrainSettings(
         batch_size=batch_size, weight_decay=5e-4, nesterov=True, crop_padding=max(1, size // 8), flip=not facts.grey
     )
+    options = _fast_options(facts, method, {"peak_lr": 0.25 * batch_size / 128})
     recipe = Recipe(
-        data=DataSettings(image_size=size),
-        model=ModelSettings("small"),
-        train=train,
-        options=options | {"peak_lr": 0.25 * batch_size / 128},
+        data=DataSettings(image_size=size), model=ModelSettings("small"), train=train, method=method, options=options
     )
     grey = ", without mirror images because these are grey (signs and characters have a side)" if facts.grey else ""
+    stages = described(method, options)
     return recipe, f"fast: {stages} of a small network on {facts.samples:,} images of {size}x{size}{grey}"
 
 
-def _frozen(facts: Facts, asked: ModelSettings, size: int | None) -> tuple[Recipe, str]:
-    """Return the recipe that computes a pretrained network's features once and trains both stages on them."""
+def _frozen(facts: Facts, asked: Asked, size: int | None) -> tuple[Recipe, str]:
+    """Return the recipe that computes a pretrained network's features once and trains every stage on them."""
     batch_size = _fast_batch_size(facts)
-    epochs = _fast_epochs(facts, batch_size)
     size = size or min(max(facts.median_side or 32, _SMALLEST_PRETRAINED_SIDE), _LARGEST_SIDE)
-    backbone = PRETRAINED_BACKBONE if asked.backbone == "auto" else asked.backbone
+    backbone = PRETRAINED_BACKBONE if asked.model.backbone == "auto" else asked.model.backbone
+    options = _fast_options(facts, asked.method, _HEAD_OPTIONS)
     recipe = Recipe(
         data=DataSettings(image_size=size),
-        model=ModelSettings(backbone, asked.weights),
+        model=ModelSettings(backbone, asked.model.weights),
         train=replace(_head_settings(batch_size), flip=not facts.grey),
-        options={"stage1_epochs": epochs, "stage2_epochs": epochs} | _HEAD_OPTIONS,
+        method=asked.method,
+        options=options,
     )
     return recipe, (
         f"fast: features of {backbone} computed once for {facts.samples:,} images at {size} pixels, "
-        f"two stages of {epochs} epochs of a perceptron on them"
+        f"{described(asked.method, options)} of a perceptron on them"
     )
+
+
+def _fast_options(facts: Facts, method: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a method's settings: those given that it has, and epochs that give every method as many passes."""
+    known = known_options(method, options)
+    stage_epochs = _fast_epochs(facts, _fast_batch_size(facts))
+    return known | with_epochs(method, epochs_for(method, known, stage_epochs))
 
 
 PRETRAINED_BACKBONE = "resnet18"  # small enough for a laptop, and torchvision has weights for it
@@ -288,41 +299,31 @@ def _fast_epochs(facts: Facts, batch_size: int) -> int:
     return max(24, min(60, 1000 // steps_an_epoch))
 
 
-def _paper(facts: Facts, row: str) -> tuple[Recipe, str]:
+def _paper(facts: Facts, method: str, row: str) -> tuple[Recipe, str]:
     """Return the exact schedules, coefficients and parity choices of the paper."""
     if facts.kind != "images":
         raise ConfigError(
             f"recipe 'paper' is for images; this is {facts.kind}.", hint="Use --recipe fast, or leave it out."
         )
+    rows = published_schedules(method)
     row = row or _paper_row(facts)
-    chosen = PAPER_ROWS[row]
+    if row not in rows:
+        raise ConfigError(
+            f"{method} was not published with images like these ({row}).",
+            hint=f"Name a row with --recipe paper:ROW; known: {', '.join(rows)}.",
+        )
+    chosen = rows[row]
     recipe = Recipe(
         name=f"paper:{row}",
         data=DataSettings(image_size=chosen.image_size),
         model=ModelSettings(chosen.backbone),
-        train=TrainSettings(
-            crop_padding=chosen.crop_padding, crop_margin=chosen.crop_margin, normalise=chosen.normalise
-        ),
-        options={
-            "schedule": "milestones",
-            "peak_lr": 0.1,
-            "stage1_epochs": chosen.stage1_epochs,
-            "stage1_milestones": chosen.stage1_milestones,
-            "relabel_from": chosen.relabel_from,
-            "prior_weight": 0.8,
-            "entropy_weight": 0.4,
-            "stage1_threshold": chosen.stage1_threshold,
-            "stage2_epochs": chosen.stage2_epochs,
-            "stage2_milestones": chosen.stage2_milestones,
-            "stage2": "pseudo-labels",
-            "mixture": "published",
-            "losses": "augmented",
-            "record": 0.0,
-            "evidence": "last",
-        },
+        train=chosen.train,
+        method=method,
+        options=chosen.options,
     )
-    total = chosen.stage1_epochs + chosen.stage2_epochs
-    return recipe, f"paper: the published schedule of {row}, {total} epochs of {chosen.backbone}"
+    total = sum(value for name, value in chosen.options.items() if name in ("epochs", "stage1_epochs", "stage2_epochs"))
+    which = row if method == "drpl" else f"{method} on {row}"
+    return recipe, f"paper: the published schedule of {which}, {total} epochs of {chosen.backbone}"
 
 
 def _paper_row(facts: Facts) -> str:

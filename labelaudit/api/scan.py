@@ -41,6 +41,8 @@ def scan(
     weights: Path | str = "none",
     seed: int = 0,
     device: str = "auto",
+    method: str | None = None,
+    epochs_scale: float = 1.0,
     budget: str | None = None,
     overrides: Mapping[str, str] | None = None,
     root: Path | str = ".",
@@ -58,6 +60,8 @@ def scan(
         weights: none, default (torchvision's, fetched), or a file.
         seed: on a CPU, the same seed and number of threads give the same findings, byte for byte.
         device: auto, cpu, cuda, cuda:1, mps.
+        method: who looks, see `labelaudit.api.methods`; None = the recipe's, drpl unless it says otherwise.
+        epochs_scale: shortens the schedule, for a quick look: 0.1 trains a tenth of the epochs.
         budget: time for the scan, "5m", "1h" or "max": network, image size and epochs are fitted to it by measuring
             this machine; a recipe that is named wins over it.
         overrides: `key=value` settings that win over the recipe, e.g. `{"stage1_epochs": "10"}`.
@@ -76,6 +80,11 @@ def scan(
     """
     if budget is not None:
         parse_duration(budget)  # a mistake in it must not wait until the data is read
+        if epochs_scale != 1:
+            raise ConfigError(
+                f"--budget {budget} sets the epochs, and --epochs-scale {epochs_scale:g} would shorten them again.",
+                hint="Leave one of the two out.",
+            )
     stop_at = time.monotonic() + parse_duration(stop_after or "max")
     here = launched_ranks()
     with join_ranks(choose_rank_device(device, here.local_rank, here.size)) as ranks:
@@ -93,6 +102,8 @@ def scan(
                 model=ModelSettings(backbone, str(weights)),
                 seed=seed,
                 device=device,
+                method=method,
+                epochs_scale=epochs_scale,
                 overrides=overrides,
             )
             if budget is not None and recipe is None:

@@ -15,6 +15,7 @@ from labelaudit.cli.demo import demo
 from labelaudit.cli.export import export, show
 from labelaudit.cli.init import init
 from labelaudit.cli.judge import judge
+from labelaudit.cli.methods import methods
 from labelaudit.cli.plant import plant
 from labelaudit.cli.scan import inspect, scan
 from labelaudit.core.version import VERSION
@@ -62,7 +63,7 @@ def _help_text(command: Callable[..., object]) -> str:
     return "\n\n".join(text if "\n  " in text else text.replace("\n", " ") for text in paragraphs)
 
 
-for command in (scan, inspect, export, show, judge, init, check, baseline, mark, demo, bench, plant):
+for command in (scan, inspect, export, show, judge, init, check, baseline, mark, demo, bench, plant, methods):
     app.command(help=_help_text(command))(command)
 
 

@@ -10,6 +10,14 @@ from labelaudit.core.errors import ConfigError
 
 _DATA, _RUN, _OUT = "What to read", "How to scan", "What to print"
 
+
+def _method_names(incomplete: str) -> list[str]:
+    """Return the methods whose names begin so, for the completion of the shell."""
+    from labelaudit.methods.registry import METHODS
+
+    return [name for name in METHODS if name.startswith(incomplete)]
+
+
 Source = Annotated[
     str,
     typer.Argument(
@@ -76,6 +84,23 @@ RecipeName = Annotated[
         "--recipe",
         help="fast (minutes), paper (the published schedule: hours, a GPU), paper:ROW, or a TOML file.",
         show_default="fast",
+        rich_help_panel=_RUN,
+    ),
+]
+MethodName = Annotated[
+    str | None,
+    typer.Option(
+        "--method",
+        help="Who looks for the errors; `labelaudit methods` lists all.",
+        show_default="drpl",
+        autocompletion=_method_names,
+        rich_help_panel=_RUN,
+    ),
+]
+EpochsScale = Annotated[
+    float,
+    typer.Option(
+        help="Shorten the schedule for a quick look: 0.1 trains a tenth of the epochs. Marked in the audit.",
         rich_help_panel=_RUN,
     ),
 ]

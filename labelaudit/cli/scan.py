@@ -48,7 +48,9 @@ def scan(
     probs: opt.Probs = None,
     fold_labels: opt.FoldLabels = False,
     image_size: opt.ImageSize = None,
+    method: opt.MethodName = None,
     recipe: opt.RecipeName = None,
+    epochs_scale: opt.EpochsScale = 1.0,
     backbone: opt.Backbone = "auto",
     weights: opt.Weights = "none",
     budget: opt.Budget = None,
@@ -78,6 +80,8 @@ def scan(
 
       labelaudit scan photos/ --budget 5m
 
+      labelaudit scan photos/ --method gce --epochs-scale 0.1
+
       labelaudit scan photos/ --backbone resnet18 --weights default
     """
     with importing():
@@ -91,7 +95,9 @@ def scan(
     ):
         audit = run(
             data,
+            method=method,
             recipe=recipe,
+            epochs_scale=epochs_scale,
             backbone=backbone,
             weights=weights,
             seed=seed,
@@ -134,7 +140,9 @@ def inspect(
     probs: opt.Probs = None,
     fold_labels: opt.FoldLabels = False,
     image_size: opt.ImageSize = None,
+    method: opt.MethodName = None,
     recipe: opt.RecipeName = None,
+    epochs_scale: opt.EpochsScale = 1.0,
     backbone: opt.Backbone = "auto",
     weights: opt.Weights = "none",
     option: opt.Override = None,
@@ -163,7 +171,9 @@ def inspect(
         "probs": probs,
         "fold_labels": fold_labels,
         "image_size": image_size,
+        "method": method,
         "recipe": recipe,
+        "epochs_scale": epochs_scale,
         "backbone": backbone,
         "weights": weights,
         "device": device,

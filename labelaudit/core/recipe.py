@@ -112,11 +112,13 @@ class Recipe:
     train: TrainSettings = field(default_factory=TrainSettings)
     method: str = "drpl"
     options: Mapping[str, Any] = field(default_factory=dict)  # the method's own settings
+    epochs_scale: float = 1.0  # by which the epochs in `options` have been multiplied
     policy: PolicySettings = field(default_factory=PolicySettings)
 
     def __post_init__(self) -> None:
         """Check ranges."""
         require(self.seed >= 0, "seed", self.seed, "0 or more")
+        require(0 < self.epochs_scale <= 1, "epochs_scale", self.epochs_scale, "above 0, at most 1")
 
     def to_dict(self) -> dict[str, Any]:
         """Return nested plain values for JSON; `recipe_from_dict` is its inverse."""
@@ -125,6 +127,16 @@ class Recipe:
             if dataclasses.is_dataclass(value) and not isinstance(value, type):
                 values[name] = dataclasses.asdict(value)
         return values | {"options": dict(self.options)}
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedSchedule:
+    """What a paper trained one dataset with; `PAPER` of a method's module has one for each row."""
+
+    options: Mapping[str, Any]  # of the method
+    train: TrainSettings
+    image_size: int = 32  # pixels
+    backbone: str = "preact-resnet18"
 
 
 def recipe_from_dict(values: Mapping[str, Any]) -> Recipe:

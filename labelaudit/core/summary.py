@@ -36,6 +36,7 @@ def summarise(audit_meta: Mapping[str, Any], frame: pd.DataFrame) -> dict[str, A
         "audit": {"path": audit_meta.get("path"), "name": audit_meta.get("name")},
         **{key: audit_meta.get(key) for key in ("source", "method", "device")},
         "recipe": recipe.get("name"),
+        "epochs_scale": recipe.get("epochs_scale", 1.0),
         "seconds": _seconds(audit_meta),
         "samples": len(scanned),
         "classes": len(classes),

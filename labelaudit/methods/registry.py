@@ -3,7 +3,8 @@
 Beside those names a module may have
     `fast_options(epochs)`: what the fast recipe sets for so many epochs, instead of each `epochs` and `peak_lr` alone;
     `PAPER`: published schedules by row (`core.recipe.PublishedSchedule`), for `--recipe paper`;
-    `NEEDS_TRUSTED = True`: it cannot do without samples whose labels are right by decree.
+    `NEEDS_TRUSTED = True`: it cannot do without samples whose labels are right by decree;
+    `TRAINS_CLASSIFIER = False`: `labelaudit train` cannot use it.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from labelaudit.api.recipes import PAPER_ROWS, Facts, choose_recipe, settle
+from labelaudit.api.paper import PAPER_ROWS
+from labelaudit.api.recipes import Facts, choose_recipe, settle
 from labelaudit.core.errors import ConfigError
 from labelaudit.core.recipe import DataSettings, ModelSettings, from_dict, recipe_from_dict
 from labelaudit.methods import drpl
