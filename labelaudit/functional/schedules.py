@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 
@@ -37,3 +38,25 @@ def milestones(epoch: int, *, base: float, at: Sequence[int], factor: float = 0.
         at the start of an epoch.
     """
     return base * factor ** sum(epoch >= milestone for milestone in at)
+
+
+def cosine_restarts(
+    position: float, *, first: float, peak: float, floor: float = 0.0, growth: float = 1.0, decay: float = 1.0
+) -> float:
+    """Return a rate that falls along half a cosine again and again.
+
+    Args:
+        position: 0-based, in steps or epochs.
+        first: length of the first cycle, in the same unit.
+        peak: rate at the start of the first cycle.
+        floor: rate at the end of every cycle.
+        growth: how many times as long every cycle is as the one before.
+        decay: how many times as high it begins above the floor.
+
+    Source:
+        Loshchilov and Hutter 2017, SGDR, arXiv:1608.03983v5, eq. 5; growth and decay as in the published code of IEG.
+    """
+    start, length, height = 0.0, float(first), peak - floor
+    while position >= start + length:
+        start, length, height = start + length, length * growth, height * decay
+    return floor + height * (1.0 + math.cos(math.pi * (position - start) / length)) / 2.0

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from labelaudit.training.augment import centre_crop, mirror, random_crop
+from labelaudit.training.auto_augment import auto_augmented, cut_out
 from labelaudit.training.ranks import ALONE, Ranks
 from labelaudit.training.streams import torch_generator
 
-View = Literal["plain", "mirrored", "augmented"]
+View = Literal["plain", "mirrored", "augmented", "strong"]  # strong: augmented, and disturbed beyond that
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,9 @@ class Pixels:
         self, raw: Tensor, view: View, draw: torch.Generator, dtype: torch.dtype, part: Part | None = None
     ) -> Tensor:
         """Return (B, 3, size, size) normalised inputs of raw images, channels last in memory."""
-        if view == "augmented":
+        if view in ("augmented", "strong"):
             images = self._augmented(raw, draw, part or Part(len(raw)))
+            images = self._disturbed(images, draw) if view == "strong" else images
         else:
             images = centre_crop(raw, self.size)
         if view == "mirrored":
@@ -99,6 +101,12 @@ class Pixels:
             chosen = (torch.rand(B, generator=draw) < 0.5)[part.mine]
             images = mirror(images, chosen)
         return images
+
+    def _disturbed(self, images: Tensor, draw: torch.Generator) -> Tensor:
+        """Return AutoAugment's policies, another crop and a cut-out square of half the side on top of it."""
+        images = self._augmented(auto_augmented(images, draw), draw, Part(len(images)))
+        centres = torch.randint(0, self.size, (len(images), 2), generator=draw)
+        return cut_out(images, centres.to(images.device), side=self.size // 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +132,15 @@ class VectorInputs:
     def inputs(
         self, raw: Tensor, view: View, draw: torch.Generator, dtype: torch.dtype, part: Part | None = None
     ) -> Tensor:
-        """Return (B, D) inputs; there is no augmentation for vectors."""
-        del view, draw, part
+        """Return (B, D) inputs; the only augmentation of vectors is the noise of the strong view."""
+        del part
+        if view == "strong":
+            noise = torch.randn(raw.shape, generator=draw).to(raw.device)
+            raw = raw + _VECTOR_NOISE * raw.std(dim=0, correction=0) * noise
         return raw.to(dtype)
 
+
+_VECTOR_NOISE = 0.1  # of each column's deviation in the batch; chosen, not tuned
 
 Inputs = Pixels | VectorInputs
 
@@ -169,6 +182,11 @@ class Samples:
             order = order[among.cpu()[order]]
         cuts = list(_cuts(len(order), self.batch_size, self.ranks.size))
         yield from self._batches(order, cuts, [("augmented", draw)])
+
+    def look(self, index: Tensor, view: View, draw: torch.Generator) -> Tensor:
+        """Return the (B, ...) inputs of the samples at these positions under a view."""
+        place = index if self.inputs.is_resident else index.cpu()
+        return self.inputs.inputs(self.inputs.fetch(place), view, draw, self.dtype)
 
     def in_order(self, *views: View, stream: tuple[str | int, ...] = ()) -> Iterator[Batch]:
         """Yield batches in Dataset order; every rank gets the samples whose rows it has at home.

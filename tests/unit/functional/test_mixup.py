@@ -2,7 +2,7 @@
 
 import torch
 
-from labelaudit.functional.mixup import mix
+from labelaudit.functional.mixup import mix, mix_each
 
 VALUES = torch.tensor([[0.0, 8.0], [4.0, 0.0], [2.0, 2.0]])
 PARTNER = torch.tensor([1, 2, 0])
@@ -39,3 +39,10 @@ def test_mixing_leaves_its_inputs_as_they_were():
     before = VALUES.clone()
     mix(VALUES, PARTNER, 0.5)
     assert torch.equal(VALUES, before)
+
+
+def test_every_sample_can_have_a_weight_of_its_own():
+    mixed = mix_each(VALUES, PARTNER, torch.tensor([1.0, 0.5, 0.0]))
+    assert mixed.tolist() == [[0.0, 8.0], [3.0, 1.0], [0.0, 8.0]]
+    images = VALUES.view(3, 2, 1, 1).expand(3, 2, 4, 4)
+    assert torch.equal(mix_each(images, PARTNER, torch.tensor([1.0, 0.5, 0.0]))[:, :, 2, 3], mixed)

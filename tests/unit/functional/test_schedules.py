@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelaudit.functional.schedules import milestones, one_cycle
+from labelaudit.functional.schedules import cosine_restarts, milestones, one_cycle
 
 
 @pytest.mark.parametrize("total", [2, 7, 100, 1_000, 46_875])
@@ -55,3 +55,20 @@ def test_without_milestones_the_rate_stays():
 
 def test_the_factor_of_the_milestones_can_be_chosen_and_their_order_does_not_matter():
     assert milestones(10, base=0.8, at=(8, 2), factor=0.5) == pytest.approx(0.2)
+
+
+def test_the_cycles_of_ieg_end_where_its_published_code_ends_them():
+    def rate(step):
+        return cosine_restarts(step, first=500, peak=0.1, growth=1.5, decay=0.9)
+
+    starts = [step for step in range(1, 20_000) if rate(step) > rate(step - 1)]
+    assert starts == [500, 1250, 2375, 4063, 6594, 10391, 16086]  # 4062.5 is the end of the fourth
+    assert [rate(step) for step in (0, 250, 500)] == pytest.approx([0.1, 0.05, 0.09])
+    assert rate(499) < 1e-6
+
+
+def test_cycles_of_equal_length_fall_to_the_floor():
+    rates = [cosine_restarts(epoch, first=10, peak=0.02, floor=0.001) for epoch in range(20)]
+    assert rates[:10] == rates[10:]
+    assert rates[0] == pytest.approx(0.02)
+    assert rates[5] == pytest.approx((0.02 + 0.001) / 2)

@@ -236,3 +236,30 @@ def test_some_of_the_samples_are_the_same_wherever_the_pixels_are():
     index = torch.tensor([7, 2, 2])
     assert torch.equal(resident.take(index).pixels, resident.pixels[index])
     assert torch.equal(streamed.take(index).fetch(torch.arange(3)), resident.pixels[index])
+
+
+def test_the_strong_view_of_images_is_another_one_and_comes_from_its_draw():
+    samples = pictures(6)
+    index = torch.tensor([4, 1])
+    first, again, other = (samples.look(index, "strong", torch_generator(seed, "look")) for seed in (0, 0, 1))
+    assert first.shape == (2, 3, 8, 8)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_looking_at_some_samples_gives_those_samples_wherever_the_pixels_are():
+    samples = pictures(6)
+    index = torch.tensor([4, 1])
+    expected = normalised(samples.inputs.pixels[index])
+    assert torch.allclose(samples.look(index, "plain", torch_generator(0, "look")), expected)
+    mapped = dataclasses.replace(
+        samples, inputs=dataclasses.replace(samples.inputs, rows=torch.arange(6), pixels=samples.inputs.pixels)
+    )
+    assert torch.allclose(mapped.look(index, "plain", torch_generator(0, "look")), expected)
+
+
+def test_the_strong_view_of_vectors_is_noise_of_a_tenth_of_each_columns_deviation():
+    values = torch.randn(4000, 2, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 50.0])
+    samples = Samples(VectorInputs(values), torch.zeros(4000, dtype=torch.long), 4, torch.float32, 0)
+    noise = samples.look(torch.arange(4000), "strong", torch_generator(0, "look")) - values
+    assert (noise.std(dim=0) / values.std(dim=0)).tolist() == pytest.approx([0.1, 0.1], rel=0.05)
