@@ -16,6 +16,7 @@ from labelaudit.core.errors import ConfigError, DataError, did_you_mean, shorten
 from labelaudit.sources.cells import cell_texts
 from labelaudit.sources.columns import LABEL_NAMES
 from labelaudit.sources.paths import require_exists
+from labelaudit.sources.plain_pickle import read_plain_pickle
 from labelaudit.sources.store import Store
 from labelaudit.sources.table_file import TABLE_SUFFIXES, load_table
 from labelaudit.training.models import load_plain_data
@@ -34,7 +35,7 @@ def read_labels_file(text: str, dataset: Dataset) -> IntN:
     class is sample k of that class, and a part of each class will do; else by their order.
 
     Args:
-        text: "FILE" or "FILE:COLUMN"; .csv, .tsv, .parquet, .jsonl, .npy, .npz or .pt.
+        text: "FILE" or "FILE:COLUMN"; .csv, .tsv, .parquet, .jsonl, .npy, .npz, .pt or .pkl.
         dataset: whose labels are trusted.
 
     Raises:
@@ -78,7 +79,9 @@ def _read(path: Path) -> Columns:
         return _read_numpy(path)
     if suffix in (".pt", ".pth"):
         return _as_columns(path, load_plain_data(path))
-    known = ", ".join((*TABLE_SUFFIXES, ".npy", ".npz", ".pt"))
+    if suffix in (".pkl", ".pickle"):
+        return _as_columns(path, read_plain_pickle(path))
+    known = ", ".join((*TABLE_SUFFIXES, ".npy", ".npz", ".pt", ".pkl"))
     raise ConfigError(f"--labels-file {path}: this kind of file is not read.", hint=f"Known: {known}.")
 
 

@@ -12,6 +12,7 @@ from labelaudit.sources.folder import read_folder
 from labelaudit.sources.parquet_shards import read_parquet_shards
 from labelaudit.sources.paths import require_exists
 from labelaudit.sources.patterns import is_pattern
+from labelaudit.sources.published import read_published
 from labelaudit.sources.remote_folder import read_remote_folder
 from labelaudit.sources.shards import (
     Shards,
@@ -43,8 +44,9 @@ def read_dataset(source: Path | str, settings: DataSettings, *, cache: Path | No
     """Return the samples of a folder, a table or shards; no pixel is decoded.
 
     Args:
-        source: a folder with one sub-folder per class; a CSV, TSV, Parquet or JSON lines table; tar or Parquet shards
-            (a file, a folder, or a pattern such as shards/{000..009}.tar); or the URL of one of these.
+        source: a folder with one sub-folder per class, or in the published layout of a known dataset; a CSV, TSV,
+            Parquet or JSON lines table; tar or Parquet shards (a file, a folder, or a pattern such as
+            shards/{000..009}.tar); or the URL of one of these.
         settings: which split, columns, paths and arrays to read.
         cache: folder for what is fetched from URLs; None is the user's cache folder, such as ~/.cache/labelaudit.
 
@@ -64,6 +66,10 @@ def read_dataset(source: Path | str, settings: DataSettings, *, cache: Path | No
 def _read_path(path: Path, settings: DataSettings, store: Store) -> Dataset:
     require_exists(path, "")
     if path.is_dir():
+        published = read_published(path, settings)
+        if published is not None:
+            _require_no_arrays(path, settings)
+            return published
         shards = shards_of_folder(path, files_below(path))
         if shards is not None:
             return _read_shards(shards, settings, store)

@@ -1,5 +1,6 @@
 """Labels from files: how rows find their samples, and that no code in a file is run."""
 
+import pickle  # noqa: TID251  (to write what is read here)
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,14 @@ def test_a_file_like_those_of_cifar_n_is_joined_class_by_class(tmp_path, modern)
         read_labels_file(f"{tmp_path}/human.pt", dataset())
     with pytest.raises(ConfigError, match=r"no column 'worst_label'.*\n.*Did you mean 'worse_label'"):
         read_labels_file(f"{tmp_path}/human.pt:worst_label", dataset())
+
+
+def test_a_pickled_file_is_read_without_running_it(tmp_path):
+    (tmp_path / "n.pkl").write_bytes(pickle.dumps({"label": NOISY}))
+    assert read_labels_file(str(tmp_path / "n.pkl"), dataset()).tolist() == NOISY.tolist()
+    (tmp_path / "code.pkl").write_bytes(pickle.dumps({"label": pickle.dumps}))
+    with pytest.raises(DataError, match=r"code\.pkl cannot be read without running code in it"):
+        read_labels_file(str(tmp_path / "code.pkl"), dataset())
 
 
 def test_a_class_with_more_samples_than_labels_is_named(tmp_path):
