@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from labelaudit.checks.evidence import Comparison, Evidence, class_sizes
 from labelaudit.checks.limits import Gate
-from labelaudit.checks.result import CheckResult
+from labelaudit.checks.result import CheckResult, pass_or_fail
 from labelaudit.checks.suspect_rules import percent
 from labelaudit.core.errors import count, shorten
 from labelaudit.core.issues import Issue
@@ -22,14 +22,14 @@ def max_unreadable(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
     issues = evidence.columns.issue
     kinds = [f"{n:,} {name}" for name in issues.names if (n := int((issues.is_in(name) & rows).sum()))]
     detail = f" ({', '.join(kinds)})" if kinds else ""
-    yield CheckResult(
+    yield pass_or_fail(
         "max-unreadable",
-        "failed" if found > limit else "passed",
         f"{count(found, 'sample')} could not be scanned{detail}; {limit:,} allowed",
+        failed=found > limit,
         limit=limit,
         measured=found,
-        hint="Repair or remove them, then scan again." if found > limit else "",
-        rows=evidence.columns.worst_first(rows & (found > limit)),
+        hint="Repair or remove them, then scan again.",
+        rows=evidence.columns.worst_first(rows),
     )
 
 
@@ -40,16 +40,14 @@ def max_duplicate_conflicts(evidence: Evidence, gate: Gate) -> Iterator[CheckRes
         return
     rows = evidence.suspect & ~evidence.known & evidence.columns.issue.is_in(Issue.DUPLICATE_CONFLICT)
     found = int(rows.sum())
-    yield CheckResult(
+    yield pass_or_fail(
         "max-duplicate-conflicts",
-        "failed" if found > limit else "passed",
         f"{count(found, 'sample')} with an exact twin under another label; {limit:,} allowed",
+        failed=found > limit,
         limit=limit,
         measured=found,
-        hint="At least one label of each pair is wrong: correct it, or remove one of the files."
-        if found > limit
-        else "",
-        rows=evidence.columns.worst_first(rows & (found > limit)),
+        hint="At least one label of each pair is wrong: correct it, or remove one of the files.",
+        rows=evidence.columns.worst_first(rows),
     )
 
 
@@ -62,15 +60,15 @@ def max_leaks(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
         yield CheckResult("max-leaks", "skipped", leaks)
         return
     found = len(leaks.pairs)
-    yield CheckResult(
+    yield pass_or_fail(
         "max-leaks",
-        "failed" if found > limit else "passed",
         f"{count(found, 'exact copy', 'exact copies')} across {', '.join(leaks.splits)}; {limit:,} allowed",
+        failed=found > limit,
         limit=limit,
         measured=found,
-        hint="Remove the copies from one of the splits: a test must not hold what was learnt." if found > limit else "",
-        rows=leaks.rows if found > limit else leaks.rows[:0],
-        listed=leaks.pairs if found > limit else (),
+        hint="Remove the copies from one of the splits: a test must not hold what was learnt.",
+        rows=leaks.rows,
+        listed=leaks.pairs,
     )
 
 
@@ -110,10 +108,10 @@ def max_imbalance(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
     sizes = class_sizes(evidence.columns.given, evidence.classes, evidence.columns.scanned)
     least, most = min(sizes, key=lambda name: sizes[name]), max(sizes, key=lambda name: sizes[name])
     ratio = sizes[most] / sizes[least] if sizes[least] else float(sizes[most])
-    yield CheckResult(
+    yield pass_or_fail(
         "max-imbalance",
-        "failed" if ratio > limit or not sizes[least] else "passed",
         f"{most} has {sizes[most]:,} samples, {least} has {sizes[least]:,}: {ratio:.1f} to 1; {limit:g} to 1 allowed",
+        failed=ratio > limit or not sizes[least],
         limit=limit,
         measured=ratio,
         hint="Add samples of the small classes, or raise check.max_imbalance." if ratio > limit else "",
@@ -132,13 +130,13 @@ def max_label_changes(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
     went = [name for name in drift.classes if name not in set(evidence.classes)]
     changes = [*(f"+{name}" for name in came), *(f"-{name}" for name in went)]
     listed = f" ({shorten(changes)})" if changes else ""
-    yield CheckResult(
+    yield pass_or_fail(
         "max-label-changes",
-        "failed" if len(changes) > limit else "passed",
         f"{count(len(changes), 'class', 'classes')} came or went since {drift.audit_name}{listed}; {limit:,} allowed",
+        failed=len(changes) > limit,
         limit=limit,
         measured=len(changes),
-        hint="A misspelt label makes a class of its own." if came and len(changes) > limit else "",
+        hint="A misspelt label makes a class of its own." if came else "",
     )
 
 
@@ -155,11 +153,11 @@ def max_label_shift(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
     moves = {name: after.get(name, 0.0) - before.get(name, 0.0) for name in {**before, **after}}
     shift = sum(abs(move) for move in moves.values()) / 2  # total variation
     furthest = max(moves, key=lambda name: abs(moves[name]))
-    yield CheckResult(
+    yield pass_or_fail(
         "max-label-shift",
-        "failed" if shift > limit else "passed",
         f"{percent(shift)} of the samples moved between classes since {drift.audit_name}, most of all {furthest} "
         f"({percent(before.get(furthest, 0.0))} to {percent(after.get(furthest, 0.0))}); {percent(limit)} allowed",
+        failed=shift > limit,
         limit=limit,
         measured=shift,
     )
@@ -173,15 +171,14 @@ def max_unjudged(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
     if isinstance(found, str):
         yield CheckResult("max-unjudged", "skipped", found)
         return
-    failed = len(found.unjudged) > limit
-    yield CheckResult(
+    yield pass_or_fail(
         "max-unjudged",
-        "failed" if failed else "passed",
         f"{_stale_words(found)}; {limit:,} allowed",
+        failed=len(found.unjudged) > limit,
         limit=limit,
         measured=len(found.unjudged),
-        hint="Scan again: the audit says nothing about these." if failed else "",
-        listed=_listed(found) if failed else (),
+        hint="Scan again: the audit says nothing about these.",
+        listed=_listed(found),
     )
 
 

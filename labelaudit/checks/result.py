@@ -115,6 +115,28 @@ class CheckReport:
         return str(PurePosixPath(self.origin.folder) / sample.path), None
 
 
+def pass_or_fail(
+    rule: str,
+    message: str,
+    *,
+    failed: bool,
+    limit: float,
+    measured: float,
+    subject: str = "",
+    hint: str = "",
+    rows: IntN | None = None,
+    listed: tuple[str, ...] = (),
+) -> CheckResult:
+    """Return the result of a rule that was held against its limit.
+
+    What to do next, and what is concerned, goes with a failure: of a passed rule `hint`, `rows` and `listed` are empty.
+    """
+    if not failed:
+        return CheckResult(rule, "passed", message, subject=subject, limit=limit, measured=measured)
+    named = np.empty(0, dtype=np.int64) if rows is None else rows
+    return CheckResult(rule, "failed", message, subject, limit, measured, hint, named, listed)
+
+
 def counts(results: Sequence[CheckResult]) -> dict[str, int]:
     """Return how many checks passed, failed, warned and were skipped."""
     return {

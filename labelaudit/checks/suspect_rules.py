@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from labelaudit.checks.columns import FindingColumns
 from labelaudit.checks.evidence import Evidence, Noise
 from labelaudit.checks.limits import ClassLimits, Gate, Limits, PathLimits
-from labelaudit.checks.result import CheckResult
+from labelaudit.checks.result import CheckResult, pass_or_fail
 from labelaudit.core.arrow import truths_of
 from labelaudit.core.dataset import BoolN
 from labelaudit.core.errors import count
@@ -74,16 +74,15 @@ def max_suspect_share(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
             continue
         suspects, samples = int((rows & evidence.suspect).sum()), int((rows & evidence.columns.scanned).sum())
         share = suspects / samples if samples else 0.0
-        failed = share > limit
-        yield CheckResult(
+        yield pass_or_fail(
             "max-suspect-share",
-            "failed" if failed else "passed",
             f"{percent(share)} of {count(samples, 'sample')} are suspects ({suspects:,}); {percent(limit)} allowed",
             subject=subject,
+            failed=share > limit,
             limit=limit,
             measured=share,
-            hint=_LOOK if failed else "",
-            rows=evidence.columns.worst_first(rows & _named(evidence) & failed),
+            hint=_LOOK,
+            rows=evidence.columns.worst_first(rows & _named(evidence)),
         )
 
 
@@ -160,16 +159,15 @@ def _count_result(
     rule: str, subject: str, evidence: Evidence, rows: BoolN, limit: int, noun: str, *, rest: str = ""
 ) -> CheckResult:
     found = int(rows.sum())
-    failed = found > limit
-    return CheckResult(
+    return pass_or_fail(
         rule,
-        "failed" if failed else "passed",
         f"{count(found, noun)}{rest}; {limit:,} allowed",
         subject=subject,
+        failed=found > limit,
         limit=limit,
         measured=found,
-        hint=_LOOK if failed else "",
-        rows=evidence.columns.worst_first(rows & _named(evidence) & failed),
+        hint=_LOOK,
+        rows=evidence.columns.worst_first(rows & _named(evidence)),
     )
 
 
@@ -179,7 +177,6 @@ def _noise_result(
     ends = {"lower": noise.low, "point": noise.rate, "upper": noise.high}
     end = ends[limits.noise_bound]
     measured = noise.rate if end is None else end
-    failed = measured > limit
     words = {"lower": "at least ", "point": "about ", "upper": "up to "}
     if noise.low is not None and noise.high is not None:
         message = (
@@ -188,15 +185,15 @@ def _noise_result(
         )
     else:
         message = f"about {percent(measured)} of the labels are wrong (a point: the audit has no interval)"
-    return CheckResult(
+    return pass_or_fail(
         rule,
-        "failed" if failed else "passed",
         f"{message}; {percent(limit)} allowed",
         subject=subject,
+        failed=measured > limit,
         limit=limit,
         measured=measured,
-        hint=_LOOK if failed else "",
-        rows=columns.worst_first(rows & failed),
+        hint=_LOOK,
+        rows=columns.worst_first(rows),
     )
 
 

@@ -259,6 +259,20 @@ def test_a_stale_audit_says_which_files_are_new(tmp_path):
     assert only(evidence_of(tmp_path, comparison=now), max_unjudged=3)[0].status == "passed"
 
 
+def test_only_a_failure_says_what_to_do_and_names_samples(tmp_path):
+    leaks = Leaks(np.array([1, 3]), ("a = b", "c = d"), ("train", "test"))
+    evidence = evidence_of(tmp_path, set_aside=BROKEN, leaks=leaks)
+    counts, shares = ("max_suspects", "max_unreadable", "max_leaks"), ("max_suspect_share", "max_noise")
+    failed = only(evidence, **dict.fromkeys(counts + shares, 0))
+    assert [result.status for result in failed] == ["failed"] * 5
+    assert [len(result.rows) for result in failed] == [3, 3, 3, 1, 2]
+    assert all(result.hint for result in failed)
+    passed = only(evidence, **dict.fromkeys(counts, 3), **dict.fromkeys(shares, 0.9))
+    assert [result.status for result in passed] == ["passed"] * 5
+    assert [(result.hint, len(result.rows), result.listed) for result in passed] == [("", 0, ())] * 5
+    assert [result.measured for result in passed] == [result.measured for result in failed]
+
+
 def test_severity_is_the_rules_own_unless_the_settings_say_otherwise(tmp_path):
     (result,) = only(evidence_of(tmp_path), max_suspects=0, severity={"max-suspects": "warning"})
     assert (result.fails, result.warns) == (False, True)
