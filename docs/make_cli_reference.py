@@ -34,7 +34,7 @@ def render() -> str:
 
 def _section(command: Callable[..., Any]) -> str:
     rows = ["| option | value | default | meaning |", "|---|---|---|---|", *_rows(command)]
-    return "\n".join([f"## labelaudit {command.__name__}", "", *_description(command), "", *rows, ""])
+    return "\n".join([f"## labelaudit {command.__name__.replace('_', '-')}", "", *_description(command), "", *rows, ""])
 
 
 def _description(command: Callable[..., Any]) -> Iterator[str]:

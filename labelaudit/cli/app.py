@@ -17,6 +17,7 @@ from labelaudit.cli.init import init
 from labelaudit.cli.judge import judge
 from labelaudit.cli.methods import methods
 from labelaudit.cli.plant import plant
+from labelaudit.cli.predict import export_model, predict
 from labelaudit.cli.scan import inspect, scan
 from labelaudit.core.version import VERSION
 
@@ -63,7 +64,23 @@ def _help_text(command: Callable[..., object]) -> str:
     return "\n\n".join(text if "\n  " in text else text.replace("\n", " ") for text in paragraphs)
 
 
-for command in (scan, inspect, export, show, judge, init, check, baseline, mark, demo, bench, plant, methods):
+for command in (
+    scan,
+    inspect,
+    export,
+    show,
+    judge,
+    init,
+    check,
+    baseline,
+    mark,
+    demo,
+    bench,
+    plant,
+    methods,
+    predict,
+    export_model,
+):
     app.command(help=_help_text(command))(command)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -107,6 +107,11 @@ def _cells(column: pa.ChunkedArray, *, raw: bool) -> list[str]:
     if not pa.types.is_string(column.type):
         return [str(value) for value in values]
     return [_quoted(value if raw else _harmless(value)) for value in (value or "" for value in values)]
+
+
+def csv_line(cells: Iterable[str], *, raw: bool = False) -> str:
+    """Return one line of a CSV file without its end; `raw` as in `render_table`."""
+    return ",".join(_quoted(cell if raw else _harmless(cell)) for cell in cells)
 
 
 def _harmless(cell: str) -> str:

@@ -70,8 +70,13 @@ class Roles:
         return frozenset(name for name in names if name is not None)
 
 
-def find_roles(table: Table, settings: DataSettings) -> Roles:
+def find_roles(table: Table, settings: DataSettings, *, labelled: bool = True) -> Roles:
     """Return what the columns of a table mean.
+
+    Args:
+        table: all columns.
+        settings: names of columns, where the user knows better.
+        labelled: False = no label is needed, and none is looked for: `label` is then empty.
 
     Raises:
         ConfigError: a column that the settings name does not exist, or no column looks like the labels.
@@ -83,7 +88,7 @@ def find_roles(table: Table, settings: DataSettings) -> Roles:
     sample_id = _named(table, settings.id_column, "--id-column") or _first(table, _IDS)
     split, trusted = _first(table, _SPLITS), _first(table, _TRUSTED)
     taken = {path, sample_id, split, trusted, *images}
-    label, remarks = _label_column(table, settings, taken)
+    label, remarks = _label_column(table, settings, taken) if labelled else ("", [])
     others = [name for name in table.columns if name not in taken | {label}]
     return Roles(
         label=label,

@@ -79,7 +79,7 @@ def describe_rows(table: Table, roles: Roles, settings: DataSettings, rows: IntN
     paths = path_texts(table, roles, settings, rows)
     return Rows(
         rows=rows,
-        sample_ids=_sample_ids(table, roles, rows, paths),
+        sample_ids=sample_ids_of(table, roles, rows, paths),
         paths=None if paths is None else tuple(paths),
         labels=tuple(labels[row] for row in rows),
         trusted=trusted[rows],
@@ -107,7 +107,7 @@ def repeated_paths(rows: Rows) -> list[Remark]:
     return [Remark("warning", f"Paths that are listed more than once: {len(twice):,} ({shorten(twice)}).")]
 
 
-def _sample_ids(table: Table, roles: Roles, rows: IntN, paths: Sequence[str | None] | None) -> tuple[str, ...]:
+def sample_ids_of(table: Table, roles: Roles, rows: IntN, paths: Sequence[str | None] | None) -> tuple[str, ...]:
     """Return unique ids: of the id column, else the paths as written, else the row numbers."""
     if roles.sample_id is not None and roles.sample_id != roles.path:
         return _id_cells(table, roles.sample_id, rows)

@@ -41,8 +41,8 @@ def test_the_reference_of_the_command_line_is_fresh():
 
 def test_the_reference_of_the_command_line_names_every_command():
     text = (DOCS / "reference" / "cli.md").read_text(encoding="utf-8")
-    commands = [info.callback.__name__ for info in app.registered_commands if info.callback]
-    assert re.findall(r"^## labelaudit (\w+)$", text, re.MULTILINE) == commands
+    commands = [info.callback.__name__.replace("_", "-") for info in app.registered_commands if info.callback]
+    assert re.findall(r"^## labelaudit ([\w-]+)$", text, re.MULTILINE) == commands
 
 
 def test_the_page_on_findings_lists_the_columns_in_order():
