@@ -27,7 +27,7 @@ def auto_augmented(images: Tensor, draw: torch.Generator) -> Tensor:
     policy = v2.AutoAugment(v2.AutoAugmentPolicy.CIFAR10)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(int(torch.randint(2**62, (1,), generator=draw)))
-        groups = [policy(group) for group in images.permute(0, 3, 1, 2).split(_SAME_POLICY)]
+        groups = [policy(group) for group in torch.split(images.permute(0, 3, 1, 2), _SAME_POLICY)]
     return torch.cat(groups).permute(0, 2, 3, 1).contiguous()
 
 

@@ -159,9 +159,9 @@ class Samples:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def steps(self) -> int:
-        """Steps of one training epoch."""
-        return len(list(_cuts(len(self), self.batch_size, self.ranks.size)))
+    def steps(self, n: int | None = None) -> int:
+        """Steps of one training epoch over n samples; None is all."""
+        return len(list(_cuts(len(self) if n is None else n, self.batch_size, self.ranks.size)))
 
     def order(self, *stream: str | int) -> Tensor:
         """Return (N,) the random order of `shuffled`; of every `size` samples in a row, each rank sees one."""

@@ -64,7 +64,7 @@ def exact_tangents(
         warnings.simplefilter("ignore", FutureWarning)  # torch's own use of torch.jit, when jvp first runs
         found, tangents = jvp(
             lambda at: functional_call(model, at | _copied_buffers(model), (inputs,)), (params,), (direction,)
-        )
+        )[:2]
     return log_prob_tangents(found, tangents)
 
 
@@ -91,14 +91,10 @@ def last_layer_tangents(
     """
     weight, bias = layer.weight.detach(), layer.bias.detach()
     logits = F.linear(features, weight, bias)
+    gradients = linear_gradient(features, torch.softmax(logits, dim=1) - targets)
     ahead = [
         old - step.lr * (step.momentum * velocity + gradient + step.weight_decay * old)
-        for old, velocity, gradient in zip(
-            (weight, bias),
-            velocities,
-            linear_gradient(features, torch.softmax(logits, dim=1) - targets),
-            strict=True,
-        )
+        for old, velocity, gradient in zip((weight, bias), velocities, gradients, strict=True)
     ]
     trusted_probs = torch.softmax(F.linear(trusted_features, *ahead), dim=1)
     errors = trusted_probs - F.one_hot(trusted_labels, len(bias)).to(trusted_probs.dtype)
@@ -121,6 +117,17 @@ def features_seen(model: nn.Module) -> Iterator[list[Tensor]]:
         yield seen
     finally:
         handle.remove()
+
+
+@torch.no_grad()
+def still_features(model: nn.Module, inputs: Tensor, *, precision: torch.dtype) -> Tensor:
+    """Return (B, D) what the last layer is given, by batch statistics and without moving the running ones."""
+    with (
+        features_seen(model) as seen,
+        torch.autocast(inputs.device.type, dtype=torch.bfloat16, enabled=precision == torch.bfloat16),
+    ):
+        functional_call(model, _copied_buffers(model), (inputs,))
+    return seen[0]
 
 
 def _trusted_gradient(

@@ -248,13 +248,11 @@ def test_the_strong_view_of_images_is_another_one_and_comes_from_its_draw():
 
 
 def test_looking_at_some_samples_gives_those_samples_wherever_the_pixels_are():
-    samples = pictures(6)
+    samples, resident = pictures(6), pixels(6)
     index = torch.tensor([4, 1])
-    expected = normalised(samples.inputs.pixels[index])
+    expected = normalised(resident.pixels[index])
     assert torch.allclose(samples.look(index, "plain", torch_generator(0, "look")), expected)
-    mapped = dataclasses.replace(
-        samples, inputs=dataclasses.replace(samples.inputs, rows=torch.arange(6), pixels=samples.inputs.pixels)
-    )
+    mapped = dataclasses.replace(samples, inputs=dataclasses.replace(resident, rows=torch.arange(6)))
     assert torch.allclose(mapped.look(index, "plain", torch_generator(0, "look")), expected)
 
 
