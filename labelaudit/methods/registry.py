@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 # In the order in which they are listed. Names alone, so that the command line knows them without importing torch.
 METHODS: dict[str, str] = {
     "drpl": "labelaudit.methods.drpl",
+    "ce": "labelaudit.methods.ce",
+    "gce": "labelaudit.methods.gce",
+    "sce": "labelaudit.methods.sce",
+    "mixup": "labelaudit.methods.mixup",
+    "forward": "labelaudit.methods.forward",
+    "elr": "labelaudit.methods.elr",
+    "elr+": "labelaudit.methods.elr_plus",
+    "dividemix": "labelaudit.methods.dividemix",
+    "ieg": "labelaudit.methods.ieg",
 }
 
 
