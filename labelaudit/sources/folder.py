@@ -16,8 +16,7 @@ from labelaudit.core.recipe import DataSettings
 from labelaudit.functional.images import image_suffixes
 from labelaudit.sources.labels import encode_labels
 from labelaudit.sources.splits import ALL_SPLITS, choose_splits, is_split_name, split_remark
-
-_TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".pq", ".jsonl", ".ndjson")
+from labelaudit.sources.table_file import TABLE_SUFFIXES
 
 
 @dataclass(slots=True)
@@ -209,9 +208,10 @@ def tally_remarks(tally: Tally) -> list[Remark]:
 
 
 def _nothing_found(source: Path, tally: Tally) -> DataError:
-    tables = sorted(path for path in source.iterdir() if path.suffix.lower() in _TABLE_SUFFIXES)
+    tables = [path for path in source.iterdir() if path.suffix.lower() in TABLE_SUFFIXES]
     if tables:
-        hint = f"To read the labels from a table: labelaudit scan {tables[0]}"
+        likeliest = min(tables, key=lambda path: (TABLE_SUFFIXES.index(path.suffix.lower()), path))  # JSON is the last
+        hint = f"To read the labels from a table: labelaudit scan {likeliest}"
     elif tally.links_out:
         hint = f"{tally.links_out:,} symbolic links leave the folder; scan the folder they lead to, or copy the files."
     else:

@@ -114,6 +114,9 @@ def test_images_without_class_folders_are_an_error_with_a_way_out(tmp_path):
         DataError, match=r"2 images, but none in a class folder: no labels\.\nPut them in one folder per"
     ):
         read_folder(tmp_path, DataSettings())
+    put(tmp_path, "info.json")
+    with pytest.raises(DataError, match=r"labelaudit scan \S+info\.json"):
+        read_folder(tmp_path, DataSettings())
     put(tmp_path, "labels.csv")
     with pytest.raises(DataError, match=r"labelaudit scan \S+labels\.csv"):
         read_folder(tmp_path, DataSettings())
