@@ -171,7 +171,7 @@ def _draw(found: dict[str, Any], path: Path) -> None:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ConfigError("matplotlib is not installed.", hint="pip install 'labelaudit[bench]'") from error
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    figure = Figure(figsize=(9, 4.2), layout="constrained")
     time_axes, memory_axes = figure.subplots(1, 2)
     for name, growth in found["growth"].items():
         rows = [row for row in found["rows"] if row["data"] == name]
@@ -185,6 +185,6 @@ def _draw(found: dict[str, Any], path: Path) -> None:
     time_axes.set(xlabel="samples", ylabel="seconds of the processor")
     memory_axes.set(xlabel="samples", ylabel="peak memory, MiB", ylim=(0, None))
     for axes in (time_axes, memory_axes):
-        axes.legend(fontsize="small", loc="upper left")
+        axes.legend(fontsize="small", loc="lower right")
         axes.grid(alpha=0.3)
     figure.savefig(path)
