@@ -105,7 +105,10 @@ def bench(
         if json:
             print_json(found)
         else:
-            make_console(no_color=no_color).print(_rows_table(found["rows"]))
+            console = make_console(no_color=no_color)
+            console.print(_rows_table(found["rows"]))
+            if "counted" in found:
+                console.print(found["counted"])
         return
     from labelaudit.api.bench import bench as run
 

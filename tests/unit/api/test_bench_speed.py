@@ -5,6 +5,10 @@ import pytest
 from labelaudit.api import bench_speed
 
 
+def test_the_best_round_of_each_side_counts():
+    assert bench_speed.best_of([(4_700.0, 393.0), (4_500.0, 1_640.0), (4_600.0, 393.0)]) == (4_700.0, 1_640.0)
+
+
 @pytest.mark.slow
 def test_every_comparison_is_a_row_with_both_sides_and_their_ratio(monkeypatch):
     for name, value in {
@@ -18,7 +22,8 @@ def test_every_comparison_is_a_row_with_both_sides_and_their_ratio(monkeypatch):
         monkeypatch.setattr(bench_speed, name, value)
     found = bench_speed.bench_speed(device="cpu")
     rows = {row["name"]: row for row in found["rows"]}
-    assert found["schema"] == 1
+    assert found["schema"] == 2
+    assert found["counted"] == "Training and decoding: the best of 1 round of each side, which take turns."
     assert "train small at 32 pixels" in rows
     for row in rows.values():
         if row["theirs"] is None:
