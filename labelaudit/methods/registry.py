@@ -27,10 +27,17 @@ METHODS: dict[str, str] = {
     "sce": "labelaudit.methods.sce",
     "mixup": "labelaudit.methods.mixup",
     "forward": "labelaudit.methods.forward",
+    "joint": "labelaudit.methods.joint",
+    "bootstrap": "labelaudit.methods.bootstrap",
     "elr": "labelaudit.methods.elr",
     "elr+": "labelaudit.methods.elr_plus",
     "dividemix": "labelaudit.methods.dividemix",
     "ieg": "labelaudit.methods.ieg",
+}
+
+# What trains on the results of a scan, and finds nothing itself.
+FINISHERS: dict[str, str] = {
+    "split": "labelaudit.methods.split",
 }
 
 
@@ -45,11 +52,12 @@ class Method(Protocol):
 
 def require_method(name: str) -> Method:
     """Return a method's module; an unknown name raises ConfigError with the closest known one."""
-    if name not in METHODS:
+    places = METHODS | FINISHERS
+    if name not in places:
         raise ConfigError(
             f"method {name!r} is not known.", hint=did_you_mean(name, METHODS) or f"Known: {', '.join(METHODS)}."
         )
-    return cast(Method, import_module(METHODS[name]))
+    return cast(Method, import_module(places[name]))
 
 
 def read_options(recipe: Recipe) -> Any:
