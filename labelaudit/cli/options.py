@@ -11,7 +11,7 @@ from labelaudit.core.errors import ConfigError
 _DATA, _RUN, _OUT = "What to read", "How to scan", "What to print"
 
 
-def _method_names(incomplete: str) -> list[str]:
+def method_names(incomplete: str) -> list[str]:
     """Return the methods whose names begin so, for the completion of the shell."""
     from labelaudit.methods.registry import METHODS
 
@@ -70,6 +70,19 @@ Probs = Annotated[
 FoldLabels = Annotated[
     bool, typer.Option("--fold-labels", help='Read class names like "Cat" and "cat " as one.', rich_help_panel=_DATA)
 ]
+Trusted = Annotated[
+    str | None,
+    typer.Option(
+        help="Samples whose labels are right: a table of ids or paths, or a folder with one sub-folder per class.",
+        metavar="PATH",
+        show_default=False,
+        rich_help_panel=_DATA,
+    ),
+]
+TrustedPerClass = Annotated[
+    int | None,
+    typer.Option(min=1, help="Take at most so many of each class.", show_default="all", rich_help_panel=_DATA),
+]
 ImageSize = Annotated[
     int | None,
     typer.Option(
@@ -93,7 +106,7 @@ MethodName = Annotated[
         "--method",
         help="Who looks for the errors; `labelaudit methods` lists all.",
         show_default="drpl",
-        autocompletion=_method_names,
+        autocompletion=method_names,
         rich_help_panel=_RUN,
     ),
 ]

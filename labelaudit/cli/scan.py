@@ -48,6 +48,8 @@ def scan(
     probs: opt.Probs = None,
     fold_labels: opt.FoldLabels = False,
     image_size: opt.ImageSize = None,
+    trusted: opt.Trusted = None,
+    trusted_per_class: opt.TrustedPerClass = None,
     method: opt.MethodName = None,
     recipe: opt.RecipeName = None,
     epochs_scale: opt.EpochsScale = 1.0,
@@ -81,6 +83,8 @@ def scan(
       labelaudit scan photos/ --budget 5m
 
       labelaudit scan photos/ --method gce --epochs-scale 0.1
+
+      labelaudit scan photos/ --method ieg --trusted checked/ --trusted-per-class 10
 
       labelaudit scan photos/ --backbone resnet18 --weights default
     """
@@ -118,6 +122,8 @@ def scan(
             probs=probs,
             fold_labels=fold_labels,
             image_size=image_size,
+            trusted=trusted,
+            trusted_per_class=trusted_per_class,
         )
     if not is_main:
         return
@@ -140,13 +146,17 @@ def inspect(
     probs: opt.Probs = None,
     fold_labels: opt.FoldLabels = False,
     image_size: opt.ImageSize = None,
+    trusted: opt.Trusted = None,
+    trusted_per_class: opt.TrustedPerClass = None,
     method: opt.MethodName = None,
     recipe: opt.RecipeName = None,
     epochs_scale: opt.EpochsScale = 1.0,
     backbone: opt.Backbone = "auto",
     weights: opt.Weights = "none",
+    budget: opt.Budget = None,
     option: opt.Override = None,
     device: opt.Device = "auto",
+    seed: opt.Seed = 0,
     json: opt.Json = False,
     no_color: opt.NoColor = False,
 ) -> None:
@@ -171,12 +181,16 @@ def inspect(
         "probs": probs,
         "fold_labels": fold_labels,
         "image_size": image_size,
+        "trusted": trusted,
+        "trusted_per_class": trusted_per_class,
         "method": method,
         "recipe": recipe,
         "epochs_scale": epochs_scale,
         "backbone": backbone,
         "weights": weights,
+        "budget": budget,
         "device": device,
+        "seed": seed,
     }
     found = run(data, overrides=opt.parse_overrides(option), **asked).to_dict()
     if json:
@@ -188,10 +202,14 @@ def inspect(
 
 @contextmanager
 def _resumable(data: str, root: str) -> Iterator[None]:
-    """Say how to go on when the scan is interrupted."""
+    """Say how to go on when the scan is interrupted, once there is something to go on with."""
     try:
         yield
     except KeyboardInterrupt:
+        from labelaudit.api.scan import stopped_audit
+
+        if stopped_audit(root, data) is None:
+            raise
         place = "" if root == "." else f" --root {shlex.quote(root)}"
         raise KeyboardInterrupt(f"labelaudit scan {shlex.quote(data)}{place} --resume goes on.") from None
 

@@ -37,6 +37,8 @@ class DataSettings:
     probs: str | None = None  # .npy or Parquet file of (N, C) out-of-sample probabilities
     fold_labels: bool = False  # read class names that differ in case or blanks only as one
     image_size: int | None = None  # pixels of the square that the network sees; None = from the median
+    trusted: str | None = None  # table or folder of samples whose labels are right by decree
+    trusted_per_class: int | None = None  # the most of them to take of a class; None = all
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -44,6 +46,10 @@ class DataSettings:
             require(8 <= self.image_size <= 1024, "data.image_size", self.image_size, "8 to 1024 pixels")
         both = self.embeddings is not None and self.probs is not None
         require(not both, "data.probs", self.probs, "either embeddings or probs, not both")
+        if self.trusted_per_class is not None:
+            name = "data.trusted_per_class"
+            require(self.trusted is not None, name, self.trusted_per_class, "--trusted FOLDER or TABLE beside it")
+            require(self.trusted_per_class >= 1, name, self.trusted_per_class, "1 or more")
 
 
 @dataclass(frozen=True, slots=True)

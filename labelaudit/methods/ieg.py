@@ -126,7 +126,7 @@ def run(job: Job, options: Options) -> Verdicts:
         ConfigError: there is no trusted set, nothing but trusted samples, or more than one process.
     """
     trusted = _require_trusted(job)
-    passes = round(training_passes(options))
+    passes = options.epochs + len(job.samples.inputs.views())
     job.plan({_STAGE: passes})
     found = job.finished(_STAGE)
     if found is None:

@@ -27,6 +27,7 @@ from labelaudit.sources.store import Store
 from labelaudit.sources.table import read_table
 from labelaudit.sources.table_file import TABLE_SUFFIXES
 from labelaudit.sources.tar_shards import read_tar_shards
+from labelaudit.sources.trusted import with_trusted
 from labelaudit.sources.urls import is_url, parse_url
 
 _OTHER_HINTS = {
@@ -55,6 +56,10 @@ def read_dataset(source: Path | str, settings: DataSettings, *, cache: Path | No
         DataError: what is there cannot be audited.
     """
     store = Store(cache)
+    return with_trusted(_read(source, settings, store), settings, store)
+
+
+def _read(source: Path | str, settings: DataSettings, store: Store) -> Dataset:
     if is_url(str(source)):
         return _read_url(str(source), settings, store)
     path = Path(source).expanduser()
