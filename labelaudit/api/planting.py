@@ -61,7 +61,9 @@ def require_noise(text: str, dataset: Dataset) -> NoiseSpec:
         raise ConfigError(f"--noise {text!r}: {error}", hint=hint) from error
 
 
-def plant_noise(dataset: Dataset, text: str, *, seed: int, evidence: Evidence, tail: float = 1.0) -> Planted:
+def plant_noise(
+    dataset: Dataset, text: str, *, seed: int, evidence: Evidence, tail: float = 1.0, exact: bool = True
+) -> Planted:
     """Return the dataset with noise; trusted labels stay right.
 
     Args:
@@ -70,6 +72,7 @@ def plant_noise(dataset: Dataset, text: str, *, seed: int, evidence: Evidence, t
         seed: of the draws.
         evidence: asked for what the noise needs, if it needs anything.
         tail: ratio of the largest to the smallest class, to which the samples are thinned out first; 1 keeps all.
+        exact: as in `plant`.
 
     Raises:
         ConfigError: the noise does not exist, or does not fit the dataset.
@@ -86,7 +89,7 @@ def plant_noise(dataset: Dataset, text: str, *, seed: int, evidence: Evidence, t
             given = true[stay]
             classes = dataset.classes[: spec.n_classes - spec.left_out]
             return Planted(rows[stay], rows[content], given, np.where(content == stay, given, -1), classes)
-        given = np.where(dataset.trusted[rows], true, plant(true, spec, draw, evidence=found))
+        given = np.where(dataset.trusted[rows], true, plant(true, spec, draw, evidence=found, exact=exact))
     except ValueError as error:
         raise ConfigError(f"--noise {text!r}: {error}") from error
     return Planted(rows, rows, given, true, dataset.classes)
@@ -140,24 +143,28 @@ def small_classifier(load: Callable[[], Loaded], prepared: Prepared, on_event: E
 
 def with_noise(loaded: Loaded, planted: Planted) -> Loaded:
     """Return loaded samples as they were planted; twins are not looked for."""
-    dataset, content = loaded.dataset, planted.content
-    noisy = dataclasses.replace(
-        dataset,
-        sample_ids=tuple(dataset.sample_ids[i] for i in planted.kept),
-        paths=tuple(dataset.paths[i] for i in content),
-        given=planted.given,
-        classes=planted.classes,
-        content=dataset.content.take(content),
-        trusted=dataset.trusted[planted.kept],
-        set_aside=(),
-    )
+    content = planted.content
     return replace(
         loaded,
-        dataset=noisy,
+        dataset=noisy_dataset(loaded.dataset, planted),
         inputs=None if loaded.inputs is None else loaded.inputs.take(torch.from_numpy(content)),
         content_hashes=tuple(loaded.content_hashes[i] for i in content),
         conflict=np.zeros(len(content), dtype=bool),
         details=("",) * len(content),
+    )
+
+
+def noisy_dataset(dataset: Dataset, planted: Planted) -> Dataset:
+    """Return samples as they were planted."""
+    return dataclasses.replace(
+        dataset,
+        sample_ids=tuple(dataset.sample_ids[i] for i in planted.kept),
+        paths=tuple(dataset.paths[i] for i in planted.content),
+        given=planted.given,
+        classes=planted.classes,
+        content=dataset.content.take(planted.content),
+        trusted=dataset.trusted[planted.kept],
+        set_aside=(),
     )
 
 

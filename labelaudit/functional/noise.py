@@ -28,8 +28,15 @@ from labelaudit.functional.transitions import (
 )
 
 
-def plant(labels: IntN, spec: NoiseSpec, rng: np.random.Generator, *, evidence: FloatND | None = None) -> IntN:
-    """Return the labels with this noise planted, with exact counts where the noise has a rate.
+def plant(
+    labels: IntN,
+    spec: NoiseSpec,
+    rng: np.random.Generator,
+    *,
+    evidence: FloatND | None = None,
+    exact: bool = True,
+) -> IntN:
+    """Return the labels with this noise planted.
 
     Args:
         labels: (N,) true classes in 0..C-1; not changed.
@@ -37,15 +44,17 @@ def plant(labels: IntN, spec: NoiseSpec, rng: np.random.Generator, *, evidence: 
         rng: source of the draws.
         evidence: what `spec.needs` names: (N, C) probabilities of a classifier, (N, D) features, or a (C, C) confusion
             matrix, whose rows need not sum to 1 and whose diagonal is not read.
+        exact: for noises that need nothing: redraw an exact number of labels; otherwise each with its probability.
     """
     if spec.is_open:
         raise ValueError(f"{spec.name} replaces samples, not labels")
     if spec.name == "none":
         return np.array(labels, dtype=np.int64)
     if spec.name in ("sym_excl", "sym_incl"):
-        return plant_symmetric(labels, spec.n_classes, spec.rate, rng, include_true=spec.name == "sym_incl")
+        include_true = spec.name == "sym_incl"
+        return plant_symmetric(labels, spec.n_classes, spec.rate, rng, include_true=include_true, exact=exact)
     if spec.needs == "nothing":
-        return plant_by_matrix(labels, _matrix(spec), rng)
+        return plant_by_matrix(labels, _matrix(spec), rng, exact=exact)
     if evidence is None:
         raise ValueError(f"{spec.name} needs {spec.needs}")
     if spec.name == "semantic":
