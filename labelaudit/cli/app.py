@@ -18,7 +18,9 @@ from labelaudit.cli.judge import judge
 from labelaudit.cli.methods import methods
 from labelaudit.cli.plant import plant
 from labelaudit.cli.predict import export_model, predict
+from labelaudit.cli.reproduce import reproduce
 from labelaudit.cli.scan import inspect, scan
+from labelaudit.cli.train import train
 from labelaudit.core.version import VERSION
 
 app = typer.Typer(
@@ -77,7 +79,9 @@ for command in (
     demo,
     bench,
     plant,
+    reproduce,
     methods,
+    train,
     predict,
     export_model,
 ):

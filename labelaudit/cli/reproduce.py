@@ -1,0 +1,197 @@
+"""`labelaudit reproduce`."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from labelaudit.cli import options as opt
+from labelaudit.cli.console import make_console, print_json, reports_errors
+from labelaudit.cli.imports import importing
+from labelaudit.cli.progress import ScanProgress
+from labelaudit.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from labelaudit.api.reproduction import Reproduction
+
+_OUT = ".labelaudit/reproduce"
+
+
+def _complete(incomplete: str) -> list[str]:
+    from labelaudit.bench.published import settings
+
+    return [name for name in settings() if name.startswith(incomplete)]
+
+
+Name = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[NAME]",
+        help="METHOD/DATASET/NOISE-RATE, such as drpl/cifar10/sym-excl-0.4; none lists them.",
+        show_default=False,
+        autocompletion=_complete,
+    ),
+]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DIR",
+        help="Your copy of the dataset, as it is published or as class folders below train/ and test/.",
+        show_default=False,
+    ),
+]
+Labels = Annotated[
+    str | None,
+    typer.Option(metavar="FILE[:COLUMN]", help="Noisy labels made by people, such as CIFAR-N's.", show_default=False),
+]
+Confusion = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Confusion matrix (.npy, Parquet) for noise that follows one.",
+        show_default="a small classifier's",
+    ),
+]
+List = Annotated[bool, typer.Option("--list", help="List the published settings; with NAME those that contain it.")]
+Out = Annotated[str, typer.Option(metavar="DIR", help="Gets results.csv and what an unfinished run needs.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run of this name, seed and scale.")]
+StopAfter = Annotated[
+    str | None,
+    typer.Option(
+        help="Stop at the end of an epoch after this time (9m, 1h); --resume goes on. Exit code 130.",
+        show_default=False,
+    ),
+]
+
+
+@reports_errors
+def reproduce(
+    name: Name = None,
+    data: Data = None,
+    labels: Labels = None,
+    confusion: Confusion = None,
+    epochs_scale: opt.EpochsScale = 1.0,
+    stop_after: StopAfter = None,
+    resume: Resume = False,
+    seed: opt.Seed = 0,
+    device: opt.Device = "auto",
+    out: Out = _OUT,
+    list_: List = False,
+    json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    verbose: opt.Verbose = False,
+    no_color: opt.NoColor = False,
+) -> None:
+    """Run a published setting, and print its accuracy beside the published one.
+
+    Plants the noise of the paper, trains with its schedule, tests after every epoch, and adds a row to
+    OUT/results.csv. The data is yours: nothing is downloaded.
+
+    Examples:
+
+      labelaudit reproduce --list
+
+      labelaudit reproduce drpl/cifar10/sym-excl-0.4 --data cifar-10-batches-py --epochs-scale 0.02
+
+      labelaudit reproduce elr+/cifar10n/worst --data cifar-10-batches-py --labels CIFAR-10_human.pt --stop-after 9m
+    """
+    if name is None or list_:
+        _print_list(make_console(no_color=no_color), name or "", json=json)
+        return
+    from labelaudit.bench.published import require_setting
+
+    require_setting(name)  # a mistyped name must not wait for torch
+    if data is None:
+        raise ConfigError(f"{name}: no data.", hint="Name the folder of your copy with --data DIR.")
+    with importing():
+        from labelaudit.api.reproduce import reproduce as run
+    with (
+        _resumable(name, data=data, labels=labels, epochs_scale=epochs_scale, seed=seed, out=out),
+        ScanProgress(quiet=quiet, verbose=verbose, no_color=no_color) as progress,
+    ):
+        found = run(
+            name,
+            data,
+            epochs_scale=epochs_scale,
+            seed=seed,
+            device=device,
+            labels=labels,
+            confusion=confusion,
+            out=out,
+            resume=resume,
+            stop_after=stop_after,
+            on_event=progress,
+        )
+    if json:
+        print_json(found.to_dict())
+    else:
+        _print_result(make_console(no_color=no_color), found)
+
+
+def _print_list(console: Console, part: str, *, json: bool) -> None:
+    """Print the settings that can be run, with what was published."""
+    from labelaudit.bench.published import settings
+    from labelaudit.methods.registry import METHODS
+
+    chosen = [each for each in settings().values() if each.method in METHODS and part in each.name]
+    if json:
+        rows = [{"name": each.name, "published": [figure.value for figure in each.figures]} for each in chosen]
+        print_json({"schema": 1, "settings": rows})
+        return
+    for each in chosen:
+        values = ", ".join(dict.fromkeys(f"{figure.value:g}" for figure in each.figures))
+        console.print(f"{each.name}  {values}", markup=False, soft_wrap=True)
+
+
+def _print_result(console: Console, found: Reproduction) -> None:
+    """Print what was found, then each published figure with ours of the same epoch."""
+    from rich import box
+    from rich.table import Table
+
+    from labelaudit.bench.published import MEASURES
+
+    scaled = "" if found.epochs_scale == 1 else f", schedule scaled to {found.epochs_scale:g}: not to be compared"
+    wrong = "" if found.wrong is None else f", {100 * found.wrong:.1f} % of their labels wrong"
+    accuracy = found.found
+    console.print(f"{found.setting.name}, seed {found.seed}{scaled}", markup=False, style="bold", soft_wrap=True)
+    console.print(f"trained on {found.train_samples:,} images{wrong}; {found.test_samples:,} test images", markup=False)
+    ours = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in ("accuracy here", "%"):
+        ours.add_column(column, justify="right" if column == "%" else "left")
+    ours.add_row("last epoch", f"{100 * accuracy.last:.2f}")
+    ours.add_row(f"mean of the last {min(10, accuracy.epochs)}", f"{100 * accuracy.mean_of_last:.2f}")
+    ours.add_row(f"best epoch ({accuracy.best_epoch}), chosen by the test set", f"{100 * accuracy.best:.2f}")
+    if accuracy.held_out is not None:
+        ours.add_row(
+            f"epoch {accuracy.held_out_epoch}, best on held-out noisy labels", f"{100 * accuracy.held_out:.2f}"
+        )
+    console.print(ours)
+    theirs = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in ("published", "source", "epoch", "here", "difference"):
+        theirs.add_column(column, justify="right" if column in ("here", "difference") else "left", overflow="fold")
+    for figure, value, difference in found.differences():
+        spread = "" if figure.std is None else f" ± {figure.std:g}"
+        here, off = ("", "") if value is None or difference is None else (f"{value:.2f}", f"{difference:+.2f}")
+        theirs.add_row(f"{figure.value:g}{spread}", figure.source, MEASURES[figure.measure], here, off)
+    console.print(theirs)
+    console.print(f"added to {found.results}", markup=False, soft_wrap=True)
+
+
+@contextmanager
+def _resumable(name: str, *, data: str, labels: str | None, epochs_scale: float, seed: int, out: str) -> Iterator[None]:
+    """Say how to go on when the run is interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        words = ["labelaudit", "reproduce", name, "--data", data]
+        words += [] if labels is None else ["--labels", labels]
+        words += [] if epochs_scale == 1 else ["--epochs-scale", f"{epochs_scale:g}"]
+        words += [] if seed == 0 else ["--seed", str(seed)]
+        words += [] if out == _OUT else ["--out", out]
+        raise KeyboardInterrupt(f"{shlex.join(words)} --resume goes on.") from None
