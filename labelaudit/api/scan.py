@@ -224,7 +224,7 @@ def _audit_to_go_on_with(
     Raises:
         ConfigError: it is to be resumed, and there is none.
     """
-    stopped = _stopped_audit(root, source)
+    stopped = stopped_audit(root, source)
     if stopped is None:
         if resume:
             raise ConfigError(
@@ -239,7 +239,7 @@ def _audit_to_go_on_with(
     return None
 
 
-def _stopped_audit(root: Path | str, source: Path | str) -> Audit | None:
+def stopped_audit(root: Path | str, source: Path | str) -> Audit | None:
     """Return the newest audit of this source if it was stopped and can go on; damaged ones are passed over."""
     wanted = resolve_source(source)
     for audit in reversed(list_audits(root)):

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,8 +43,8 @@ def run_program(*args: str, cwd: Path) -> Run:
     return Run(done.returncode, done.stdout, done.stderr)
 
 
-def interrupt_program(*args: str, cwd: Path, after: str, by: signal.Signals) -> Run:
-    """Run the command line and send it a signal once its stderr holds a text."""
+def interrupt_program(*args: str, cwd: Path, after: str | Callable[[], bool], by: signal.Signals) -> Run:
+    """Run the command line and send it a signal once its stderr holds a text, or once a condition holds."""
     log = cwd / "interrupted.stderr"
     with log.open("w") as errors, (cwd / "interrupted.stdout").open("w") as output:
         process = subprocess.Popen(
@@ -55,7 +56,7 @@ def interrupt_program(*args: str, cwd: Path, after: str, by: signal.Signals) -> 
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
         )
         deadline = time.monotonic() + 120
-        while after not in log.read_text():
+        while not (after in log.read_text() if isinstance(after, str) else after()):
             assert process.poll() is None, f"ended before it said {after!r}: {log.read_text()}"
             assert time.monotonic() < deadline, f"never said {after!r}: {log.read_text()}"
             time.sleep(0.01)

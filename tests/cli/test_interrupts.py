@@ -1,6 +1,7 @@
 """Ctrl-C and its polite relatives: the audit says where it stopped, and --resume ends where it would have ended."""
 
 import json
+import os
 import signal
 
 import pytest
@@ -43,6 +44,24 @@ def test_an_interrupted_scan_goes_on_and_finds_the_same(by, here, labelaudit, wh
     assert run_program("scan", "flowers.csv", "--resume", cwd=here).exit_code == 0
     assert list((here / ".labelaudit" / "audits").iterdir()) == [audit]
     assert (audit / "findings.parquet").read_bytes() == whole_findings
+
+
+def test_a_scan_that_is_interrupted_before_its_audit_exists_has_nothing_to_go_on_with(here):
+    table = here / "flowers.csv"
+    os.mkfifo(table)  # whoever reads it waits for what is never written
+    ends = []
+
+    def is_read():
+        try:
+            ends.append(os.open(table, os.O_WRONLY | os.O_NONBLOCK))
+        except OSError:  # nobody reads it yet
+            return False
+        return True
+
+    stopped = interrupt_program(*SCAN, cwd=here, after=is_read, by=signal.SIGINT)
+    os.close(*ends)
+    assert (stopped.exit_code, stopped.stdout, stopped.stderr) == (130, "", "error: stopped.\n")
+    assert not (here / ".labelaudit").exists()
 
 
 def test_a_scan_that_was_killed_without_a_word_goes_on_and_finds_the_same(here, whole_findings):
