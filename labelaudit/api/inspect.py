@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from labelaudit.api.budget import parse_duration
 from labelaudit.api.prepare import Prepared, plain_paths, prepare
+from labelaudit.api.scan import within_budget
 from labelaudit.api.throughput import estimated_seconds
 from labelaudit.core.dataset import Dataset, Images, SetAside
 from labelaudit.core.recipe import DataSettings, ModelSettings, from_dict
@@ -63,6 +65,7 @@ def inspect(
     weights: Path | str = "none",
     seed: int = 0,
     device: str = "auto",
+    budget: str | None = None,
     method: str | None = None,
     epochs_scale: float = 1.0,
     overrides: dict[str, str] | None = None,
@@ -81,6 +84,7 @@ def inspect(
         weights: as in `scan`.
         seed: as in `scan`.
         device: as in `scan`.
+        budget: as in `scan`.
         method: as in `scan`.
         epochs_scale: as in `scan`.
         overrides: as in `scan`.
@@ -91,6 +95,8 @@ def inspect(
         ConfigError: settings that cannot be used.
         DataError: data that cannot be audited.
     """
+    if budget is not None:
+        parse_duration(budget)  # a mistake in it must not wait until the data is read
     prepared = prepare(
         source,
         recipe=None if recipe is None else str(recipe),
@@ -102,6 +108,10 @@ def inspect(
         epochs_scale=epochs_scale,
         overrides=overrides,
     )
+    if budget is not None and recipe is None:
+        prepared = within_budget(prepared, budget)
+    elif budget is not None:
+        prepared = replace(prepared, why=f"{prepared.why}; the recipe {recipe} wins over the budget {budget}")
     sides, unreadable = _headers(prepared.dataset)
     return Inspection(
         prepared=prepared,

@@ -107,7 +107,7 @@ def scan(
                 overrides=overrides,
             )
             if budget is not None and recipe is None:
-                prepared = _within_budget(prepared, budget)
+                prepared = within_budget(prepared, budget)
             elif budget is not None:
                 on_event(Said("note", f"the recipe {recipe} wins over the budget {budget}"))
             prepared = _tuned(prepared, Path(root) / HOME / "cache" / "rates.json")
@@ -125,7 +125,7 @@ def _tuned(prepared: Prepared, rates: Path) -> Prepared:
     return tuned(prepared, rate_of=remembered(training_rate, rates) if load < 1 else training_rate, load=load)
 
 
-def _within_budget(prepared: Prepared, budget: str) -> Prepared:
+def within_budget(prepared: Prepared, budget: str) -> Prepared:
     """Return the scan with a recipe fitted to a time; settings that were named still win."""
     fit = fit_budget(prepared, parse_duration(budget))
     if fit is None or prepared.asked is None:

@@ -110,6 +110,22 @@ def test_inspect_names_a_scan_with_the_same_options(here, labelaudit):
     assert run.stdout.splitlines()[-1] == f"Next: labelaudit scan flowers.csv {' '.join(options)}"
 
 
+def test_inspect_chooses_for_a_budget_and_a_seed_as_a_scan_would(here, labelaudit):
+    write_flowers(here)
+    options = ["--label-column", "species", "--budget", "1s", "--device", "cpu", "--seed", "3"]
+    found = json.loads(labelaudit("inspect", "flowers.csv", *options, "--json").stdout)
+    assert found["why"].startswith("budget 1s: two stages of ")
+    assert found["recipe"]["seed"] == 3
+    named = labelaudit("inspect", "flowers.csv", *options, "--recipe", "fast")
+    assert "; the recipe fast wins over the budget 1s" in " ".join(named.stdout.split())
+    assert named.stdout.splitlines()[-1].endswith("--recipe fast --budget 1s --device cpu --seed 3")
+
+
+def test_inspect_refuses_a_budget_that_is_no_time(here, labelaudit):
+    run = labelaudit("inspect", "none.csv", "--budget", "soon")
+    assert (run.exit_code, run.stderr.splitlines()[0]) == (2, "error: 'soon' is not a time.")
+
+
 def test_inspect_json_is_one_object(here, labelaudit):
     write_flowers(here)
     found = json.loads(labelaudit("inspect", "flowers.csv", "--label-column", "species", "--json").stdout)
@@ -137,3 +153,31 @@ def test_the_demo_finds_what_was_planted(here):
     assert demo["found"] >= 0.9 * demo["planted"]
     suspects = pd.read_csv(here / "labelaudit-demo" / "suspect.csv")
     assert len(suspects) == demo["found"] + demo["false_alarms"]
+
+
+def test_another_method_and_a_shortened_schedule_are_marked(here, labelaudit):
+    write_flowers(here)
+    run = labelaudit(*FLOWERS, "--method", "gce", "--epochs-scale", "0.05", "--device", "cpu")
+    assert run.exit_code == 0
+    assert "120 samples · 3 classes · method gce · recipe fast · schedule scaled to 0.05 · " in run.stdout
+    assert "gce, 120 epochs of a multilayer perceptron on 120 rows; schedule scaled to 0.05" in run.stderr
+    summary = json.loads(labelaudit("show", "--json").stdout)
+    assert (summary["method"], summary["epochs_scale"]) == ("gce", 0.05)
+
+
+def test_the_option_of_another_method_is_refused_with_those_of_this_one(here, labelaudit):
+    write_flowers(here)
+    run = labelaudit(*FLOWERS, "--method", "ce", "-o", "relabel_from=3")
+    assert run.exit_code == 2
+    assert "unknown setting 'method.relabel_from'" in run.stderr
+    assert "Known settings: method.epochs, method.schedule, method.peak_lr" in run.stderr
+
+
+def test_inspect_shows_what_another_method_would_do_and_how_to_scan_with_it(here, labelaudit):
+    write_flowers(here)
+    run = labelaudit("inspect", *FLOWERS[1:], "--method", "elr+", "--epochs-scale", "0.5")
+    assert run.exit_code == 0
+    assert "elr+" in run.stdout
+    assert run.stdout.endswith(
+        "Next: labelaudit scan flowers.csv --label-column species --method elr+ --epochs-scale 0.5\n"
+    )
