@@ -171,7 +171,7 @@ def _held_out(setting: Setting, train: Dataset, *, seed: int) -> tuple[Dataset, 
     """Return the samples to train on, and those by which the epoch is chosen where the paper did so."""
     if setting.method not in _HOLDING_OUT or setting.dataset not in ("cifar10", "cifar100"):
         return train, None
-    chosen = _drawn(train, lambda n: round(_HELD_OUT * n), seed, "held out")
+    chosen = _drawn(train, lambda n: max(1, round(_HELD_OUT * n)), seed, "held out")
     return _taken(train, np.setdiff1d(np.arange(len(train)), chosen)), _taken(train, chosen)
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
 from labelaudit.api.budget import parse_duration
 from labelaudit.api.inputs import Loaded, load_inputs
@@ -31,10 +30,9 @@ from labelaudit.functional.noise_spec import NoiseSpec
 from labelaudit.functional.transitions import FloatND
 from labelaudit.sources.arrays import read_matrix
 from labelaudit.training.batches import Pixels, Samples
-from labelaudit.training.compiled import without_compiling
 from labelaudit.training.device import choose_device, describe_device
-from labelaudit.training.epoch import predict
 from labelaudit.training.job import Classifier
+from labelaudit.training.tested import share_right
 
 OUT = f"{HOME}/reproduce"
 # S4 = Arazo et al. 2019, arXiv:1904.11238, Table 2: cross-entropy and mixup, which have no paper of their own here.
@@ -116,14 +114,14 @@ def reproduce(
     for remark in split.train.remarks:
         on_event(Said(remark.level, remark.text))
     loaded = _load(split.train, prepared, on_event)
-    test = _Tested.loaded(split.test, prepared, loaded, on_event)
-    held_out = None if split.held_out is None else _Tested.loaded(split.held_out, prepared, loaded, on_event)
+    test = _test_samples(split.test, prepared, loaded, on_event)
+    held_out = None if split.held_out is None else _test_samples(split.held_out, prepared, loaded, on_event)
     run.begin(prepared.recipe, stamp=fingerprint(loaded.dataset, loaded.content_hashes))
 
     def look(shown: Classifier) -> None:
-        chosen_by = None if held_out is None else held_out.accuracy(shown)
-        row = EpochAccuracy(shown.stage, shown.epoch, shown.epochs, test.accuracy(shown), chosen_by)
-        append_epoch(run.curve, row)
+        chosen_by = None if held_out is None else share_right(shown.models, held_out)
+        right = share_right(shown.models, test)
+        append_epoch(run.curve, EpochAccuracy(shown.stage, shown.epoch, shown.epochs, right, chosen_by))
 
     with threads(prepared.recipe.train.threads), run.timed():
         run_method(
@@ -139,7 +137,7 @@ def reproduce(
         epochs_scale=epochs_scale,
         wrong=split.wrong,
         train_samples=len(loaded.dataset),
-        test_samples=len(test.labels),
+        test_samples=len(test),
         seconds=run.seconds,
         recipe=prepared.recipe.name,
         device=describe_device(prepared.device),
@@ -150,48 +148,17 @@ def reproduce(
     return done
 
 
-@dataclass(frozen=True, slots=True)
-class _Tested:
-    """Samples that every epoch is tested on, as the network sees them without augmentation."""
-
-    samples: Samples
-    labels: IntN  # (M,)
-
-    @classmethod
-    def loaded(cls, dataset: Dataset, prepared: Prepared, train: Loaded, on_event: EventSink) -> _Tested:
-        """Return the samples, normalised as the training samples are."""
-        found = _load(dataset, prepared, on_event)
-        if not isinstance(found.inputs, Pixels) or not isinstance(train.inputs, Pixels):
-            raise DataError(f"{dataset.source}: published settings are of images; these are {dataset.kind}.")
-        inputs = replace(found.inputs, scale=train.inputs.scale, shift=train.inputs.shift)
-        labels = torch.from_numpy(found.dataset.given).to(prepared.device)
-        precision = precision_for(inputs, prepared.recipe, prepared.device)
-        return cls(Samples(inputs, labels, _TEST_BATCH, precision, seed=0), found.dataset.given)
-
-    def accuracy(self, shown: Classifier) -> float:
-        """Return the share of samples whose label is the most probable one by the mean of the networks."""
-        total = torch.stack([self._probs(model) for model in shown.models]).sum(dim=0)  # (M, C)
-        return float((total.argmax(dim=1) == self.samples.labels).double().mean())
-
-    def _probs(self, model: nn.Module) -> torch.Tensor:
-        was_training = model.training
-        with without_compiling():
-            found = predict(
-                model,
-                self.samples.in_order("plain"),
-                len(self.samples),
-                precision=self.samples.dtype,
-                on_samples=_quiet,
-            )
-        model.train(was_training)
-        return found
+def _test_samples(dataset: Dataset, prepared: Prepared, train: Loaded, on_event: EventSink) -> Samples:
+    """Return the samples that every epoch is tested on, normalised as the training samples are."""
+    found = _load(dataset, prepared, on_event)
+    if not isinstance(found.inputs, Pixels) or not isinstance(train.inputs, Pixels):
+        raise DataError(f"{dataset.source}: published settings are of images; these are {dataset.kind}.")
+    inputs = replace(found.inputs, scale=train.inputs.scale, shift=train.inputs.shift)
+    labels = torch.from_numpy(found.dataset.given).to(prepared.device)
+    return Samples(inputs, labels, _TEST_BATCH, precision_for(inputs, prepared.recipe, prepared.device), seed=0)
 
 
 _TEST_BATCH = 512  # images
-
-
-def _quiet(n: int) -> None:
-    del n
 
 
 def _load(dataset: Dataset, prepared: Prepared, on_event: EventSink) -> Loaded:

@@ -58,7 +58,7 @@ class Setting:
         """Whether the paper's code flipped an exact number of labels, and not each with a probability."""
         if self.method == "drpl":
             return not self.noise.startswith("asym")
-        return self.method in _EXACT
+        return self.method not in _BY_CHANCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ _METRICS: dict[str, Measure] = {
     "val_acc": "unstated",
     "top1": "unstated",
 }
-_EXACT = ("elr", "elr+", "dividemix")
+_BY_CHANCE = ("bootstrap", "ieg")  # their codes flip each label with a probability
 _TABLES = (
     *("drpl_table4_cifar", "drpl_table2_imagenet32_64", "drpl_table3_webvision", "elr_table1", "elr_tables2to5"),
     *("arazo_tables", "ieg_tables", "cifarn_accuracy", "modern_synthetic_accuracy"),

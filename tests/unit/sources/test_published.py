@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle  # noqa: TID251  (to write what is read here)
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -16,10 +14,7 @@ from labelaudit.functional.transitions import CIFAR10_CLASSES
 from labelaudit.sources import pixel_batches
 from labelaudit.sources.read import read_dataset
 from labelaudit.sources.webvision import read_webvision
-
-
-def rows_of(n, side=32, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, size=(n, 3 * side * side), dtype=np.uint8)
+from tests.published_copies import dump, pixel_rows, write_cifar10
 
 
 def remarks(dataset):
@@ -34,11 +29,6 @@ def as_image(row, side=32):
     return row.reshape(3, side, side).transpose(1, 2, 0)
 
 
-def dump(path, value):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(pickle.dumps(value, protocol=2))
-
-
 def put_image(path, colour=(200, 10, 30)):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (9, 7), colour).save(path, format="JPEG")
@@ -49,16 +39,8 @@ def put_text(path, *lines):
     path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
 
 
-def make_cifar10(root, per_batch=4):
-    for number in range(1, 6):
-        labels = [(number + place) % 10 for place in range(per_batch)]
-        dump(root / f"data_batch_{number}", {"data": rows_of(per_batch, seed=number), "labels": labels})
-    dump(root / "test_batch", {"data": rows_of(3, seed=9), "labels": [9, 0, 3]})
-    dump(root / "batches.meta", {"label_names": list(CIFAR10_CLASSES), "num_cases_per_batch": per_batch})
-
-
 def test_cifar10_is_read_from_its_python_batches_in_the_published_order(tmp_path):
-    make_cifar10(tmp_path)
+    write_cifar10(tmp_path)
     dataset = read_dataset(tmp_path, DataSettings())
     assert len(dataset) == 20
     assert dataset.classes == CIFAR10_CLASSES
@@ -68,19 +50,19 @@ def test_cifar10_is_read_from_its_python_batches_in_the_published_order(tmp_path
     assert "published layout of CIFAR-10 (python batches)" in remarks(dataset)
     assert "not test" in remarks(dataset)
     for index, (seed, row) in {0: (1, 0), 3: (1, 3), 4: (2, 0), 19: (5, 3)}.items():
-        assert pixels_of(dataset, index).tolist() == as_image(rows_of(4, seed=seed)[row]).tolist()
+        assert pixels_of(dataset, index).tolist() == as_image(pixel_rows(4, seed=seed)[row]).tolist()
 
 
 def test_the_archives_own_folder_is_found_in_the_folder_around_it(tmp_path):
-    make_cifar10(tmp_path / "cifar-10-batches-py")
+    write_cifar10(tmp_path / "cifar-10-batches-py")
     dataset = read_dataset(tmp_path, DataSettings(split="test"))
     assert dataset.given.tolist() == [9, 0, 3]
     assert dataset.split == "test"
-    assert pixels_of(dataset, 2).tolist() == as_image(rows_of(3, seed=9)[2]).tolist()
+    assert pixels_of(dataset, 2).tolist() == as_image(pixel_rows(3, seed=9)[2]).tolist()
 
 
 def test_every_split_of_cifar_can_be_read_at_once(tmp_path):
-    make_cifar10(tmp_path)
+    write_cifar10(tmp_path)
     dataset = read_dataset(tmp_path, DataSettings(split="all"))
     assert (len(dataset), dataset.sample_ids[0], dataset.sample_ids[-1]) == (23, "test/0000000", "train/0000019")
 
@@ -88,19 +70,19 @@ def test_every_split_of_cifar_can_be_read_at_once(tmp_path):
 def test_cifar10_is_read_from_its_binary_batches(tmp_path):
     for number in range(1, 6):
         labels = np.array([[number], [9]], dtype=np.uint8)
-        (tmp_path / f"data_batch_{number}.bin").write_bytes(np.hstack([labels, rows_of(2, seed=number)]).tobytes())
+        (tmp_path / f"data_batch_{number}.bin").write_bytes(np.hstack([labels, pixel_rows(2, seed=number)]).tobytes())
     put_text(tmp_path / "batches.meta.txt", *CIFAR10_CLASSES, "")
     dataset = read_dataset(tmp_path, DataSettings())
     assert dataset.classes == CIFAR10_CLASSES
     assert dataset.given.tolist() == [1, 9, 2, 9, 3, 9, 4, 9, 5, 9]
-    assert pixels_of(dataset, 2).tolist() == as_image(rows_of(2, seed=2)[0]).tolist()
+    assert pixels_of(dataset, 2).tolist() == as_image(pixel_rows(2, seed=2)[0]).tolist()
     with pytest.raises(ConfigError, match="there is no split 'test'"):
         read_dataset(tmp_path, DataSettings(split="test"))
 
 
 def test_cifar100_is_read_by_its_fine_labels_pickled_and_binary(tmp_path):
     names = [f"class{number:02d}" for number in range(100)]
-    fine, coarse, rows = [7, 99, 0], [1, 2, 3], rows_of(3)
+    fine, coarse, rows = [7, 99, 0], [1, 2, 3], pixel_rows(3)
     pickled, binary = tmp_path / "pickled", tmp_path / "binary"
     for name in ("train", "test"):
         dump(pickled / name, {"data": rows, "fine_labels": fine, "coarse_labels": coarse, "filenames": ["a"] * 3})
@@ -124,14 +106,14 @@ def test_a_binary_batch_that_is_cut_off_is_refused_with_its_size(tmp_path):
 
 
 def test_a_label_outside_of_the_classes_is_refused(tmp_path):
-    make_cifar10(tmp_path)
-    dump(tmp_path / "data_batch_3", {"data": rows_of(2), "labels": [0, 10]})
+    write_cifar10(tmp_path)
+    dump(tmp_path / "data_batch_3", {"data": pixel_rows(2), "labels": [0, 10]})
     with pytest.raises(DataError, match="data_batch_3: labels run from 0 to 10, outside of the 10 classes"):
         read_dataset(tmp_path, DataSettings())
 
 
 def test_a_batch_without_its_keys_says_what_it_holds(tmp_path):
-    make_cifar10(tmp_path)
+    write_cifar10(tmp_path)
     dump(tmp_path / "data_batch_2", {"pixels": 1})
     with pytest.raises(DataError, match=r"data_batch_2: no 'labels' and 'data' in it; it holds 'pixels'"):
         read_dataset(tmp_path, DataSettings())
@@ -139,14 +121,18 @@ def test_a_batch_without_its_keys_says_what_it_holds(tmp_path):
 
 def make_imagenet(root, *, side, npz):
     for number in (1, 2, 10):
-        columns = {"data": rows_of(2, side, seed=number), "labels": [number, 1000], "mean": np.zeros(3 * side * side)}
+        columns = {
+            "data": pixel_rows(2, side, seed=number),
+            "labels": [number, 1000],
+            "mean": np.zeros(3 * side * side),
+        }
         folder = root / f"Imagenet{side}_train"
         if npz:
             folder.mkdir(parents=True, exist_ok=True)
             np.savez(folder / f"train_data_batch_{number}.npz", **columns)
         else:
             dump(folder / f"train_data_batch_{number}", columns)
-    columns = {"data": rows_of(1, side), "labels": [5]}
+    columns = {"data": pixel_rows(1, side), "labels": [5]}
     if npz:
         np.savez(root / "val_data.npz", **columns)
     else:
@@ -161,7 +147,7 @@ def test_downsampled_imagenet_is_read_from_both_of_its_formats(tmp_path, side, n
     assert dataset.n_classes == 1000
     assert dataset.classes[:3] == ("n02119789 kit_fox", "n02100735 English_setter", "3")
     assert dataset.given.tolist() == [0, 999, 1, 999, 9, 999]
-    assert pixels_of(dataset, 5, side).tolist() == as_image(rows_of(2, side, seed=10)[1], side).tolist()
+    assert pixels_of(dataset, 5, side).tolist() == as_image(pixel_rows(2, side, seed=10)[1], side).tolist()
     assert read_dataset(tmp_path, DataSettings(split="val")).given.tolist() == [4]
     assert "downsampled ImageNet" in remarks(dataset)
 
@@ -171,7 +157,7 @@ def test_few_batches_are_in_memory_at_a_time(tmp_path, monkeypatch):
     monkeypatch.setattr(pixel_batches, "_KEPT_BYTES", 5_000)  # less than one batch
     dataset = read_dataset(tmp_path, DataSettings())
     for index in (0, 5, 2, 1, 4):
-        expected = rows_of(2, seed=(1, 2, 10)[index // 2])[index % 2]
+        expected = pixel_rows(2, seed=(1, 2, 10)[index // 2])[index % 2]
         assert pixels_of(dataset, index).tolist() == as_image(expected).tolist()
     assert isinstance(dataset.content, StreamedImages)
     assert len(dataset.content.reader._kept) <= 2  # type: ignore[attr-defined]
@@ -278,6 +264,6 @@ def test_an_ordinary_folder_of_classes_is_still_one(tmp_path):
 
 
 def test_arrays_beside_a_published_layout_need_a_table(tmp_path):
-    make_cifar10(tmp_path)
+    write_cifar10(tmp_path)
     with pytest.raises(ConfigError, match="--probs needs a table of labels"):
         read_dataset(tmp_path, DataSettings(probs="p.npy"))

@@ -1,0 +1,33 @@
+"""How often networks are right about samples whose labels are known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from labelaudit.training.batches import Samples
+from labelaudit.training.compiled import without_compiling
+from labelaudit.training.epoch import predict
+
+
+def share_right(networks: Sequence[nn.Module], samples: Samples) -> float:
+    """Return the share of samples whose label is the most probable class by the mean of the networks' softmax.
+
+    Args:
+        networks: left in the mode that they are in, train or eval.
+        samples: looked at once each, without augmentation, as papers test.
+    """
+    total = torch.stack([_probs(network, samples) for network in networks]).sum(dim=0)  # (N, C)
+    return float((total.argmax(dim=1) == samples.labels).double().mean())
+
+
+def _probs(network: nn.Module, samples: Samples) -> Tensor:
+    was_training = network.training
+    with without_compiling():
+        found = predict(
+            network, samples.in_order("plain"), len(samples), precision=samples.dtype, on_samples=lambda _: None
+        )
+    network.train(was_training)
+    return found

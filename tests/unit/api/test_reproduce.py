@@ -1,0 +1,122 @@
+"""A published setting from beginning to end, in miniature."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+from labelaudit.api.recipes import Facts, recipe_for, settle
+from labelaudit.api.reproduce import published_recipe, reproduce
+from labelaudit.bench.published import require_setting, settings
+from labelaudit.core.errors import ConfigError, DataError, StopAsked
+from labelaudit.methods.registry import read_options
+from tests.published_copies import dump, pixel_rows, write_cifar10
+
+QUICK = {"epochs_scale": 0.01, "device": "cpu"}  # three epochs of cross-entropy
+
+
+def recipe_of(name):
+    setting = require_setting(name)
+    base, overrides = published_recipe(setting)
+    return recipe_for(Facts("images", 50_000, 10, 32), settle(base, method=setting.method, overrides=overrides))[0]
+
+
+def test_every_setting_has_a_published_schedule_that_its_method_takes():
+    for name, setting in settings().items():
+        recipe = recipe_of(name)
+        assert recipe.method == setting.method
+        assert read_options(recipe)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("elr/cifar10/sym-incl-0.4", {"epochs": 120, "target_momentum": 0.7, "target_weight": 3.0}),
+        ("elr/cifar10/asym-0.4", {"epochs": 120, "target_momentum": 0.9, "target_weight": 1.0}),
+        ("elr/cifar10/asym-0.4/cosine", {"epochs": 150, "schedule": "cosine", "target_weight": 1.0}),
+        ("elr/cifar100/sym-incl-0.4", {"epochs": 150, "target_weight": 7.0}),
+        ("elr+/cifar10n/worst", {"epochs": 200, "target_weight": 3.0}),
+        ("dividemix/cifar10/asym-0.4", {"unlabelled_weight": 0.0}),
+        ("m-dyr-h/cifar10/sym-incl-0.5", {"epochs": 300, "variant": "m-dyr-h"}),
+        ("dy-s/cifar10/sym-incl-0.5", {"epochs": 120, "variant": "dy-s"}),
+        ("ce/cifar10/clean", {"epochs": 300, "milestones": (100, 250), "peak_lr": 0.1}),
+        ("mixup/cifar100/clean", {"epochs": 300, "alpha": 32.0}),
+    ],
+)
+def test_the_schedule_is_that_of_the_paper_and_its_noise(name, expected):
+    options = read_options(recipe_of(name))
+    assert {key: getattr(options, key) for key in expected} == expected
+
+
+@pytest.fixture
+def copy(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_cifar10(tmp_path / "cifar")
+    return tmp_path / "cifar"
+
+
+@pytest.mark.slow
+def test_a_run_is_told_beside_the_published_figures_and_kept_as_a_row(copy, tmp_path):
+    found = reproduce("ce/cifar10/sym-excl-0.4", copy, out=tmp_path / "out", **QUICK)
+    assert (found.found.epochs, found.train_samples, found.test_samples, found.wrong) == (3, 20, 3, 0.4)
+    ((figure, ours, difference),) = found.differences()
+    assert (figure.value, figure.measure, figure.source) == (83.32, "best", "S2 Table IV")
+    assert ours == pytest.approx(100 * found.found.best)
+    assert difference == pytest.approx(100 * found.found.best - 83.32)
+    (row,) = csv.DictReader((tmp_path / "out/results.csv").read_text().splitlines())
+    assert (row["name"], row["epochs_scale"], row["wrong_rate"]) == ("ce/cifar10/sym-excl-0.4", "0.01", "0.4000")
+    assert (row["published"], row["published_measure"], row["best"]) == ("83.32", "best", f"{ours:.2f}")
+    folder = tmp_path / "out/ce_cifar10_sym-excl-0.4-seed0-scale0.01"
+    assert json.loads((folder / "run.json").read_text())["status"] == "finished"
+    assert [path.name for path in sorted(folder.iterdir())] == ["epochs.csv", "run.json"]
+
+
+@pytest.mark.slow
+def test_a_run_in_pieces_ends_as_one_in_one_piece(copy, tmp_path):
+    whole = reproduce("elr/cifar10/sym-incl-0.8", copy, out=tmp_path / "whole", epochs_scale=0.025, device="cpu")
+    pieces = 0
+    while True:
+        try:
+            found = reproduce(
+                "elr/cifar10/sym-incl-0.8",
+                copy,
+                out=tmp_path / "pieces",
+                epochs_scale=0.025,
+                device="cpu",
+                stop_after="0.01s",
+                resume=pieces > 0,
+            )
+            break
+        except StopAsked:
+            pieces += 1
+    assert pieces == 3
+    assert found.found == whole.found
+    assert found.found.held_out is not None
+    curves = [
+        (tmp_path / out / "elr_cifar10_sym-incl-0.8-seed0-scale0.025/epochs.csv").read_text()
+        for out in ("whole", "pieces")
+    ]
+    assert curves[0] == curves[1]
+
+
+@pytest.mark.slow
+def test_a_run_does_not_go_on_with_other_data(copy, tmp_path):
+    with pytest.raises(StopAsked):
+        reproduce("ce/cifar10/clean", copy, stop_after="0.01s", **QUICK)
+    dump(copy / "data_batch_1", {"data": pixel_rows(4, seed=77), "labels": [1, 2, 3, 4]})
+    with pytest.raises(DataError, match="the data or its noise changed since the run began") as caught:
+        reproduce("ce/cifar10/clean", copy, resume=True, **QUICK)
+    assert caught.value.hint == "Start anew without --resume."
+    assert (tmp_path / ".labelaudit/.gitignore").read_text() == "*\n"
+
+
+def test_there_must_be_a_run_to_go_on_with(copy):
+    with pytest.raises(ConfigError, match=r"no stopped run of ce/cifar10/clean with seed 3 and scale 0\.01 in "):
+        reproduce("ce/cifar10/clean", copy, resume=True, seed=3, **QUICK)
+
+
+def test_the_data_of_another_setting_is_refused(copy):
+    with pytest.raises(DataError, match="10 classes, but cifar100 has 100"):
+        reproduce("ce/cifar100/clean", copy, **QUICK)
