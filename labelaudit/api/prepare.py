@@ -14,10 +14,10 @@ import torch
 
 from labelaudit.api.recipes import PRETRAINED_BACKBONE, Asked, Facts, recipe_for, settle
 from labelaudit.core.dataset import Dataset, Images, Remark
-from labelaudit.core.errors import DataError
+from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.recipe import DataSettings, ModelSettings, Recipe
 from labelaudit.functional.images import UnreadableImage, decode_image, median_size
-from labelaudit.methods.registry import read_options
+from labelaudit.methods.registry import read_options, require_method
 from labelaudit.sources.probe import check_dataset
 from labelaudit.sources.read import read_dataset
 from labelaudit.training.device import choose_device
@@ -137,12 +137,26 @@ def resolved(recipe: Recipe, dataset: Dataset) -> Recipe:
     """Return the recipe with every option of its method written out, as it is stored with the audit.
 
     Raises:
-        ConfigError: a method, an option or a backbone does not exist; found before anything slow begins.
+        ConfigError: a method, an option or a backbone does not exist, or a trusted set is missing; found before
+            anything slow begins.
     """
     options = read_options(recipe)
+    _require_trusted(recipe.method, dataset)
     if dataset.kind == "images":
         require_image_backbone(recipe.model.backbone)
     return dataclasses.replace(recipe, options=dataclasses.asdict(options))
+
+
+def _require_trusted(method: str, dataset: Dataset) -> None:
+    """Raise ConfigError where a method cannot do without a trusted set, and there is none."""
+    if dataset.trusted.any() or dataset.kind == "probs" or not getattr(require_method(method), "NEEDS_TRUSTED", False):
+        return
+    where = "a table with a column 'trusted', --trusted TABLE with the ids of samples"
+    folder = ", or --trusted FOLDER with one sub-folder per class" if dataset.kind == "images" else ""
+    raise ConfigError(
+        f"method {method!r} needs a trusted set: about 10 samples of each class whose labels you have checked.",
+        hint=f"Give {where}{folder}.",
+    )
 
 
 def plain_paths(values: Mapping[str, Any]) -> dict[str, Any]:

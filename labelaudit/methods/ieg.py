@@ -72,6 +72,7 @@ class Options:
     given_share: float = 0.9  # lambda 0: of the given label in the look-ahead; the rest is the pseudo-label's
     temperature: float = 0.5  # tau, of the pseudo-labels
     mixed_weight: float = 1.0  # p, of the mixed samples that carry pseudo-labels
+    mixed_share: float = 1 / 3  # of every batch that is mixed; the rest of it is seen unmixed only
     consistency_weight: float = 2.0  # k, of the divergence between the two views
     trusted_batch: int = 100  # trusted samples in every step, all classes alike
     average: float = 0.999  # decay of the running average of the weights
@@ -88,6 +89,7 @@ class Options:
             require(getattr(self, name) >= 0, f"method.{name}", getattr(self, name), "0 or more")
         require(self.trusted_batch >= 2, "method.trusted_batch", self.trusted_batch, "2 or more")
         require(0 <= self.average < 1, "method.average", self.average, "0 to 1, below 1")
+        require(0 < self.mixed_share <= 1, "method.mixed_share", self.mixed_share, "above 0, at most 1")
         for name in ("given_share", "record"):
             require(0 <= getattr(self, name) <= 1, f"method.{name}", getattr(self, name), "0 to 1")
 
@@ -99,6 +101,7 @@ _PAPER = PublishedSchedule(
         "peak_lr": 0.1,
         "meta": "exact",
         "mixed_weight": 5.0,
+        "mixed_share": 1.0,
         "consistency_weight": 20.0,
         "record": 0.0,
     },
@@ -112,11 +115,12 @@ PAPER = {
 
 def training_passes(options: Options) -> float:
     """Return how often each sample goes forward and back, to estimate the time; a plain forward counts a third."""
-    return options.epochs * (_PASSES_A_STEP + (_PASSES_OF_EXACT if options.meta == "exact" else 0.0)) + 1
+    look_ahead = _PASSES_OF_EXACT if options.meta == "exact" else _PASSES_OF_LAST_LAYER
+    return options.epochs * (2 + 3 * options.mixed_share + look_ahead) + 1
 
 
-_PASSES_A_STEP = 5 + 1 / 3  # two views, a pool of three batches, trusted features
-_PASSES_OF_EXACT = 2.4  # one more backward pass, one on trusted samples, one in forward mode
+_PASSES_OF_EXACT = 2.7  # one more backward pass, one on trusted samples, one in forward mode
+_PASSES_OF_LAST_LAYER = 1 / 3  # the features of trusted samples
 
 
 def run(job: Job, options: Options) -> Verdicts:
@@ -225,14 +229,14 @@ def _mixed_loss(
     draw: torch.Generator,
 ) -> Tensor:
     """Return the loss on mixed pairs of the pool of trusted samples and of both views: a scalar."""
-    B, device = len(inputs), inputs.device  # noqa: N806
-    chosen = torch.randint(len(trusted_labels), (B,), generator=draw).to(device)
-    pool = torch.cat([trusted_inputs[chosen], inputs, strong])  # (3B, ...)
+    n, device = max(1, round(options.mixed_share * len(inputs))), inputs.device
+    chosen = torch.randint(len(trusted_labels), (n,), generator=draw).to(device)
+    pool = torch.cat([trusted_inputs[chosen], inputs[:n], strong[:n]])  # (3n, ...)
     trusted_targets = F.one_hot(trusted_labels[chosen], pseudo.shape[1]).float()
-    targets = torch.cat([trusted_targets, pseudo, pseudo])
-    closeness = torch.rand(3 * B, generator=draw).square() / 2  # S1's code, in place of Beta(0.5, 0.5)
+    targets = torch.cat([trusted_targets, pseudo[:n], pseudo[:n]])
+    closeness = torch.rand(3 * n, generator=draw).square() / 2  # S1's code, in place of Beta(0.5, 0.5)
     own = torch.maximum(closeness, 1.0 - closeness).to(device)
-    partner = torch.randperm(3 * B, generator=draw).to(device)
+    partner = torch.randperm(3 * n, generator=draw).to(device)
     logits = network(mix_each(pool, partner, own))
     losses = [
         soft_cross_entropy(normalised_logits(third), target).mean()
@@ -348,13 +352,9 @@ def _require_trusted(job: Job) -> Tensor:
         raise ConfigError(
             f"method 'ieg' runs in one process; these are {job.ranks.size}.", hint="Start it without torchrun."
         )
-    n = 0 if job.trusted is None else int(job.trusted.sum())
-    if job.trusted is None or not n:
-        raise ConfigError(
-            "method 'ieg' needs a trusted set: about 10 samples of each class whose labels you have checked.",
-            hint="Give --trusted trusted.csv (sample ids or paths), a folder with one sub-folder per class and "
-            "--trusted-per-class 10, or a table with a column 'trusted'.",
-        )
+    if job.trusted is None or not job.trusted.any():
+        raise ConfigError("method 'ieg' needs a trusted set.", hint="Give --trusted PATH.")
+    n = int(job.trusted.sum())
     if len(job.samples) - n < 2:
         raise ConfigError(f"all {n:,} samples are trusted: nothing is left to judge.", hint="Trust a few per class.")
     present, vouched = (int((torch.bincount(of) > 0).sum()) for of in (labels, labels[job.trusted]))
