@@ -25,6 +25,7 @@ from labelaudit.core.errors import DataError, count, shorten
 from labelaudit.core.events import EventSink, Said, SamplesDone, StageFinished, StageStarted
 from labelaudit.core.model_facts import ImageFacts
 from labelaudit.core.recipe import Recipe, TrainSettings
+from labelaudit.functional.near import HashN, near_row_hashes
 from labelaudit.sources.probe import find_duplicates
 from labelaudit.training.batches import Inputs, Pixels, VectorInputs
 from labelaudit.training.decode import DecodedImages, decode_images
@@ -51,6 +52,7 @@ class Loaded:
     content_hashes: tuple[str, ...]  # (N,)
     conflict: BoolN  # (N,) has a twin under another label
     details: tuple[str, ...]  # (N,) what is odd about the sample, mostly empty
+    near_hashes: HashN | None = None  # (N,) nearly equal for near duplicates; None for probabilities
     images: ImageFacts | None = None  # how they became inputs, where they are images
     frozen: FrozenFeatures | None = None  # whose features the inputs are, where a backbone is frozen
 
@@ -78,7 +80,8 @@ def load_inputs(
     inputs = VectorInputs(torch.from_numpy(content.values).to(device)) if isinstance(content, Vectors) else None
     # equal rows of a coarse table are common and mean nothing; equal embeddings come from equal inputs
     twins = hashes if not isinstance(content, Probabilities) and content.kind == "embeddings" else ()
-    return _loaded(dataset, inputs, hashes, twins, {}, on_event)
+    near = near_row_hashes(content.values) if isinstance(content, Vectors) else None
+    return replace(_loaded(dataset, inputs, hashes, twins, {}, on_event), near_hashes=near)
 
 
 def _load_images(
@@ -99,7 +102,7 @@ def _load_images(
     kept = np.setdiff1d(np.arange(len(dataset)), [index for index, _ in bad])
     details = {place: odd[index] for place, index in enumerate(kept.tolist()) if index in odd}
     loaded = _loaded(dataset.without(bad), inputs, decoded.content_hashes, decoded.pixel_hashes, details, on_event)
-    return replace(loaded, images=facts)
+    return replace(loaded, near_hashes=decoded.near_hashes, images=facts)
 
 
 def pixels_on_device(

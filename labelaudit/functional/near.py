@@ -53,19 +53,17 @@ def near_row_hashes(values: FloatND) -> HashN:
     Args:
         values: (N, D) finite.
     """
-    exact = values.astype(np.float64)
-    deviations = exact.std(axis=0)
-    varied = deviations > 0
-    steps = np.rint((exact[:, varied] - exact[:, varied].mean(axis=0)) / (deviations[varied] * _ROW_STEP))
-    sample = steps[:: max(1, len(steps) // _STATISTICS_SAMPLE)]
-    many = [_chance_of_equals(column) < _MOST_EQUAL for column in sample.T]
-    if sum(many) < _LEAST_COLUMNS:
-        return np.zeros(len(values), dtype=np.uint64)
-    weights = np.random.default_rng(0).integers(0, 2**64, steps.shape[1], dtype=np.uint64)
+    weights = np.random.default_rng(0).integers(0, 2**64, values.shape[1], dtype=np.uint64)
     hashes = np.zeros(len(values), dtype=np.uint64)
-    for column, weight in zip(steps.T, weights, strict=True):  # wraps around at 64 bits, as hashes do
-        hashes = _mixed(hashes ^ (column.astype(np.int64).view(np.uint64) * weight))
-    return hashes
+    many = 0  # columns of many values
+    for column, weight in zip(values.T, weights, strict=True):  # one by one: embeddings are large
+        exact = column.astype(np.float64)
+        deviation = exact.std()
+        if deviation > 0:
+            steps = np.rint((exact - exact.mean()) / (deviation * _ROW_STEP)).astype(np.int64)
+            many += _chance_of_equals(steps[:: max(1, len(steps) // _STATISTICS_SAMPLE)]) < _MOST_EQUAL
+            hashes = _mixed(hashes ^ (steps.view(np.uint64) * weight))  # wraps around at 64 bits, as hashes do
+    return hashes if many >= _LEAST_COLUMNS else np.zeros_like(hashes)
 
 
 def near_pairs(
@@ -166,7 +164,7 @@ def _slowest() -> IntN:
     return np.lexsort((down, down + across))[1 : _BANDS * _BAND_BITS + 1].astype(np.int64)
 
 
-def _chance_of_equals(column: NDArray[np.float64]) -> float:
+def _chance_of_equals(column: IntN) -> float:
     """Return the probability that two rows drawn from a sample have one value, 1 for a single row."""
     n = len(column)
     counts = np.unique(column, return_counts=True)[1].astype(np.float64)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from labelaudit.core.dataset import ImageFiles, Images
 from labelaudit.functional.images import Decoded, UnreadableImage, decode_image, hash_content, known_suffix
+from labelaudit.functional.near import HashN, near_hashes
 from labelaudit.training.pixel_store import PixelStore, Row, file_stamp
 
 _CHUNK = 32  # images per task: small enough for a smooth progress bar
@@ -28,6 +29,7 @@ class DecodedImages:
     rows: NDArray[np.int64]  # (n,) row of each readable image, in Dataset order
     content_hashes: tuple[str, ...]  # (n,) of the files' bytes
     pixel_hashes: tuple[str, ...]  # (n,) of the full-size pixels
+    near_hashes: HashN  # (n,) nearly equal for images that nearly look alike
     failures: tuple[tuple[int, str], ...]  # (index, reason) of the others
     warnings: tuple[tuple[int, str], ...]  # (index, what is odd), such as a wrong suffix
     reused: int  # images that the store held already
@@ -76,14 +78,16 @@ def decode_images(
                 found[index] = row
     readable = np.flatnonzero(found >= 0)
     rows = found[readable]
-    content_hashes, pixel_hashes, warnings = (
-        [store.columns[name][row] for row in rows.tolist()] for name in ("content_hash", "pixel_hash", "warning")
+    content_hashes, pixel_hashes, near, warnings = (
+        [store.columns[name][row] for row in rows.tolist()]
+        for name in ("content_hash", "pixel_hash", "near_hash", "warning")
     )
     return DecodedImages(
         pixels=store.pixels(),
         rows=rows,
         content_hashes=tuple(content_hashes),
         pixel_hashes=tuple(pixel_hashes),
+        near_hashes=np.array([int(text, 16) for text in near], dtype=np.uint64),
         failures=tuple(sorted(failures.items())),
         warnings=tuple((index, text) for index, text in zip(readable.tolist(), warnings, strict=True) if text),
         reused=int((rows < known).sum()),
@@ -104,13 +108,19 @@ def _read(content: Images, names: Sequence[str], store: PixelStore, index: int) 
 
 def _write(store: PixelStore, new: Sequence[tuple[int, Decoded]], names: Sequence[str], stamps: Sequence[str]) -> range:
     """Add decoded images to the store; return their rows."""
+    pixels = [image.pixels for _, image in new]
     rows = [
         Row(
-            stamps[index], image.content_hash, intern(known_suffix(names[index])), image.pixel_hash, image.warning or ""
+            stamp=stamps[index],
+            content_hash=image.content_hash,
+            suffix=intern(known_suffix(names[index])),
+            pixel_hash=image.pixel_hash,
+            near_hash=f"{near:016x}",
+            warning=image.warning or "",
         )
-        for index, image in new
+        for (index, image), near in zip(new, near_hashes(pixels).tolist(), strict=True)
     ]
-    return store.add(rows, [image.pixels for _, image in new])
+    return store.add(rows, pixels)
 
 
 def _parts(indices: list[int], size: int) -> Iterator[list[int]]:

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from labelaudit.core.audits import write_atomically
 from labelaudit.core.errors import DataError
 
-DECODER_VERSION = 3  # change it when the same bytes decode to other pixels, or are described in other words
+DECODER_VERSION = 4  # change it when the same bytes decode to other pixels, or are described in other words
 DEFAULT_LIMIT_BYTES = 20 * 2**30
 SAVE_EVERY_S = 30.0  # what a crash may lose; writing the whole index after every block would take quadratic time
 READ_AHEAD_BYTES = 2**30  # batches of random rows would read a cold file in small pieces
@@ -43,6 +43,7 @@ _SCHEMA = pa.schema(
         ("content_hash", pa.string()),
         ("suffix", pa.string()),  # see `known_suffix`: whether it fits the bytes is part of what was found
         ("pixel_hash", pa.string()),
+        ("near_hash", pa.string()),  # see `near_hashes`; 16 hex digits
         ("warning", pa.string()),  # "" = nothing odd
     ],
     metadata={b"labelaudit.decoder": str(DECODER_VERSION).encode()},
@@ -57,6 +58,7 @@ class Row:
     content_hash: str
     suffix: str
     pixel_hash: str
+    near_hash: str
     warning: str
 
 

@@ -19,7 +19,7 @@ def noise(n: int, side: int) -> np.ndarray:
 
 
 def on_cpu(pixels: np.ndarray, rows: np.ndarray) -> torch.Tensor:
-    decoded = DecodedImages(pixels, rows, (), (), (), (), 0)
+    decoded = DecodedImages(pixels, rows, (), (), np.zeros(0, np.uint64), (), (), 0)
     facts = ImageFacts(pixels.shape[1], 0, *inputs.NORMALISATIONS["cifar10"], flip=True)
     moved = inputs.pixels_on_device(decoded, facts, torch.device("cpu"))
     assert moved.is_resident

@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from labelaudit.api import inputs
 from labelaudit.core.dataset import EmbeddedImages, ImageFiles
 from labelaudit.core.model_facts import ImageFacts
+from labelaudit.functional.near import near_hashes
 from labelaudit.training.decode import DecodedImages, decode_images
 from labelaudit.training.pixel_store import PixelStore
 
@@ -60,6 +61,7 @@ def decode(content: ImageFiles | EmbeddedImages, *, workers: int = 2) -> tuple[D
 def assert_same(a: DecodedImages, b: DecodedImages) -> None:
     assert np.array_equal(a.pixels, b.pixels)
     assert (a.content_hashes, a.pixel_hashes) == (b.content_hashes, b.pixel_hashes)
+    assert a.near_hashes.tolist() == b.near_hashes.tolist() == near_hashes(b.pixels).tolist()
     assert (a.failures, a.warnings) == (b.failures, b.warnings)
 
 
@@ -190,7 +192,7 @@ def test_the_pixels_reach_the_device_in_order_and_the_host_copies_one_block_at_a
     mapped = np.zeros((n, 128, 128, 3), dtype=np.uint8)  # 70 MiB
     mapped[:, 5, 6, 1] = np.arange(n) % 251
     rows = np.arange(n)[::-1].copy()
-    decoded = DecodedImages(mapped, rows, (), (), (), (), 0)
+    decoded = DecodedImages(mapped, rows, (), (), np.zeros(0, np.uint64), (), (), 0)
     facts = ImageFacts(128, 0, *inputs.NORMALISATIONS["cifar10"], flip=True)
     with LargestCopy() as largest:
         moved = inputs.pixels_on_device(decoded, facts, torch.device("cpu"))

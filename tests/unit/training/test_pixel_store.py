@@ -39,7 +39,7 @@ def counted(content: ImageFiles) -> CountedFiles:
 
 
 def row(number: int, stamp: str = "") -> Row:
-    return Row(stamp, f"hash{number}", ".png", f"pixels{number}", "")
+    return Row(stamp, f"hash{number}", ".png", f"pixels{number}", f"{number:016x}", "")
 
 
 def images(*numbers: int):
