@@ -161,7 +161,7 @@ def _with_folder(dataset: Dataset, folder: Path, settings: DataSettings) -> Data
     marked = _vouched_for(dataset, Vouched(tuple(there), tuple(there.values())), folder)
     new = [i for i in chosen if hashes[i] not in twins]
     added = _with_files(marked, [files[i] for i in new], [labels[i] for i in new], dataset.source)
-    text = f"{folder.name}: {count(len(new), 'trusted image')} added, {count(len(there), 'sample')} found by content."
+    text = f"{folder}: {count(len(new), 'trusted image')} added, {count(len(there), 'sample')} found by content."
     return added.with_remarks(Remark("note", text))
 
 
@@ -212,7 +212,7 @@ def _vouched_for(dataset: Dataset, vouched: Vouched, source: Path) -> Dataset:
             given[index] = label
     remarks = list(vouched.remarks)
     if corrected:
-        text = f"{source.name} corrects {count(len(corrected), 'label')} for this scan: {shorten(corrected)}."
+        text = f"{source} corrects {count(len(corrected), 'label')} for this scan: {shorten(corrected)}."
         remarks.append(Remark("warning", text))
     return dataclasses.replace(dataset, trusted=trusted, given=given).with_remarks(*remarks)
 
