@@ -118,9 +118,11 @@ def reproduce(
     held_out = None if split.held_out is None else _test_samples(split.held_out, prepared, loaded, on_event)
     run.begin(prepared.recipe, stamp=fingerprint(loaded.dataset, loaded.content_hashes))
 
+    compiled = prepared.recipe.train.compile == "yes"
+
     def look(shown: Classifier) -> None:
-        chosen_by = None if held_out is None else share_right(shown.models, held_out)
-        right = share_right(shown.models, test)
+        chosen_by = None if held_out is None else share_right(shown.models, held_out, compiled=compiled)
+        right = share_right(shown.models, test, compiled=compiled)
         append_epoch(run.curve, EpochAccuracy(shown.stage, shown.epoch, shown.epochs, right, chosen_by))
 
     with threads(prepared.recipe.train.threads), run.timed():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -12,22 +13,22 @@ from labelaudit.training.compiled import without_compiling
 from labelaudit.training.epoch import predict
 
 
-def share_right(networks: Sequence[nn.Module], samples: Samples) -> float:
+def share_right(networks: Sequence[nn.Module], samples: Samples, *, compiled: bool = False) -> float:
     """Return the share of samples whose label is the most probable class by the mean of the networks' softmax.
 
     Args:
         networks: left in the mode that they are in, train or eval.
         samples: looked at once each, without augmentation, as papers test.
+        compiled: whether torch.compile has the networks; here they run as they are written.
     """
-    total = torch.stack([_probs(network, samples) for network in networks]).sum(dim=0)  # (N, C)
+    with without_compiling() if compiled else nullcontext():
+        total = torch.stack([_probs(network, samples) for network in networks]).sum(dim=0)  # (N, C)
     return float((total.argmax(dim=1) == samples.labels).double().mean())
 
 
 def _probs(network: nn.Module, samples: Samples) -> Tensor:
     was_training = network.training
-    with without_compiling():
-        found = predict(
-            network, samples.in_order("plain"), len(samples), precision=samples.dtype, on_samples=lambda _: None
-        )
+    views = samples.in_order("plain")
+    found = predict(network, views, len(samples), precision=samples.dtype, on_samples=lambda _: None)
     network.train(was_training)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from labelaudit.core.errors import ConfigError, DataError, StopAsked
 from labelaudit.methods.registry import read_options
 from tests.published_copies import dump, pixel_rows, write_cifar10
 
-QUICK = {"epochs_scale": 0.01, "device": "cpu"}  # three epochs of cross-entropy
+QUICK: dict[str, Any] = {"epochs_scale": 0.01, "device": "cpu"}  # three epochs of cross-entropy
 
 
 def recipe_of(name):
