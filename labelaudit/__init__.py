@@ -22,11 +22,14 @@ if TYPE_CHECKING:
     from labelaudit.api.check import check as check
     from labelaudit.api.demo import demo as demo
     from labelaudit.api.export import export as export
+    from labelaudit.api.export_model import export_model as export_model
     from labelaudit.api.inspect import inspect as inspect
     from labelaudit.api.judge import judge as judge
     from labelaudit.api.load import load as load
     from labelaudit.api.mark import mark as mark
+    from labelaudit.api.predict import predict as predict
     from labelaudit.api.scan import scan as scan
+    from labelaudit.api.train import train as train
     from labelaudit.core.audits import Audit as Audit
     from labelaudit.core.errors import ConfigError as ConfigError
     from labelaudit.core.errors import DataError as DataError
@@ -46,6 +49,9 @@ _HOMES = {
     "check": "labelaudit.api.check",
     "baseline": "labelaudit.api.baseline",
     "mark": "labelaudit.api.mark",
+    "train": "labelaudit.api.train",
+    "predict": "labelaudit.api.predict",
+    "export_model": "labelaudit.api.export_model",
     "Audit": "labelaudit.core.audits",
     "LabelAuditError": "labelaudit.core.errors",
     "ConfigError": "labelaudit.core.errors",

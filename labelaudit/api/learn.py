@@ -24,7 +24,7 @@ from labelaudit.functional.policy import Judgements, judge
 from labelaudit.methods.registry import read_options, require_method
 from labelaudit.training.batches import Inputs, Samples, VectorInputs
 from labelaudit.training.device import choose_precision, describe_device, keep_freed_memory
-from labelaudit.training.job import Classifier, Job
+from labelaudit.training.job import Classifier, Job, Targets
 from labelaudit.training.ranks import ALONE, Ranks
 
 
@@ -50,8 +50,20 @@ def run_method(
     stop_at: float = math.inf,
     ranks: Ranks = ALONE,
     on_classifier: Callable[[Classifier], None] | None = None,
+    targets: Targets | None = None,
 ) -> Verdicts:
-    """Train the recipe's method on loaded samples; probabilities need no training."""
+    """Train the recipe's method on loaded samples; probabilities need no training.
+
+    Args:
+        loaded: the samples.
+        prepared: how.
+        checkpoints: folder from where a stopped run goes on; None keeps nothing.
+        on_event: told what happens.
+        stop_at: seconds of the monotonic clock after which the first epoch that ends is the last.
+        ranks: who shares the work.
+        on_classifier: shown the networks after every epoch.
+        targets: what to train on instead of one label a sample, on the samples' device.
+    """
     dataset, recipe = loaded.dataset, prepared.recipe
     if isinstance(dataset.content, Probabilities) or loaded.inputs is None:
         return verdicts_from_probs(np.asarray(dataset.content.values), dataset.given)  # type: ignore[union-attr]
@@ -59,7 +71,7 @@ def run_method(
     options = read_options(recipe)
     job = make_job(loaded.inputs, dataset, prepared, checkpoints=checkpoints, on_event=on_event, ranks=ranks)
     try:
-        verdicts = method.run(replace(job, stop_at=stop_at, on_classifier=on_classifier), options)
+        verdicts = method.run(replace(job, stop_at=stop_at, on_classifier=on_classifier, targets=targets), options)
         verdicts = of_all_ranks(verdicts, job)
     except torch.OutOfMemoryError as error:
         raise TrainingError(

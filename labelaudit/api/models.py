@@ -11,30 +11,31 @@ import torch
 from labelaudit.api.inputs import Loaded
 from labelaudit.api.learn import precision_for
 from labelaudit.api.prepare import Prepared
+from labelaudit.core.audits import plain
 from labelaudit.core.dataset import Probabilities, Vectors
 from labelaudit.core.decisions import now
 from labelaudit.core.model_facts import ModelFacts
 from labelaudit.core.version import VERSION
 from labelaudit.training.batches import VectorInputs
 from labelaudit.training.kept_networks import KeptNetworks
-from labelaudit.training.model_file import MODEL_NAME, StoredModel, Weights, write_model
+from labelaudit.training.model_file import MODEL_NAME, StoredModel, write_model
 
 
-def stored_model(
+def model_facts(
     loaded: Loaded,
     prepared: Prepared,
-    networks: tuple[Weights, ...],
+    n_networks: int,
     *,
     labels: str,
     fingerprint: str,
     metrics: Mapping[str, Any] | None = None,
-) -> StoredModel:
-    """Return a model of networks that learnt from loaded samples.
+) -> ModelFacts:
+    """Return what there is to say of networks that learn from loaded samples.
 
     Args:
-        loaded: what they learnt from.
+        loaded: what they learn from.
         prepared: how.
-        networks: the mean of their softmax outputs is the answer.
+        n_networks: how many there are.
         labels: which labels: given, suggested, soft or split.
         fingerprint: of the dataset as it was read.
         metrics: how well they do.
@@ -43,11 +44,11 @@ def stored_model(
     content = dataset.content
     if inputs is None or isinstance(content, Probabilities):
         raise ValueError("probabilities train no network")
-    facts = ModelFacts(
+    return ModelFacts(
         classes=dataset.classes,
         kind=content.kind,
         backbone=recipe.model.backbone,
-        networks=len(networks),
+        networks=n_networks,
         n_inputs=inputs.values.shape[1] if isinstance(inputs, VectorInputs) else 0,
         images=loaded.images,
         columns=content.columns if isinstance(content, Vectors) else (),
@@ -58,12 +59,11 @@ def stored_model(
         source=str(dataset.source),
         samples=len(dataset),
         fingerprint=fingerprint,
-        recipe=recipe.to_dict(),
+        recipe=plain(recipe.to_dict()),
         metrics=metrics or {},
         made=now(),
         labelaudit=VERSION,
     )
-    return StoredModel(facts, networks, loaded.frozen)
 
 
 def write_judges(
@@ -73,6 +73,6 @@ def write_judges(
     networks = tuple(weights for stage in kept.networks().values() for weights in stage)
     if not networks:
         return None
-    model = stored_model(loaded, prepared, networks, labels="given", fingerprint=fingerprint)
-    write_model(folder / MODEL_NAME, model)
+    facts = model_facts(loaded, prepared, len(networks), labels="given", fingerprint=fingerprint)
+    write_model(folder / MODEL_NAME, StoredModel(facts, networks, loaded.frozen))
     return folder / MODEL_NAME

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from filelock import FileLock, Timeout
 
 from labelaudit.api.prepare import Prepared
-from labelaudit.core.audits import Audit
 from labelaudit.core.errors import DataError, LabelAuditError, StopAsked
 from labelaudit.core.events import (
     EpochFinished,
@@ -77,11 +76,33 @@ def peak_memory_mib() -> int | None:
     return round(most / (2**20 if sys.platform == "darwin" else 2**10))  # bytes on macOS, KiB elsewhere
 
 
+class Record(Protocol):
+    """What keeps an account of itself on disk: an audit, or a training."""
+
+    path: Path
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What it says of itself now."""
+
+    def update(self, **facts: Any) -> None:
+        """Change that."""
+
+    def append_event(self, record: Mapping[str, Any]) -> None:
+        """Add an event."""
+
+    def interrupt(self, text: str) -> None:
+        """Note that it was stopped and can go on."""
+
+    def fail(self, text: str) -> None:
+        """Note that it ended with an error."""
+
+
 @dataclass
 class AuditLog:
     """Passes events on, and keeps those that belong in the audit."""
 
-    audit: Audit
+    audit: Record
     on_event: EventSink
     warnings: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -106,7 +127,7 @@ class AuditLog:
 _LOCK = "lock"  # held while a scan works on its audit; the operating system lets it go when a process dies
 
 
-def is_running(audit: Audit) -> bool:
+def is_running(audit: Record) -> bool:
     """Whether a process is working on the audit right now."""
     try:
         with FileLock(audit.path / _LOCK, timeout=0):
@@ -116,7 +137,7 @@ def is_running(audit: Audit) -> bool:
 
 
 @contextmanager
-def recorded(audit: Audit, on_event: EventSink) -> Iterator[AuditLog]:
+def recorded(audit: Record, on_event: EventSink) -> Iterator[AuditLog]:
     """Leave the audit in a state that says how the scan ended, however it ends."""
     log = AuditLog(audit, on_event, seconds=dict(audit.meta.get("stage_seconds", {})))
     try:

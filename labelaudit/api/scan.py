@@ -110,7 +110,7 @@ def scan(
                 prepared = within_budget(prepared, budget)
             elif budget is not None:
                 on_event(Said("note", f"the recipe {recipe} wins over the budget {budget}"))
-            prepared = _tuned(prepared, Path(root) / HOME / "cache" / "rates.json")
+            prepared = tuned_here(prepared, Path(root) / HOME / "cache" / "rates.json")
             audit = Audit.create(root, method=prepared.recipe.method, facts=opening_facts(source, prepared, ranks))
         with recorded(audit, on_event) as log:
             ranks.from_main({"audit": str(audit.path), "recipe": prepared.recipe.to_dict()})
@@ -119,7 +119,7 @@ def scan(
         return audit
 
 
-def _tuned(prepared: Prepared, rates: Path) -> Prepared:
+def tuned_here(prepared: Prepared, rates: Path) -> Prepared:
     """Return the scan with what is fastest here: measured by an earlier scan, or now where others are at work."""
     load = load_now()
     return tuned(prepared, rate_of=remembered(training_rate, rates) if load < 1 else training_rate, load=load)

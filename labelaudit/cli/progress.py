@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from labelaudit.cli.console import make_console
 from labelaudit.core.events import (
     EpochFinished,
+    EpochTested,
     Event,
     Said,
     SamplesDone,
@@ -72,6 +73,9 @@ class ScanProgress:
             case EpochFinished(_, epoch, epochs, mean_loss):
                 if self._verbose:
                     self._print(f"{self._stage}: epoch {epoch}/{epochs}, mean loss {mean_loss:.4f}")
+            case EpochTested(_, epoch, epochs, accuracy):
+                if self._verbose:
+                    self._print(f"{self._stage}: epoch {epoch}/{epochs}, test accuracy {accuracy:.4f}")
             case StageFinished(_, seconds):
                 self._finish(seconds)
 

@@ -75,6 +75,20 @@ def percent(share: float) -> str:
     return "< 0.1 %" if 0 < share < 0.0005 else f"{share:.1%}".replace("%", " %")
 
 
+def plain_table(title: str, *columns: str | tuple[str, str]) -> Table:
+    """Return an empty table without a frame; a column is its name, or its name and how it is justified."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False
+    )
+    for column in columns:
+        name, justify = (column, "left") if isinstance(column, str) else column
+        table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
+    return table
+
+
 def _print_header(console: Console, summary: Mapping[str, Any]) -> None:
     seconds = summary["seconds"]
     parts = [
@@ -101,7 +115,7 @@ def _print_verdict(console: Console, summary: Mapping[str, Any]) -> None:
 
 
 def _worst_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    table = _table(
+    table = plain_table(
         "Most suspicious", "sample", "given", "suggested", ("suggested prob", "right"), ("clean prob", "right")
     )
     for row in rows:
@@ -119,14 +133,14 @@ def _worst_table(rows: Sequence[Mapping[str, Any]]) -> Table:
 def _class_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     noisiest = sorted(rows, key=lambda row: (-row["share"], row["label"]))[:_CLASSES_SHOWN]
     title = "Noise per class" if len(rows) <= _CLASSES_SHOWN else f"Noisiest {_CLASSES_SHOWN} of {len(rows)} classes"
-    table = _table(title, "class", ("samples", "right"), ("suspects", "right"), ("noise", "right"))
+    table = plain_table(title, "class", ("samples", "right"), ("suspects", "right"), ("noise", "right"))
     for row in noisiest:
         table.add_row(row["label"], f"{row['samples']:,}", f"{row['suspects']:,}", percent(row["share"]))
     return table
 
 
 def _pair_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    table = _table("Most confused", "given", "suggested", ("suspects", "right"))
+    table = plain_table("Most confused", "given", "suggested", ("suspects", "right"))
     for row in rows[:_PAIRS_SHOWN]:
         table.add_row(row["given"], row["suggested"], f"{row['count']:,}")
     return table
@@ -135,7 +149,7 @@ def _pair_table(rows: Sequence[Mapping[str, Any]]) -> Table:
 def _counts_table(classes: Mapping[str, int]) -> Table:
     shown = sorted(classes.items(), key=lambda item: (-item[1], item[0]))
     title = f"{len(classes)} classes" if len(shown) <= 20 else f"20 largest of {len(classes)} classes"
-    table = _table(title, "class", ("samples", "right"))
+    table = plain_table(title, "class", ("samples", "right"))
     for label, samples in shown[:20]:
         table.add_row(label, f"{samples:,}")
     return table
@@ -181,19 +195,6 @@ def _print_next(console: Console, summary: Mapping[str, Any], root: str) -> None
     for command, purpose in steps:
         console.print(f"  {command:<{width}}  ", markup=False, soft_wrap=True, end="")
         console.print(purpose, style="dim", soft_wrap=True)
-
-
-def _table(title: str, *columns: str | tuple[str, str]) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False
-    )
-    for column in columns:
-        name, justify = (column, "left") if isinstance(column, str) else column
-        table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
-    return table
 
 
 def _side_by_side(*tables: Table) -> Table:

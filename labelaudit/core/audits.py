@@ -148,11 +148,11 @@ class Audit:
     def append_event(self, record: Mapping[str, Any]) -> None:
         """Add one line to events.jsonl."""
         self._open_meta()
-        _append_line(self.path / "events.jsonl", record)
+        append_line(self.path / "events.jsonl", record)
 
     def append_decision(self, record: Mapping[str, Any]) -> None:
         """Add one line to decisions.jsonl; the only change that a finished audit allows."""
-        _append_line(self.decisions_path, record)
+        append_line(self.decisions_path, record)
 
     def write_arrays(self, name: str, /, **arrays: NDArray[Any]) -> Path:
         """Write `<name>.npz` without pickle and return its path; raises ValueError for arrays of objects."""
@@ -184,7 +184,7 @@ class Audit:
         return meta
 
     def _write_meta(self, meta: Mapping[str, Any]) -> None:
-        _write_text(self.path / _META, json.dumps(_plain(meta), indent=2) + "\n")
+        _write_text(self.path / _META, json.dumps(plain(meta), indent=2) + "\n")
 
 
 def find_audit(path: Path | None = None) -> Audit:
@@ -274,26 +274,27 @@ def _read_meta(path: Path) -> dict[str, Any]:
     return meta
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return a value as JSON knows it: numpy numbers and paths made plain, numbers that are not finite null."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, os.PathLike):
         return str(value)
     if hasattr(value, "tolist"):  # numpy, without importing it
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
 
 
-def _append_line(path: Path, record: Mapping[str, Any]) -> None:
+def append_line(path: Path, record: Mapping[str, Any]) -> None:
+    """Add a record as one line of JSON; it is on disk when this returns."""
     is_new = not path.exists()
     with path.open("ab+") as file:
         torn = b"" if file.tell() == 0 or _last_byte(file) == b"\n" else b"\n"  # a crash cut the last line off
-        file.write(torn + (json.dumps(_plain(record)) + "\n").encode())
+        file.write(torn + (json.dumps(plain(record)) + "\n").encode())
         file.flush()
         os.fsync(file.fileno())
     if is_new:

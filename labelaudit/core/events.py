@@ -60,6 +60,16 @@ class EpochFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class EpochTested:
+    """The networks of an epoch were tested on data that nothing was learnt from."""
+
+    stage: str
+    epoch: int  # 1-based
+    epochs: int
+    accuracy: float  # 0 to 1
+
+
+@dataclass(frozen=True, slots=True)
 class StageFinished:
     """A stage is complete."""
 
@@ -67,7 +77,7 @@ class StageFinished:
     seconds: float
 
 
-Event = Said | WorkPlanned | StageStarted | StageResumed | SamplesDone | EpochFinished | StageFinished
+Event = Said | WorkPlanned | StageStarted | StageResumed | SamplesDone | EpochFinished | EpochTested | StageFinished
 EventSink = Callable[[Event], None]
 
 

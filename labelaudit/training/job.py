@@ -49,6 +49,14 @@ class Classifier:
 
 
 @dataclass(frozen=True, slots=True)
+class Targets:
+    """What to train on instead of one label a sample, for methods that finish what a scan began."""
+
+    probs: Tensor  # (N, C) rows sum to 1
+    fixed: Tensor  # (N,) bool, whose rows stay; training renews the others
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """What a method needs to run; it never knows whether a sample is an image, a row or an embedding."""
 
@@ -59,6 +67,7 @@ class Job:
     precision: torch.dtype
     seed: int
     trusted: Tensor | None = None  # (N,) bool, labels that are right by decree; None = none is
+    targets: Targets | None = None  # None = the labels are all there is
     checkpoints: Path | None = None  # folder; None = keep nothing
     on_event: EventSink = ignore
     on_classifier: Callable[[Classifier], None] | None = (

@@ -1,0 +1,122 @@
+"""The folder of a training: its account of itself while it runs, and the model when it is done.
+
+<out>/
+├── model.safetensors  the classifier
+├── MODEL.md           the same in words
+├── confusion.csv      true against predicted labels, where there was test data
+├── train.json         status, settings, results
+├── events.jsonl       what the training said
+└── checkpoints/       from where a stopped training goes on; gone at the end
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from labelaudit.core.audits import append_line, plain, write_atomically
+from labelaudit.core.decisions import now
+from labelaudit.core.errors import ConfigError, DataError
+from labelaudit.core.version import VERSION
+from labelaudit.training.model_file import MODEL_NAME
+
+TRAINING_SCHEMA = 1
+_META = "train.json"
+
+
+class TrainingRun:
+    """One training; opening it reads nothing."""
+
+    def __init__(self, folder: Path | str) -> None:
+        self.path = Path(folder).expanduser().absolute()
+        self.checkpoints_path = self.path / "checkpoints"
+        self.model_path = self.path / MODEL_NAME
+
+    @classmethod
+    def create(cls, folder: Path | str, facts: Mapping[str, Any], *, overwrite: bool = False) -> TrainingRun:
+        """Return a new training with the status "running".
+
+        Raises:
+            ConfigError: there is a model already, or a stopped training, and it is not to be replaced.
+            DataError: the folder cannot be written to.
+        """
+        run = cls(folder)
+        if run.model_path.exists() and not overwrite:
+            raise ConfigError(
+                f"{folder} has a model already.", hint="Choose another --out, or replace it with --overwrite."
+            )
+        if run._is_stopped() and not overwrite:
+            raise ConfigError(
+                f"a training was stopped in {folder}.",
+                hint="Go on with it with --resume, choose another --out, or begin anew with --overwrite.",
+            )
+        try:
+            shutil.rmtree(run.checkpoints_path, ignore_errors=True)  # of a training that was given up
+            run.checkpoints_path.mkdir(parents=True)
+            (run.path / "events.jsonl").unlink(missing_ok=True)
+            run._write(
+                {"schema": TRAINING_SCHEMA, "status": "running", "created": now(), "labelaudit": VERSION, **facts}
+            )
+        except OSError as error:
+            raise DataError(f"cannot write to {folder}: {error.strerror}.", hint="Choose another --out.") from error
+        return run
+
+    @classmethod
+    def stopped(cls, folder: Path | str) -> TrainingRun:
+        """Return the training of a folder if it was stopped and can go on; raises ConfigError otherwise."""
+        run = cls(folder)
+        if not run._is_stopped():
+            raise ConfigError(
+                f"there is no stopped training in {folder}: it has finished, failed, or there was none.",
+                hint="Leave --resume out to start one.",
+            )
+        return run
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What train.json says now.
+
+        Raises:
+            DataError: it is damaged, or of another schema version.
+        """
+        try:
+            meta = json.loads((self.path / _META).read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise DataError(f"{self.path / _META} is damaged: {error}.", hint="Train again.") from error
+        if not isinstance(meta, dict) or meta.get("schema") != TRAINING_SCHEMA:
+            raise DataError(
+                f"{self.path / _META} is not of schema {TRAINING_SCHEMA}, which this labelaudit reads.",
+                hint="Train again.",
+            )
+        return meta
+
+    def update(self, **facts: Any) -> None:
+        """Change what train.json says."""
+        self._write(self.meta | facts)
+
+    def append_event(self, record: Mapping[str, Any]) -> None:
+        """Add one line to events.jsonl."""
+        append_line(self.path / "events.jsonl", record)
+
+    def interrupt(self, text: str) -> None:
+        """Note that it was stopped and can go on."""
+        self.update(status="interrupted", error=text)
+
+    def fail(self, text: str) -> None:
+        """Note that it ended with an error."""
+        self.update(status="failed", error=text)
+
+    def finish(self, results: Mapping[str, Any]) -> None:
+        """Note that the model is written, and drop the checkpoints."""
+        self.update(status="finished", finished=now(), error=None, results=results)
+        shutil.rmtree(self.checkpoints_path, ignore_errors=True)
+
+    def _is_stopped(self) -> bool:
+        return (self.path / _META).exists() and self.meta["status"] in ("running", "interrupted")
+
+    def _write(self, meta: Mapping[str, Any]) -> None:
+        text = json.dumps(plain(meta), indent=2) + "\n"
+        write_atomically(self.path / _META, lambda part: part.write_bytes(text.encode()))
