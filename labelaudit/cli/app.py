@@ -21,7 +21,6 @@ from labelaudit.cli.predict import export_model, predict
 from labelaudit.cli.reproduce import reproduce
 from labelaudit.cli.scan import inspect, scan
 from labelaudit.cli.train import train
-from labelaudit.cli.train import train
 from labelaudit.core.version import VERSION
 
 app = typer.Typer(
@@ -82,7 +81,6 @@ for command in (
     plant,
     reproduce,
     methods,
-    train,
     train,
     predict,
     export_model,
