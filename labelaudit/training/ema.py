@@ -9,7 +9,7 @@ from torch import nn
 def start_average(average: nn.Module, model: nn.Module) -> nn.Module:
     """Make a fresh network of the same shape the average of `model` so far, and return it; it gets no gradients."""
     average.load_state_dict(model.state_dict())
-    return average.requires_grad_(False)
+    return average.requires_grad_(requires_grad=False)
 
 
 @torch.no_grad()

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from labelaudit.core.errors import ConfigError, DataError, did_you_mean
 from labelaudit.training.streams import global_stream
 
-OWN_IMAGE_BACKBONES = ("small", "medium", "preact-resnet18")
+OWN_IMAGE_BACKBONES = ("small", "medium", "preact-resnet18", "cifar-resnet34")
 TORCHVISION_FAMILIES = ("resnet", "mobilenet", "convnext", "efficientnet")
 
 
@@ -102,6 +102,19 @@ def preact_resnet18(n_classes: int) -> PreActResNet:
     return PreActResNet(n_classes, stem=[(64, 1)], widths=(64, 128, 256, 512), blocks=2, quirk=True)
 
 
+def cifar_resnet34(n_classes: int) -> nn.Module:
+    """Return a ResNet-34 for images of 32 pixels: a first convolution of 3x3 without stride, and no pooling after it.
+
+    Source:
+        The network of ELR on CIFAR, Liu et al. 2020, arXiv:2007.00151.
+    """
+    network = _torchvision_network("resnet34", n_classes)
+    first = nn.Conv2d(3, 64, 3, 1, 1, bias=False)
+    nn.init.kaiming_normal_(first.weight, mode="fan_out", nonlinearity="relu")
+    network.conv1, network.maxpool = first, nn.Identity()
+    return network
+
+
 def small_network(n_classes: int, image_size: int, *, width: int = 32) -> PreActResNet:
     """Return three pre-activation blocks that see about 16x16 positions, whatever the image size.
 
@@ -177,6 +190,7 @@ def build_image_network(name: str, n_classes: int, image_size: int, *, seed: int
         "small": lambda: small_network(n_classes, image_size),
         "medium": lambda: small_network(n_classes, image_size, width=64),
         "preact-resnet18": lambda: preact_resnet18(n_classes),
+        "cifar-resnet34": lambda: cifar_resnet34(n_classes),
     }
     build = builders.get(name, lambda: _torchvision_network(name, n_classes))
     return initialised(build, seed=seed, stream=stream).to(memory_format=torch.channels_last)

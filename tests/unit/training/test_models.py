@@ -155,7 +155,8 @@ def test_a_torchvision_network_has_as_many_logits_as_classes():
         ("preact_resnet18", "Did you mean 'preact-resnet18'?"),
         (
             "zzz",
-            "Known: small, medium, preact-resnet18, torchvision's resnet, mobilenet, convnext, efficientnet families.",
+            "Known: small, medium, preact-resnet18, cifar-resnet34,"
+            " torchvision's resnet, mobilenet, convnext, efficientnet families.",
         ),
     ],
 )
@@ -253,3 +254,12 @@ def test_weights_of_another_network_fit_nowhere():
     model = build()
     assert load_matching(model, {"x": torch.ones(1)}) == list(model.state_dict())
     assert same(model, build())
+
+
+def test_the_resnet34_for_cifar_halves_the_image_three_times_only():
+    model = build_image_network("cifar-resnet34", 7, 32, seed=0, stream="a").eval()
+    seen: list[torch.Size] = []
+    model.get_submodule("layer4").register_forward_hook(lambda _, __, out: seen.append(out.shape))
+    assert model(torch.zeros(1, 3, 32, 32)).shape == (1, 7)
+    assert seen == [torch.Size([1, 512, 4, 4])]
+    assert sum(parameter.numel() for parameter in model.parameters()) == pytest.approx(21.28e6, rel=0.001)
