@@ -60,3 +60,12 @@ def cosine_restarts(
     while position >= start + length:
         start, length, height = start + length, length * growth, height * decay
     return floor + height * (1.0 + math.cos(math.pi * (position - start) / length)) / 2.0
+
+
+def sigmoid_ramp(step: int, steps: int) -> float:
+    """Return exp(-5 (1 - step / steps)^2), which climbs to 1 over so many steps and stays there; 0 steps are 1 at once.
+
+    Source:
+        Ramp of ELR+, Liu et al. 2020, arXiv:2007.00151, published code.
+    """
+    return math.exp(-5.0 * (1.0 - min(step, steps) / steps) ** 2) if steps else 1.0

@@ -1,10 +1,12 @@
 """Learning rates as functions of the step."""
 
+import math
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelaudit.functional.schedules import cosine_restarts, milestones, one_cycle
+from labelaudit.functional.schedules import cosine_restarts, milestones, one_cycle, sigmoid_ramp
 
 
 @pytest.mark.parametrize("total", [2, 7, 100, 1_000, 46_875])
@@ -72,3 +74,9 @@ def test_cycles_of_equal_length_fall_to_the_floor():
     assert rates[:10] == rates[10:]
     assert rates[0] == pytest.approx(0.02)
     assert rates[5] == pytest.approx((0.02 + 0.001) / 2)
+
+
+def test_the_ramp_of_elr_plus_climbs_by_its_closed_form_and_stays():
+    found = [sigmoid_ramp(step, 40_000) for step in (0, 10_000, 20_000, 40_000, 80_000)]
+    assert found == pytest.approx([math.exp(-5), math.exp(-5 * 0.75**2), math.exp(-1.25), 1.0, 1.0])
+    assert sigmoid_ramp(0, 0) == 1.0
