@@ -5,13 +5,16 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from labelaudit.core.errors import ConfigError
 from labelaudit.functional.metrics import auroc
 from labelaudit.methods import ce, forward, gce, mixup, sce
 from labelaudit.training.batches import Batch
+from labelaudit.training.checkpoint import StageState
 from labelaudit.training.one_stage import on_outputs
+from labelaudit.training.optimizers import make_sgd
 from tests.methods.jobs import blobs, vector_job
 
 
@@ -20,22 +23,26 @@ def nothing(*seen):
     del seen
 
 
-def answering(logits):
-    """Return a network that answers with these logits whatever it sees."""
+class Answering(nn.Module):
+    """A network that answers with these logits whatever it sees, and remembers that."""
 
-    def network(inputs):
-        del inputs
-        return logits
+    def __init__(self, logits):
+        super().__init__()
+        self.logits = logits
+        self.seen = []
 
-    return network
+    def forward(self, inputs):
+        self.seen.append(inputs)
+        return self.logits
 
 
 def test_ce_is_the_cross_entropy_of_the_given_labels_and_records_what_it_saw():
     logits = torch.randn(2, 3, generator=torch.Generator().manual_seed(1))
     batch = Batch(torch.zeros(2, 3), torch.tensor([0, 2]), torch.tensor([5, 1]), torch.tensor([5, 1]))
     seen = []
-    loss = on_outputs(ce._loss)(None, lambda *recorded: seen.append(recorded))
-    losses = loss(answering(logits), batch)
+    network = Answering(logits)
+    state = StageState(network, make_sgd([nn.Parameter(logits)], momentum=0.9, nesterov=False, weight_decay=0.0))
+    losses = on_outputs(ce._loss)(state, lambda *recorded: seen.append(recorded))(network, batch)
     assert losses.tolist() == pytest.approx((-torch.log_softmax(logits, dim=1)[[0, 1], [0, 2]]).tolist())
     assert seen == [(batch, logits)]
 
@@ -58,14 +65,9 @@ def test_mixup_draws_other_partners_every_epoch_and_the_same_ones_again_after_a_
     batch = next(iter(job.samples.shuffled("mixup", 1)))
 
     def mixed(epoch):
-        seen = []
-
-        def network(inputs):
-            seen.append(inputs)
-            return torch.zeros(len(inputs), 3)
-
+        network = Answering(torch.zeros(len(batch.index), 3))
         mixup._loss(job, mixup.Options(alpha=1.0), epoch)(network, batch)
-        return seen[0]
+        return network.seen[0]
 
     assert torch.equal(mixed(3), mixed(3))
     assert not torch.equal(mixed(3), mixed(4))
@@ -77,14 +79,9 @@ def test_mixup_mixes_labels_with_the_weight_of_the_inputs():
     job = vector_job(np.eye(3, dtype=np.float32)[given], given, 3)  # inputs are the one-hot labels
     batch = next(iter(job.samples.shuffled("mixup", 1)))
     logits = torch.randn(len(batch.index), 3, generator=torch.Generator().manual_seed(0))
-    seen = []
-
-    def network(inputs):
-        seen.append(inputs)
-        return logits
-
+    network = Answering(logits)
     losses = mixup._loss(job, mixup.Options(), 0)(network, batch)
-    assert torch.allclose(losses, -(seen[0] * torch.log_softmax(logits, dim=1)).sum(dim=1), atol=1e-6)
+    assert torch.allclose(losses, -(network.seen[0] * torch.log_softmax(logits, dim=1)).sum(dim=1), atol=1e-6)
 
 
 def test_forward_estimates_which_labels_turn_into_which():
@@ -103,7 +100,7 @@ def test_forward_does_not_correct_for_noise_where_a_label_is_trusted():
     batch = Batch(torch.zeros(2, 2), torch.tensor([1, 1]), torch.tensor([0, 1]), torch.tensor([0, 1]), 1.0)
     logits = torch.tensor([[2.0, 0.0], [2.0, 0.0]])
     loss = forward._corrected_loss(transition, torch.tensor([True, False]), nothing)
-    trusted, corrected = loss(answering(logits), batch).tolist()
+    trusted, corrected = loss(Answering(logits), batch).tolist()
     assert trusted == pytest.approx(F.cross_entropy(logits[:1], torch.tensor([1])).item())
     p = torch.softmax(logits[0], dim=0)
     assert corrected == pytest.approx(-torch.log(p[0] * 0.5 + p[1]).item())

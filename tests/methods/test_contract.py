@@ -12,6 +12,7 @@ from labelaudit.core.events import EpochFinished
 from labelaudit.core.recipe import from_dict
 from labelaudit.functional.metrics import auroc
 from labelaudit.methods.registry import METHODS, require_method
+from labelaudit.training.job import Classifier
 from tests.methods.jobs import blobs, image_job, vector_job
 
 _STAGE_EPOCHS = 5  # of the default; the others get as many passes
@@ -142,13 +143,14 @@ def test_a_class_without_samples_is_never_a_problem(name):
 @pytest.mark.parametrize("name", _CAN_TRAIN)
 def test_the_classifier_is_shown_after_the_last_epoch(name):
     values, given, true = blobs(300, 3, rate=0.1)
-    shown = []
+    shown: list[Classifier] = []
     run(name, dataclasses.replace(make_job(name, values, given, true, 3), on_classifier=shown.append))
     last = shown[-1]
     assert last.epoch == last.epochs
     assert [found.epoch for found in shown if found.stage == last.stage] == list(range(1, last.epochs + 1))
     with torch.no_grad():
-        probs = sum(torch.softmax(model.eval()(torch.from_numpy(values)), dim=1) for model in last.models)
+        outputs = [torch.softmax(model.eval()(torch.from_numpy(values)), dim=1) for model in last.models]
+    probs = torch.stack(outputs).mean(dim=0)
     assert (probs.argmax(dim=1).numpy() == true).mean() > 0.9
 
 

@@ -11,6 +11,7 @@ from labelaudit.api.recipes import Facts, choose_recipe
 from labelaudit.core.errors import ConfigError
 from labelaudit.functional.metrics import auroc
 from labelaudit.methods.registry import METHODS, read_options, require_method
+from labelaudit.training.job import Classifier
 from tests.methods.jobs import blobs, vector_job
 
 PAGE = Path(__file__).parents[2] / "docs" / "contributing.md"
@@ -29,7 +30,7 @@ def smooth(tmp_path, monkeypatch):
 
 def test_it_finds_planted_errors_and_shows_its_network(smooth):
     values, given, true = blobs(400, 4, rate=0.15)
-    shown = []
+    shown: list[Classifier] = []
     job = dataclasses.replace(vector_job(values, given, 4), on_classifier=shown.append)
     verdicts = smooth.run(job, smooth.Options(epochs=8, peak_lr=0.01))
     assert auroc(verdicts.losses, given != true) > 0.98
@@ -49,7 +50,7 @@ def test_it_goes_on_after_its_last_checkpoint(smooth, tmp_path, monkeypatch):
     job = vector_job(values, given, 3, checkpoints=tmp_path)
     with pytest.raises(KeyboardInterrupt):
         smooth.run(dataclasses.replace(job, on_classifier=stop), options)
-    shown = []
+    shown: list[Classifier] = []
     resumed = smooth.run(dataclasses.replace(job, on_classifier=shown.append), options).losses
     assert np.array_equal(whole, resumed)
     assert [classifier.epoch for classifier in shown] == [4, 5]
