@@ -71,9 +71,9 @@ class Options:
     look_ahead_lr: float = 0.1
     given_share: float = 0.9  # lambda 0: of the given label in the look-ahead; the rest is the pseudo-label's
     temperature: float = 0.5  # tau, of the pseudo-labels
-    mixed_weight: float = 1.0  # p, of the mixed samples that carry pseudo-labels
-    mixed_share: float = 1 / 3  # of every batch that is mixed; the rest of it is seen unmixed only
-    consistency_weight: float = 2.0  # k, of the divergence between the two views
+    mixed_weight: float = 0.5  # p, of the mixed samples that carry pseudo-labels
+    mixed_share: float = 0.33  # of every batch that is mixed; the rest of it is seen unmixed only
+    consistency_weight: float = 0.5  # k, of the divergence between the two views
     trusted_batch: int = 100  # trusted samples in every step, all classes alike
     average: float = 0.999  # decay of the running average of the weights
     record: float = 0.33  # share of the epochs, the last ones, whose training passes join the evidence
@@ -130,6 +130,7 @@ def run(job: Job, options: Options) -> Verdicts:
         ConfigError: there is no trusted set, nothing but trusted samples, or more than one process.
     """
     trusted = _require_trusted(job)
+    job = replace(job, train=replace(job.train, compile="no"))  # a step has four shapes of batches, and looks ahead
     passes = options.epochs + len(job.samples.inputs.views())
     job.plan({_STAGE: passes})
     found = job.finished(_STAGE)

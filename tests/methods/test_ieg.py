@@ -162,6 +162,13 @@ def test_dropout_is_drawn_again_for_the_exact_look_ahead_only():
     assert drawn == [True, False]
 
 
+def test_nothing_is_compiled(monkeypatch):
+    monkeypatch.setattr("labelaudit.training.job.compile_", lambda _: pytest.fail("a network was compiled"))
+    job, _ = clouds(n=40)
+    job = dataclasses.replace(job, train=dataclasses.replace(job.train, compile="yes"))
+    assert len(ieg.run(job, dataclasses.replace(SHORT, epochs=1)).losses) == 40
+
+
 def test_the_learning_rate_restarts_by_step():
     job, _ = clouds(n=120)
     rate = ieg._learning_rate(job, ieg.Options(schedule="restarts", first_cycle_steps=4, peak_lr=0.1), 100)
