@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from labelaudit.api.budget import parse_duration
+from labelaudit.api.fitted import within_budget
 from labelaudit.api.prepare import Prepared, plain_paths, prepare
-from labelaudit.api.scan import within_budget
 from labelaudit.api.throughput import estimated_seconds
 from labelaudit.core.dataset import Dataset, Images, SetAside
 from labelaudit.core.recipe import DataSettings, ModelSettings, from_dict

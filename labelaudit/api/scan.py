@@ -9,23 +9,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from labelaudit.api.budget import fit_budget, parse_duration
+from labelaudit.api.budget import parse_duration
+from labelaudit.api.finish import finish_scan, finishing_recipe, own_settings, planning_finish
+from labelaudit.api.fitted import tuned_here, within_budget
 from labelaudit.api.frozen import with_features
 from labelaudit.api.inputs import Loaded, load_inputs
 from labelaudit.api.learn import judge_dataset, run_method
 from labelaudit.api.models import write_judges
-from labelaudit.api.prepare import Prepared, plain_paths, prepare, resolved
-from labelaudit.api.rates import load_now, remembered
-from labelaudit.api.recipes import late_overrides
+from labelaudit.api.prepare import Prepared, plain_paths, prepare
 from labelaudit.api.record import AuditLog, is_running, opening_facts, peak_memory_mib, ranks_fact, recorded
-from labelaudit.api.throughput import training_rate
-from labelaudit.api.tuning import threads, tuned
+from labelaudit.api.tuning import threads
 from labelaudit.core.audits import HOME, Audit, list_audits
 from labelaudit.core.dataset import fingerprint
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.events import EventSink, Said, ignore
 from labelaudit.core.findings import build_findings, write_findings
-from labelaudit.core.recipe import DataSettings, ModelSettings, from_dict, recipe_from_dict, with_overrides
+from labelaudit.core.recipe import DataSettings, ModelSettings, Recipe, from_dict, recipe_from_dict
 from labelaudit.core.verdicts import Verdicts
 from labelaudit.sources.urls import resolve_source
 from labelaudit.training.device import choose_rank_device
@@ -44,6 +43,7 @@ def scan(
     method: str | None = None,
     epochs_scale: float = 1.0,
     budget: str | None = None,
+    finish: str | None = None,
     overrides: Mapping[str, str] | None = None,
     root: Path | str = ".",
     resume: bool = False,
@@ -64,6 +64,8 @@ def scan(
         epochs_scale: shortens the schedule, for a quick look: 0.1 trains a tenth of the epochs.
         budget: time for the scan, "5m", "1h" or "max": network, image size and epochs are fitted to it by measuring
             this machine; a recipe that is named wins over it.
+        finish: a method that then trains a classifier on what the scan suggests; it is in the audit's folder `finish`.
+            Its own settings are `finish.KEY` in `overrides`.
         overrides: `key=value` settings that win over the recipe, e.g. `{"stage1_epochs": "10"}`.
         root: folder that gets `.labelaudit/`.
         resume: go on with the last unfinished scan of this source; its settings are used.
@@ -85,6 +87,7 @@ def scan(
                 f"--budget {budget} sets the epochs, and --epochs-scale {epochs_scale:g} would shorten them again.",
                 hint="Leave one of the two out.",
             )
+    of_scan, of_finish = own_settings(overrides or {}) if finish is not None else (overrides, {})
     stop_at = time.monotonic() + parse_duration(stop_after or "max")
     here = launched_ranks()
     with join_ranks(choose_rank_device(device, here.local_rank, here.size)) as ranks:
@@ -104,14 +107,18 @@ def scan(
                 device=device,
                 method=method,
                 epochs_scale=epochs_scale,
-                overrides=overrides,
+                overrides=of_scan,
             )
             if budget is not None and recipe is None:
                 prepared = within_budget(prepared, budget)
             elif budget is not None:
                 on_event(Said("note", f"the recipe {recipe} wins over the budget {budget}"))
+            finishing = None if finish is None else _finishing(prepared, finish, ranks, overrides=of_finish)
             prepared = tuned_here(prepared, Path(root) / HOME / "cache" / "rates.json")
-            audit = Audit.create(root, method=prepared.recipe.method, facts=opening_facts(source, prepared, ranks))
+            facts = opening_facts(source, prepared, ranks)
+            if finishing is not None:
+                facts["finish"] = replace(finishing, train=prepared.recipe.train).to_dict()
+            audit = Audit.create(root, method=prepared.recipe.method, facts=facts)
         with recorded(audit, on_event) as log:
             ranks.from_main({"audit": str(audit.path), "recipe": prepared.recipe.to_dict()})
             log(Said("note", prepared.why))
@@ -119,19 +126,10 @@ def scan(
         return audit
 
 
-def tuned_here(prepared: Prepared, rates: Path) -> Prepared:
-    """Return the scan with what is fastest here: measured by an earlier scan, or now where others are at work."""
-    load = load_now()
-    return tuned(prepared, rate_of=remembered(training_rate, rates) if load < 1 else training_rate, load=load)
-
-
-def within_budget(prepared: Prepared, budget: str) -> Prepared:
-    """Return the scan with a recipe fitted to a time; settings that were named still win."""
-    fit = fit_budget(prepared, parse_duration(budget))
-    if fit is None or prepared.asked is None:
-        return prepared
-    recipe = resolved(with_overrides(fit.recipe, late_overrides(prepared.asked)), prepared.dataset)
-    return replace(prepared, recipe=recipe, why=f"budget {budget}: {fit.why}")
+def _finishing(prepared: Prepared, method: str, ranks: Ranks, *, overrides: Mapping[str, str]) -> Recipe:
+    if ranks.size > 1:
+        raise ConfigError("--finish works in one process.", hint="Scan with torchrun, then `labelaudit train`.")
+    return finishing_recipe(prepared, method, overrides=overrides)
 
 
 def _follow(source: Path | str, root: Path | str, ranks: Ranks) -> Audit:
@@ -179,7 +177,9 @@ def _run(audit: Audit, prepared: Prepared, log: AuditLog, stop_at: float, ranks:
     for remark in prepared.dataset.remarks:
         log(Said(remark.level, remark.text))
     recipe = prepared.recipe
-    loaded, verdicts = _learn(audit, prepared, log, stop_at, ranks, root=root)
+    finishing = recipe_from_dict(audit.meta["finish"]) if "finish" in audit.meta else None
+    on_event = log if finishing is None else planning_finish(log, finishing, len(prepared.dataset))
+    loaded, verdicts = _learn(audit, prepared, on_event, stop_at, ranks, root=root)
     judgements = judge_dataset(loaded, verdicts, recipe)
     audit.write_arrays("verdicts", **verdicts.arrays())
     frame = build_findings(
@@ -197,6 +197,9 @@ def _run(audit: Audit, prepared: Prepared, log: AuditLog, stop_at: float, ranks:
         top_probs=verdicts.top_probs,
     )
     write_findings(frame, audit.findings_path)
+    finished = {}
+    if finishing is not None:
+        finished = {"finish": finish_scan(audit, finishing, prepared, loaded, log, stop_at=stop_at) or None}
     audit.update(warnings=log.warnings)
     audit.finish(
         {
@@ -205,6 +208,7 @@ def _run(audit: Audit, prepared: Prepared, log: AuditLog, stop_at: float, ranks:
             "stages": verdicts.stages,
             "seconds": log.seconds,
             "peak_memory_mib": peak_memory_mib(),
+            **finished,
         }
     )
     for file in audit.checkpoints_path.iterdir():

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from labelaudit.api.budget import parse_duration
+from labelaudit.api.fitted import tuned_here, within_budget
 from labelaudit.api.frozen import with_features
 from labelaudit.api.inputs import Loaded, load_inputs
 from labelaudit.api.learn import precision_for, run_method
@@ -20,7 +21,6 @@ from labelaudit.api.load import load
 from labelaudit.api.models import model_facts
 from labelaudit.api.prepare import Prepared, plain_paths, prepare
 from labelaudit.api.record import AuditLog, opening_facts, recorded
-from labelaudit.api.scan import tuned_here, within_budget
 from labelaudit.api.tested import Tested, load_test, read_test
 from labelaudit.api.training_data import TrainingData, find_training_data
 from labelaudit.api.training_labels import (

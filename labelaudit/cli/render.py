@@ -188,6 +188,10 @@ def _print_next(console: Console, summary: Mapping[str, Any], root: str) -> None
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     console.print(f"\nResults in {shown}", markup=False, soft_wrap=True)
     steps = [(f"labelaudit export --suspect.csv{where}", "the suspects as a table")]
+    finish = summary.get("finish")
+    if finish:
+        model = shlex.quote(str(shown / Path(finish["model"]).parent))
+        steps.append((f"labelaudit predict {model} DATA", f"labels by the classifier that {finish['method']} trained"))
     if summary["actions"]["relabel"]:
         steps.append((f"labelaudit export --relabelled.csv{where}", "all labels, the confident suggestions applied"))
     steps.append((f"labelaudit show --json{where}", "this summary for a program"))

@@ -34,6 +34,17 @@ StopAfter = Annotated[
     ),
 ]
 
+Finish = Annotated[
+    str | None,
+    typer.Option(
+        metavar="METHOD",
+        help="Then train a classifier on what the scan suggests, e.g. with elr+; -o finish.KEY=VALUE sets it.",
+        show_default=False,
+        autocompletion=opt.method_names,
+        rich_help_panel="How to scan",
+    ),
+]
+
 
 @reports_errors
 def scan(
@@ -56,6 +67,7 @@ def scan(
     backbone: opt.Backbone = "auto",
     weights: opt.Weights = "none",
     budget: opt.Budget = None,
+    finish: Finish = None,
     option: opt.Override = None,
     device: opt.Device = "auto",
     seed: opt.Seed = 0,
@@ -87,6 +99,8 @@ def scan(
       labelaudit scan photos/ --method ieg --trusted checked/ --trusted-per-class 10
 
       labelaudit scan photos/ --backbone resnet18 --weights default
+
+      labelaudit scan photos/ --finish elr+
     """
     with importing():
         from labelaudit.api.scan import scan as run
@@ -107,6 +121,7 @@ def scan(
             seed=seed,
             device=device,
             budget=budget,
+            finish=finish,
             overrides=opt.parse_overrides(option),
             root=root,
             resume=resume,

@@ -92,6 +92,8 @@ def train(
     embeddings: opt.Embeddings = None,
     fold_labels: opt.FoldLabels = False,
     image_size: opt.ImageSize = None,
+    trusted: opt.Trusted = None,
+    trusted_per_class: opt.TrustedPerClass = None,
     recipe: opt.RecipeName = None,
     epochs_scale: opt.EpochsScale = 1.0,
     backbone: opt.Backbone = "auto",
@@ -154,6 +156,8 @@ def train(
             embeddings=embeddings,
             fold_labels=fold_labels,
             image_size=image_size,
+            trusted=trusted,
+            trusted_per_class=trusted_per_class,
         )
     if json:
         print_json(trained.to_dict())

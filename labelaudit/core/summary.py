@@ -51,6 +51,7 @@ def summarise(audit_meta: Mapping[str, Any], frame: pd.DataFrame) -> dict[str, A
             "count": int(is_set_aside.sum()),
             "first": _records(frame[is_set_aside], ("sample_id", "path", "issue", "detail"), _SET_ASIDE),
         },
+        "finish": results.get("finish"),
         "warnings": list(audit_meta.get("warnings") or []),
     }
 
