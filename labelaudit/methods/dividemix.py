@@ -27,6 +27,7 @@ from labelaudit.training.batches import Batch
 from labelaudit.training.checkpoint import StageState
 from labelaudit.training.epoch import LossFn
 from labelaudit.training.job import Job
+from labelaudit.training.one_stage import with_recorded
 from labelaudit.training.streams import torch_generator
 
 SUMMARY = "two networks that split the samples for each other by a mixture on the losses, and learn semi-supervised"
@@ -45,11 +46,11 @@ class Options:
     schedule: Literal["one-cycle", "milestones"] = "one-cycle"  # how the learning rate goes down
     peak_lr: float = 0.1  # highest rate of one-cycle, first rate of milestones
     milestones: tuple[int, ...] = ()  # epochs from which the rate is a tenth
-    confidence_penalty: bool = False  # reward entropy in the warm-up, for labels that are confused pairwise
+    confidence_penalty: bool = True  # reward entropy in the warm-up, so that losses stay spread; published: asymmetric
     threshold: float = 0.5  # a sample is labelled where the other network's p(clean) is above this
     temperature: float = 0.5  # of sharpening; 1 = none
     mixup_alpha: float = 4.0  # of the beta distribution of the weight
-    unlabelled_weight: float = 25.0  # lambda_u; 0 for labels that are confused pairwise
+    unlabelled_weight: float = 25.0  # lambda_u; the paper has 0 for labels that are confused pairwise
     unlabelled_ramp_epochs: int = 16  # after the warm-up, over which lambda_u grows to its full size; 0 = at once
     views: int = 1  # augmentations of each sample that guess its label together and are mixed
 
@@ -89,21 +90,20 @@ def run(job: Job, options: Options) -> Verdicts:
     if left_behind is None:
         with job.stage("dividemix", "Learn in two networks that divide the samples for each other", passes):
             left_behind = job.finish("dividemix", _train(job, options))
-    given = job.samples.labels[job.own].cpu().numpy()
-    return verdicts_from_probs(
-        left_behind["probs"].cpu().numpy(),
-        given,
-        stages={"dividemix": {"unlabelled_weight": options.unlabelled_weight}},
-    )
+    return verdicts_from_probs(left_behind["probs"].cpu().numpy(), job.samples.labels[job.own].cpu().numpy())
 
 
 def _train(job: Job, options: Options) -> dict[str, Tensor]:
-    """Return (M, C) probabilities; the networks take turns of an epoch each, and `state.epoch` counts the turns."""
+    """Return (M, C) probabilities; the networks take turns of an epoch each, and `state.epoch` counts the turns.
+
+    They are what both networks think at the end, averaged with what they thought at every division.
+    """
     state = job.new_state("dividemix", networks=_NETWORKS)
     networks = list(state.model.children())
     n_own = len(job.samples.labels[job.own])
-    state.tables = {"clean": torch.ones(n_own, _NETWORKS, device=job.device)}
-    state.tables["recorded"] = torch.zeros(n_own, job.n_classes, device=job.device)
+    if options.epochs > options.warmup_epochs:
+        state.tables["clean"] = torch.ones(n_own, _NETWORKS, device=job.device)
+        state.tables["recorded"] = torch.zeros(n_own, job.n_classes, device=job.device)
     job.resume("dividemix", state)
     turns = _NETWORKS * options.epochs
     while state.epoch < turns:
@@ -121,7 +121,7 @@ def _train(job: Job, options: Options) -> dict[str, Tensor]:
         job.checkpoint("dividemix", state)
     views = job.samples.inputs.views()
     probs = torch.stack([job.predict("dividemix", network, views) for network in networks]).mean(dim=0)
-    return {"probs": probs, "recorded": state.tables["recorded"]}
+    return {"probs": with_recorded(probs, state)}
 
 
 def _warmup_loss(network: nn.Module, options: Options) -> LossFn:
@@ -139,7 +139,10 @@ def _warmup_loss(network: nn.Module, options: Options) -> LossFn:
 
 
 def _divide_(job: Job, state: StageState, networks: list[nn.Module]) -> None:
-    """Fill the table of p(clean), a column for each network, by a mixture on its losses on unaugmented samples."""
+    """Fill the table of p(clean), a column for each network, by a mixture on its losses on unaugmented samples.
+
+    What the networks think of the samples is added to the record on the way.
+    """
     given = job.samples.labels[job.own]
     for column, network in enumerate(networks):
         probs = job.predict("dividemix", network, ("plain",))
@@ -257,8 +260,9 @@ def _learning_rate(
 
 def _published(warmup_epochs: int, train: TrainSettings, **options: Any) -> PublishedSchedule:
     """Return 300 epochs with a tenth of the rate from the 151st on."""
-    found: dict[str, Any] = {"schedule": "milestones", "peak_lr": 0.02, "epochs": 300, "milestones": (151,), "views": 2}
-    return PublishedSchedule(found | {"warmup_epochs": warmup_epochs} | options, train)
+    found: dict[str, Any] = {"schedule": "milestones", "peak_lr": 0.02, "epochs": 300, "milestones": (151,)}
+    found |= {"warmup_epochs": warmup_epochs, "confidence_penalty": False, "views": 2}
+    return PublishedSchedule(found | options, train)
 
 
 # arXiv:2002.07394, its hyper-parameters for 50 % symmetric noise, and for 40 % asymmetric noise on CIFAR-10.
