@@ -11,6 +11,7 @@ from labelaudit.api.rates import load_now, remembered
 from labelaudit.api.recipes import late_overrides
 from labelaudit.api.throughput import training_rate
 from labelaudit.api.tuning import tuned
+from labelaudit.core.errors import ConfigError
 from labelaudit.core.recipe import with_overrides
 
 
@@ -21,7 +22,17 @@ def tuned_here(prepared: Prepared, rates: Path) -> Prepared:
 
 
 def within_budget(prepared: Prepared, budget: str) -> Prepared:
-    """Return the scan with a recipe fitted to a time; settings that were named still win."""
+    """Return the scan with a recipe fitted to a time; settings that were named still win.
+
+    Raises:
+        ConfigError: the schedule is to be shortened as well.
+    """
+    scale = prepared.recipe.epochs_scale
+    if scale != 1:
+        raise ConfigError(
+            f"--budget {budget} sets the epochs, and --epochs-scale {scale:g} would shorten them again.",
+            hint="Leave one of the two out.",
+        )
     fit = fit_budget(prepared, parse_duration(budget))
     if fit is None or prepared.asked is None:
         return prepared

@@ -82,11 +82,6 @@ def scan(
     """
     if budget is not None:
         parse_duration(budget)  # a mistake in it must not wait until the data is read
-        if epochs_scale != 1:
-            raise ConfigError(
-                f"--budget {budget} sets the epochs, and --epochs-scale {epochs_scale:g} would shorten them again.",
-                hint="Leave one of the two out.",
-            )
     of_scan, of_finish = own_settings(overrides or {}) if finish is not None else (overrides, {})
     stop_at = time.monotonic() + parse_duration(stop_after or "max")
     here = launched_ranks()
