@@ -13,7 +13,7 @@ from labelaudit.cli.app import app
 from labelaudit.core.errors import ConfigError, DataError, TrainingError
 from labelaudit.core.findings import FINDINGS_SCHEMA, SCHEMA, Action, Issue
 from labelaudit.core.summary import SUMMARY_SCHEMA
-from labelaudit.methods.drpl import Options
+from labelaudit.methods import bootstrap, ce, drpl, forward, gce, ieg, joint, mixup, sce
 from tests.cli.terminal import write_audit
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -60,9 +60,10 @@ def test_the_page_on_findings_lists_actions_issues_and_the_schema_version():
     assert f"Schema version {FINDINGS_SCHEMA}," in (DOCS / "reference" / "findings.md").read_text(encoding="utf-8")
 
 
-def test_the_page_on_drpl_lists_the_options_with_their_defaults():
-    rows = table_under("methods/drpl.md", "## Options")
-    assert [(row[0], row[1]) for row in rows] == [(f.name, str(f.default)) for f in dataclasses.fields(Options)]
+@pytest.mark.parametrize("method", [drpl, bootstrap, joint, ce, gce, sce, mixup, forward, ieg])
+def test_the_page_on_a_method_lists_the_options_with_their_defaults(method):
+    rows = table_under(f"methods/{method.__name__.rpartition('.')[2]}.md", "## Options")
+    assert [(row[0], row[1]) for row in rows] == [(f.name, str(f.default)) for f in dataclasses.fields(method.Options)]
 
 
 def test_the_page_on_the_summary_lists_its_keys(tmp_path):
