@@ -75,7 +75,8 @@ def fit_budget(prepared: Prepared, seconds: float, *, rate_of: RateOf = training
         rate = rate_of(prepared, recipe)
         if rate is None:
             return None
-        fewest = int(recipe.options.get("relabel_from", 0)) + 1  # a method's own least
+        fixed = {name: value for name, value in recipe.options.items() if name not in with_epochs(recipe.method, 1)}
+        fewest = int(fixed.get("relabel_from", 0)) + 1  # a phase that does not shrink with the epochs
         besides, an_epoch = passes_by_epochs(recipe.method, recipe.options, fewest=fewest)
         passes = (seconds * _USABLE - features_s) * rate / samples - besides
         epochs = int(max(min(passes, _MOST) / an_epoch, fewest))

@@ -11,6 +11,7 @@ from labelaudit.api.prepare import Prepared
 from labelaudit.api.recipes import Facts, choose_recipe
 from labelaudit.api.throughput import training_passes
 from labelaudit.core.errors import ConfigError
+from labelaudit.methods.registry import METHODS, read_options
 
 N = 10_000
 
@@ -60,6 +61,18 @@ def test_the_expected_time_is_within_the_budget_and_makes_use_of_it(minutes, sid
     at_the_top = fit.recipe.options["stage1_epochs"] == 60
     an_epoch = 2 * N / fit.rate  # seconds, both stages
     assert at_the_top or fit.seconds > budget * 0.85 - an_epoch - 1 or fit.recipe.options["stage1_epochs"] == 1
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("minutes", [2, 10, 60])
+def test_every_method_fits_a_budget_and_makes_use_of_it(name, minutes):
+    recipe, why = choose_recipe(Facts("images", N, 10, 32), method=name)
+    asked = Prepared(np.zeros(N), recipe, why, None)  # type: ignore[arg-type]  # only its length is asked for
+    fit = fitted(asked, minutes * 60.0, machine(4000))
+    assert fit.seconds <= minutes * 60 * 0.85 * 1.03  # phases are whole epochs
+    assert fit.seconds > minutes * 60 * 0.85 * 0.6 or training_passes(fit.recipe) > 100
+    assert "epochs of " in fit.why
+    read_options(fit.recipe)
 
 
 def test_time_to_spare_buys_a_larger_network():
