@@ -24,7 +24,7 @@ from labelaudit.bench.published import Setting, require_setting
 from labelaudit.core.audits import HOME
 from labelaudit.core.dataset import Dataset, IntN, fingerprint
 from labelaudit.core.errors import ConfigError, DataError, TrainingError
-from labelaudit.core.events import EventSink, Said, ignore
+from labelaudit.core.events import EpochTested, EventSink, Said, ignore
 from labelaudit.core.recipe import Recipe
 from labelaudit.functional.noise_spec import NoiseSpec
 from labelaudit.functional.transitions import FloatND
@@ -124,6 +124,7 @@ def reproduce(
         chosen_by = None if held_out is None else share_right(shown.models, held_out, compiled=compiled)
         right = share_right(shown.models, test, compiled=compiled)
         append_epoch(run.curve, EpochAccuracy(shown.stage, shown.epoch, shown.epochs, right, chosen_by))
+        on_event(EpochTested(shown.stage, shown.epoch, shown.epochs, right))
 
     with threads(prepared.recipe.train.threads), run.timed():
         run_method(
