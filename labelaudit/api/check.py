@@ -11,7 +11,8 @@ import numpy as np
 from labelaudit.api.changes import changed_files, changed_rows, changed_samples, repository_root
 from labelaudit.api.compare import DataNow, Match, data_settings, find_data, match, read_data
 from labelaudit.api.gate import Opened, open_audit, place, settings_in_force, what_is_here
-from labelaudit.api.leaks import find_leaks
+from labelaudit.api.leaks import SplitLeaks, find_leaks
+from labelaudit.api.near import Near, find_near_conflicts, read_near
 from labelaudit.checks.baseline import ratcheted
 from labelaudit.checks.columns import FindingColumns, read_given_labels
 from labelaudit.checks.evidence import Drift, Evidence, dataset_noise, judge_known, noise_by_class
@@ -22,6 +23,8 @@ from labelaudit.checks.settings import load_settings
 from labelaudit.core.audits import Audit, list_audits
 from labelaudit.core.dataset import BoolN
 from labelaudit.core.errors import DataError, shorten
+
+_SIZE = 64  # pixels of a side, where an audit does not say what it decoded to; near hashes hardly depend on it
 
 
 def check(
@@ -88,9 +91,10 @@ def _gather(
     results: Mapping[str, Any] = meta.get("results") or {}
     dataset_facts: Mapping[str, Any] = meta.get("dataset") or {}
     matched = _matched(columns, now, files, limits)
-    suspect, known, accepted = judge_known(
-        columns, opened.known, gone=matched.gone if isinstance(matched, Match) else None
-    )
+    gone = matched.gone if isinstance(matched, Match) else None
+    suspect, known, accepted = judge_known(columns, opened.known, gone=gone)
+    near = _near(opened, limits)
+    leaks = _leaks(opened, now, near, limits)
     return Evidence(
         columns=columns,
         noise=dataset_noise(results, columns),
@@ -102,16 +106,40 @@ def _gather(
         has_baseline=opened.baseline is not None,
         changed=_changed(opened, files, found, now, since),
         comparison=matched.comparison if isinstance(matched, Match) else matched,
-        leaks="off" if limits.max_leaks is None else find_leaks(columns, now, split=dataset_facts.get("split")),
+        leaks=leaks.exact,
+        near_leaks=leaks.near,
+        near_conflicts=find_near_conflicts(columns, near, opened.known, gone),
         drift=_drift(opened.audit, limits),
+    )
+
+
+def _near(opened: Opened, limits: Limits) -> Near | str:
+    if limits.max_near_leaks is None and limits.max_near_conflicts is None:
+        return "off"
+    return read_near(opened.audit, opened.columns)
+
+
+def _leaks(opened: Opened, now: DataNow | str, near: Near | str, limits: Limits) -> SplitLeaks:
+    if limits.max_leaks is None and limits.max_near_leaks is None:
+        return SplitLeaks("off", "off")
+    meta = opened.audit.meta
+    recipe: Mapping[str, Any] = meta.get("recipe") or {}
+    size = (recipe.get("data") or {}).get("image_size") or _SIZE
+    margin = (recipe.get("train") or {}).get("crop_margin") or 0
+    return find_leaks(
+        opened.columns,
+        now,
+        split=(meta.get("dataset") or {}).get("split"),
+        near="off" if limits.max_near_leaks is None else near,
+        size=int(size) + int(margin),
     )
 
 
 def _data_now(audit: Audit, found: Path | str, limits: Limits, *, needed: bool) -> DataNow | str:
     if isinstance(found, str):
         return found
-    if limits.max_unjudged is None and limits.max_leaks is None and not needed:
-        return "max_unjudged and max_leaks are none, so the data was not looked at"
+    if limits.max_unjudged is None and limits.max_leaks is None and limits.max_near_leaks is None and not needed:
+        return "max_unjudged, max_leaks and max_near_leaks are none, so the data was not looked at"
     return read_data(audit, found)
 
 

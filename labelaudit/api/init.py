@@ -92,6 +92,9 @@ max_unreadable = {int(measured.get("max-unreadable") or 0)}
 max_duplicate_conflicts = 0
 # Exact copies across train, val and test.
 max_leaks = {int(measured.get("max-leaks") or 0)}
+# Near duplicates across train, val and test, and under different labels; warnings.
+max_near_leaks = {int(measured.get("max-near-leaks") or 0)}
+max_near_conflicts = {int(measured.get("max-near-conflicts") or 0)}
 # Samples of the smallest class; a warning. The smallest now has {int(smallest):,}.
 min_class_samples = {min(int(smallest), defaults.min_class_samples or 0)}
 # Classes that came or went since the audit before; a warning.

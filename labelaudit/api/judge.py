@@ -68,7 +68,7 @@ def judge(audit: Audit | Path | str | None = None, *, overrides: Mapping[str, st
     facts = {name: value for name, value in meta.items() if name not in _OWN_FACTS}
     facts |= {"recipe": recipe.to_dict(), "judged_from": old.path.name}
     new = Audit.create(old.home.parent, method=meta["method"], facts=facts)
-    for file in ("verdicts.npz", "decisions.jsonl"):
+    for file in ("verdicts.npz", "near.npz", "decisions.jsonl"):
         if (old.path / file).exists():
             shutil.copyfile(old.path / file, new.path / file)
     write_findings(frame_of(judged), new.findings_path)

@@ -16,6 +16,7 @@ from labelaudit.api.frozen import with_features
 from labelaudit.api.inputs import Loaded, load_inputs
 from labelaudit.api.learn import judge_dataset, run_method
 from labelaudit.api.models import write_judges
+from labelaudit.api.near import NEAR_NAME, near_arrays
 from labelaudit.api.prepare import Prepared, plain_paths, prepare
 from labelaudit.api.record import AuditLog, is_running, opening_facts, peak_memory_mib, ranks_fact, recorded
 from labelaudit.api.tuning import threads
@@ -177,6 +178,8 @@ def _run(audit: Audit, prepared: Prepared, log: AuditLog, stop_at: float, ranks:
     loaded, verdicts = _learn(audit, prepared, on_event, stop_at, ranks, root=root)
     judgements = judge_dataset(loaded, verdicts, recipe)
     audit.write_arrays("verdicts", **verdicts.arrays())
+    if loaded.near_hashes is not None:
+        audit.write_arrays(NEAR_NAME, **near_arrays(loaded.dataset, loaded.near_hashes))
     frame = build_findings(
         loaded.dataset,
         content_hashes=loaded.content_hashes,

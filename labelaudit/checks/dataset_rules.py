@@ -72,6 +72,48 @@ def max_leaks(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
     )
 
 
+def max_near_leaks(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
+    """Yield whether splits share samples that are nearly equal."""
+    limit, leaks = gate.limits.max_near_leaks, evidence.near_leaks
+    if limit is None:
+        return
+    if isinstance(leaks, str):
+        yield CheckResult("max-near-leaks", "skipped", leaks)
+        return
+    found = len(leaks.rows)
+    yield pass_or_fail(
+        "max-near-leaks",
+        f"{count(found, 'sample')} with a near duplicate across {', '.join(leaks.splits)}; {limit:,} allowed",
+        failed=found > limit,
+        limit=limit,
+        measured=found,
+        hint="Look at the pairs, and keep each in one split: a test must not hold what was learnt.",
+        rows=leaks.rows,
+        listed=leaks.pairs,
+    )
+
+
+def max_near_conflicts(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
+    """Yield whether near duplicates with different labels remain undecided."""
+    limit, conflicts = gate.limits.max_near_conflicts, evidence.near_conflicts
+    if limit is None:
+        return
+    if isinstance(conflicts, str):
+        yield CheckResult("max-near-conflicts", "skipped", conflicts)
+        return
+    found = len(conflicts.rows)
+    yield pass_or_fail(
+        "max-near-conflicts",
+        f"{count(found, 'sample')} with a near duplicate under another label; {limit:,} allowed",
+        failed=found > limit,
+        limit=limit,
+        measured=found,
+        hint="One label of each pair is probably wrong: correct it, or labelaudit mark both samples.",
+        rows=conflicts.rows,
+        listed=conflicts.pairs,
+    )
+
+
 def min_class_samples(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
     """Yield each class with too few samples; one result if there is none."""
     sizes = class_sizes(evidence.columns.given, evidence.classes, evidence.columns.scanned)

@@ -66,6 +66,14 @@ class Leaks:
 
 
 @dataclass(frozen=True, slots=True)
+class NearConflicts:
+    """Near duplicates with different labels that nobody decided on."""
+
+    rows: IntN  # findings concerned
+    pairs: tuple[str, ...]  # "cat/1.png (cat) ~ dog/7.png (dog)", shown to people
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything that rules may look at; None where it was not asked for or cannot be known."""
 
@@ -80,6 +88,8 @@ class Evidence:
     changed: BoolN | None = None  # (N,) in files that changed
     comparison: Comparison | str = "not asked for"  # a str says why there is none
     leaks: Leaks | str = "not asked for"
+    near_leaks: Leaks | str = "not asked for"
+    near_conflicts: NearConflicts | str = "not asked for"
     drift: Drift | str = "not asked for"
 
 

@@ -27,6 +27,8 @@ class Limits:
     min_class_samples: int | None = SMALLEST_CLASS
     max_imbalance: float | None = None  # samples of the largest class per sample of the smallest
     max_leaks: int | None = 0  # samples that another split holds, too
+    max_near_leaks: int | None = 0  # samples of which another split holds a near duplicate
+    max_near_conflicts: int | None = 0  # samples with a near duplicate under another label
     max_label_changes: int | None = 0  # classes that came or went since the audit before
     max_label_shift: float | None = None  # share of samples that moved between classes since the audit before
     max_unjudged: int | None = 0  # samples of the dataset that the audit has not seen as they are now
@@ -45,6 +47,8 @@ class Limits:
             "max_duplicate_conflicts",
             "min_class_samples",
             "max_leaks",
+            "max_near_leaks",
+            "max_near_conflicts",
             "max_label_changes",
             "max_unjudged",
         ):

@@ -31,6 +31,8 @@ RULES = (
     Rule("max-unreadable", dataset_rules.max_unreadable, "error", "Files and rows that could not be scanned"),
     Rule("max-duplicate-conflicts", dataset_rules.max_duplicate_conflicts, "error", "Exact twins with other labels"),
     Rule("max-leaks", dataset_rules.max_leaks, "error", "Samples that another split holds, too"),
+    Rule("max-near-leaks", dataset_rules.max_near_leaks, "warning", "Near duplicates across splits"),
+    Rule("max-near-conflicts", dataset_rules.max_near_conflicts, "warning", "Near duplicates with other labels"),
     Rule("min-class-samples", dataset_rules.min_class_samples, "warning", "Samples of the smallest class"),
     Rule("max-imbalance", dataset_rules.max_imbalance, "warning", "Largest class against the smallest"),
     Rule("max-label-changes", dataset_rules.max_label_changes, "warning", "Classes that came or went"),

@@ -53,7 +53,7 @@ def near_row_hashes(values: FloatND) -> HashN:
     Args:
         values: (N, D) finite.
     """
-    weights = np.random.default_rng(0).integers(0, 2**64, values.shape[1], dtype=np.uint64)
+    weights = np.random.default_rng(0).integers(0, 2**64, size=(values.shape[1],), dtype=np.uint64)
     hashes = np.zeros(len(values), dtype=np.uint64)
     many = 0  # columns of many values
     for column, weight in zip(values.T, weights, strict=True):  # one by one: embeddings are large

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from labelaudit.checks.columns import Coded, read_columns
-from labelaudit.checks.evidence import Comparison, Drift, Evidence, Leaks, Noise, dataset_noise, noise_by_class
+from labelaudit.checks.evidence import (
+    Comparison,
+    Drift,
+    Evidence,
+    Leaks,
+    NearConflicts,
+    Noise,
+    dataset_noise,
+    noise_by_class,
+)
 from labelaudit.checks.evidence import judge_known as judge
 from labelaudit.checks.limits import ClassLimits, Gate, Limits, PathLimits
 from labelaudit.checks.rules import RULES, run_rules
@@ -21,6 +30,8 @@ OFF = Limits(
     max_duplicate_conflicts=None,
     min_class_samples=None,
     max_leaks=None,
+    max_near_leaks=None,
+    max_near_conflicts=None,
     max_label_changes=None,
     max_unjudged=None,
 )
@@ -220,6 +231,26 @@ def test_leaks_name_the_pairs(tmp_path):
     assert result.message == "1 exact copy across train, test; 0 allowed"
     (skipped,) = only(evidence_of(tmp_path, leaks="no splits"), max_leaks=0)
     assert (skipped.status, skipped.message) == ("skipped", "no splits")
+
+
+def test_near_leaks_count_samples_and_name_the_pairs(tmp_path):
+    leaks = Leaks(np.array([2, 3]), ("web/3.png ~ test/9.png", "web/4.png ~ test/9.png"), ("train", "test"))
+    (result,) = only(evidence_of(tmp_path, near_leaks=leaks), max_near_leaks=1)
+    assert (result.status, result.severity, result.measured) == ("failed", "warning", 2)
+    assert result.message == "2 samples with a near duplicate across train, test; 1 allowed"
+    assert result.listed == ("web/3.png ~ test/9.png", "web/4.png ~ test/9.png")
+    assert only(evidence_of(tmp_path, near_leaks=leaks), max_near_leaks=2)[0].status == "passed"
+    (skipped,) = only(evidence_of(tmp_path, near_leaks="no hashes"), max_near_leaks=0)
+    assert (skipped.status, skipped.message) == ("skipped", "no hashes")
+
+
+def test_near_conflicts_warn_with_both_samples(tmp_path):
+    found = NearConflicts(np.array([2, 4]), ("web/3.png (cat) ~ web/5.png (dog)",))
+    (result,) = only(evidence_of(tmp_path, near_conflicts=found), max_near_conflicts=0)
+    assert (result.warns, result.rows.tolist()) == (True, [2, 4])
+    assert result.message == "2 samples with a near duplicate under another label; 0 allowed"
+    (skipped,) = only(evidence_of(tmp_path, near_conflicts="no hashes"), max_near_conflicts=0)
+    assert (skipped.status, skipped.message) == ("skipped", "no hashes")
 
 
 def test_each_small_class_is_a_result_even_an_empty_one(tmp_path):
