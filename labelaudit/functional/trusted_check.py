@@ -49,9 +49,9 @@ def check_on_trusted(
 ) -> TrustedCheck | None:
     """Return how the evidence and the probabilities of a scan fit labels that are right, None where there are none.
 
-    Only for methods that learn from trusted samples as from any other: where a method leans on them (ieg), or keeps
-    them among the labelled whatever their loss, their losses are lower than those of other right labels, false alarms
-    are counted too few and the noise rate too high.
+    Only for methods that learn from trusted samples as from any other, or where the job was not told of them: where a
+    method leans on them (ieg), or holds on to their labels, their losses are lower than those of other right labels,
+    false alarms are counted too few and the noise rate too high.
 
     Args:
         losses: (N,) nats of the given labels.
