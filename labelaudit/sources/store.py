@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import fsspec
-
 from labelaudit.core.errors import ConfigError
 from labelaudit.sources.blobs import BlobCache, blob_key, default_cache_folder
 from labelaudit.sources.retry import FetchError, Retry, ShortReadError, with_retries
@@ -222,6 +220,8 @@ class Store:
 
 
 def _open_filesystem(url: Url) -> Any:
+    import fsspec  # asyncio and more: local files need not wait
+
     try:
         kind = fsspec.get_filesystem_class(url.protocol)
     except ImportError as error:

@@ -37,6 +37,12 @@ def test_what_reads_and_writes_tables_starts_without_torch(module):
     assert "torch" not in loaded
 
 
+def test_a_check_waits_neither_for_pandas_nor_for_what_reads_urls():
+    loaded = modules_after("import labelaudit.api.check")
+    assert "labelaudit.sources.folder" in loaded
+    assert not loaded & {"torch", "pandas", "scipy", "sklearn", "fsspec", "asyncio"}
+
+
 def test_a_scan_waits_for_torch_but_for_no_other_large_package():
     loaded = modules_after("import labelaudit.api.scan")
     assert "torch" in loaded
