@@ -37,7 +37,7 @@ from labelaudit.functional.meta_weights import (
 )
 from labelaudit.functional.mixup import mix_each
 from labelaudit.functional.schedules import cosine_restarts, one_cycle
-from labelaudit.training.batches import Batch, Samples
+from labelaudit.training.batches import Batch
 from labelaudit.training.checkpoint import StageState
 from labelaudit.training.ema import move_average_, start_average
 from labelaudit.training.epoch import LossFn
@@ -51,6 +51,7 @@ from labelaudit.training.look_ahead import (
     still_features,
 )
 from labelaudit.training.streams import torch_generator
+from labelaudit.training.trusted_stream import TrustedStream
 
 SUMMARY = "weighs and re-labels every sample by what it would do to the loss on a small trusted set"
 NEEDS_TRUSTED = True
@@ -301,31 +302,6 @@ def _drawn_again(job: Job, options: Options) -> AbstractContextManager[None]:
     devices = [job.device] if job.device.type == "cuda" else []
     context: AbstractContextManager[None] = torch.random.fork_rng(devices=devices)
     return context
-
-
-class TrustedStream:
-    """Batches of trusted samples, one class after the other and so balanced, in an order that is never shuffled."""
-
-    def __init__(self, samples: Samples, trusted: Tensor, batch_size: int) -> None:
-        self._samples = samples
-        index = trusted.nonzero()[:, 0]
-        labels = samples.labels[index]
-        self._members = index[torch.argsort(labels, stable=True)]
-        counts = torch.bincount(labels)
-        self._counts = counts[counts > 0]
-        self._starts = self._counts.cumsum(dim=0) - self._counts
-        self.size = max(2, min(batch_size, len(index)))
-
-    def positions(self, step: int) -> Tensor:
-        """Return (T,) positions in the Dataset of a step's trusted samples."""
-        turn = torch.arange(step * self.size, (step + 1) * self.size, device=self._members.device)
-        group, visit = turn % len(self._counts), turn // len(self._counts)
-        return self._members[self._starts[group] + visit % self._counts[group]]
-
-    def batch(self, step: int, draw: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Return augmented inputs (T, ...) and labels (T,) of a step's trusted samples."""
-        index = self.positions(step)
-        return self._samples.look(index, "augmented", draw), self._samples.labels[index]
 
 
 def _learning_rate(job: Job, options: Options, n_noisy: int) -> Callable[[int], float]:

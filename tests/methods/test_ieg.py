@@ -79,16 +79,6 @@ def test_trusted_samples_are_in_no_noisy_batch_and_every_other_is_once_an_epoch(
     assert sorted(seen) == sorted(2 * untrusted)
 
 
-def test_trusted_batches_take_one_class_after_the_other():
-    job, _ = clouds(n=40, n_classes=3, rate=0.0)  # labels 0, 1, 2, 0, 1, 2, ...
-    trusted = torch.zeros(40, dtype=torch.bool)
-    trusted[[0, 3, 6, 1, 2, 5]] = True  # three of class 0, one of class 1, two of class 2
-    stream = ieg.TrustedStream(job.samples, trusted, 4)
-    assert [stream.positions(step).tolist() for step in range(3)] == [[0, 1, 2, 3], [1, 5, 6, 1], [2, 0, 1, 5]]
-    assert stream.size == 4
-    assert ieg.TrustedStream(job.samples, trusted, 100).size == 6
-
-
 def test_the_divergence_is_torchs():
     torch.manual_seed(0)
     plain, strong = torch.randn(5, 3), torch.randn(5, 3)
