@@ -59,6 +59,12 @@ def test_decisions_of_people_are_taken_over(audited):
     assert json.loads((again.path / "decisions.jsonl").read_text())["verdict"] == "ok"
 
 
+def test_near_duplicates_are_taken_over(audited):
+    old, new = (np.load(each.path / "near.npz") for each in (audited, judge(audited)))
+    assert len(old["hashes"]) == 239  # one row has no label
+    assert all(np.array_equal(old[name], new[name]) for name in ("hashes", "pairs", "alike"))
+
+
 def test_a_setting_that_needs_training_is_refused(audited):
     with pytest.raises(ConfigError, match=r"'stage1_epochs' cannot be changed without training.\nOnly the policy can"):
         judge(audited, overrides={"stage1_epochs": "3"})
