@@ -59,8 +59,8 @@ def test_pseudo_labels_are_the_mean_of_the_last_ten_epochs():
     seen = []
 
     class Spy(Job):
-        def train_epoch(self, stage, state, loss_fn, lr_at, *, epochs):
-            Job.train_epoch(self, stage, state, loss_fn, lr_at, epochs=epochs)
+        def train_epoch(self, stage, state, loss_fn, lr_at, *, epochs, **settings):
+            Job.train_epoch(self, stage, state, loss_fn, lr_at, epochs=epochs, **settings)
             seen.append((state.tables["targets"].clone(), state.tables["window"].clone()))
 
     spy = Spy(**{field.name: getattr(job, field.name) for field in dataclasses.fields(job)})

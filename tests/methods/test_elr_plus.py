@@ -146,6 +146,38 @@ def test_both_networks_are_shown_and_averages_and_targets_are_checkpointed():
     assert states == [("elr+", 4, (2, 60, 3), (2, 60, 3))] * 6
 
 
+def test_in_its_turn_a_network_learns_from_the_others_average_and_moves_its_own():
+    made: list[nn.Module] = []
+    called: list[set[int]] = [set()]
+    moved: list[list[bool]] = []
+    before: list[torch.Tensor] = []
+
+    def weights() -> list[torch.Tensor]:
+        return [next(model.parameters()).detach().clone() for model in made]
+
+    class Spy(Job):
+        def new_network(self, name):
+            model = Job.new_network(self, name)
+            number = len(made)
+            model.register_forward_hook(lambda *_: called[-1].add(number))
+            made.append(model)
+            return model
+
+        def checkpoint(self, stage, state):
+            del stage, state
+            after = weights()
+            moved.append([not torch.equal(a, b) for a, b in zip(after, before[-4:] or after, strict=True)])
+            before.extend(after)
+            called.append(set())
+
+    job = small_job(64)
+    spy = Spy(**{field.name: getattr(job, field.name) for field in dataclasses.fields(job)})
+    elr_plus.run(spy, SHORT)
+    network1, network2, average1, average2 = range(4)
+    assert called[:4] == [{network1, average2}, {network2, average1}] * 2
+    assert moved[1:3] == [[False, True, False, True], [True, False, True, False]]
+
+
 def test_the_average_follows_its_own_network_only():
     job = small_job(64)
     averages, networks = (job.new_state(name, networks=2).model for name in ("a", "b"))
