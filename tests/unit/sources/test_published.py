@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -121,7 +123,7 @@ def test_a_batch_without_its_keys_says_what_it_holds(tmp_path):
 
 def make_imagenet(root, *, side, npz):
     for number in (1, 2, 10):
-        columns = {
+        columns: dict[str, Any] = {
             "data": pixel_rows(2, side, seed=number),
             "labels": [number, 1000],
             "mean": np.zeros(3 * side * side),
