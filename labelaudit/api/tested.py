@@ -14,7 +14,7 @@ import torch
 from labelaudit.api.classify import load_readable, on_frozen_backbone
 from labelaudit.core.audits import write_atomically
 from labelaudit.core.dataset import Dataset, IntN
-from labelaudit.core.errors import ConfigError, DataError, count, did_you_mean, shorten
+from labelaudit.core.errors import DataError, count, did_you_mean, shorten
 from labelaudit.core.events import EpochTested, EventSink, Said
 from labelaudit.core.model_facts import ModelFacts
 from labelaudit.core.recipe import DataSettings
@@ -22,7 +22,7 @@ from labelaudit.exports.tables import csv_line
 from labelaudit.functional.metrics import expected_calibration_error
 from labelaudit.sources.read import read_dataset
 from labelaudit.sources.splits import ALL_SPLITS
-from labelaudit.sources.unlabelled import of_dataset, read_unlabelled
+from labelaudit.sources.unlabelled import as_seen_by
 from labelaudit.training.batches import Inputs
 from labelaudit.training.classify import class_probs
 from labelaudit.training.job import Classifier
@@ -79,14 +79,7 @@ def load_test(
             hint=did_you_mean(unknown[0], facts.classes) or "Test on data with the same classes.",
         )
     labels = np.array([place[name] for name in dataset.classes], dtype=np.int64)[dataset.given]
-    samples = of_dataset(dataset)
-    if facts.kind == "features":  # encoded as the training data was, not by itself
-        named = dataclasses.replace(settings, split=dataset.split or ALL_SPLITS)
-        every = read_unlabelled(dataset.source, named, facts)
-        row = {name: at for at, name in enumerate(every.sample_ids)}
-        samples = every.take(np.array([row[name] for name in dataset.sample_ids], dtype=np.int64))
-    elif dataset.kind != facts.kind:
-        raise ConfigError(f"--test {dataset.source} is {dataset.kind}; the model sees {facts.kind}.")
+    samples = as_seen_by(dataset, settings, facts)
     readable = load_readable(samples, facts, device, on_event, cache=cache)
     if readable.inputs is None:
         raise DataError(f"{dataset.source}: not one of its {len(dataset):,} samples can be read.")

@@ -11,6 +11,8 @@ import typer
 
 from labelaudit.cli import options as opt
 from labelaudit.cli.console import make_console, reports_errors
+from labelaudit.cli.progress import ScanProgress
+from labelaudit.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from labelaudit.checks.result import CheckReport
@@ -36,6 +38,15 @@ Since = Annotated[
 Changed = Annotated[
     list[str] | None,
     typer.Option(metavar="FILE", help="The same for files by name.", show_default=False, rich_help_panel=_WHAT),
+]
+Rescan = Annotated[
+    str | None,
+    typer.Option(
+        metavar="new",
+        help="Judge what the audit has not seen by its networks first, and check that. Takes seconds more.",
+        show_default=False,
+        rich_help_panel=_WHAT,
+    ),
 ]
 MaxNoise = Annotated[
     str | None,
@@ -108,6 +119,7 @@ def check(
     baseline: opt.Baseline = None,
     since: Since = None,
     changed: Changed = None,
+    rescan: Rescan = None,
     max_noise: MaxNoise = None,
     noise_bound: NoiseBound = None,
     max_suspects: MaxSuspects = None,
@@ -157,7 +169,7 @@ def check(
 
     formats = parse_formats([*(format or ()), *(["json"] if json else [])])
     report = run(
-        audit,
+        audit if rescan is None else _rescanned(rescan, audit, data, config, profile, no_color=no_color),
         data=data,
         config=config,
         profile=profile,
@@ -172,6 +184,26 @@ def check(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # and the gate has failed all the same
     if not report.passed and not exit_zero:
         raise typer.Exit(1)
+
+
+def _rescanned(
+    what: str, audit: str | None, data: str | None, config: str | None, profile: str | None, *, no_color: bool
+) -> Path:
+    """Return the audit that has judged what is new."""
+    if what != "new":
+        raise ConfigError(f"--rescan {what!r}: expected new.", hint="`labelaudit scan` judges everything.")
+    from labelaudit.api.gate import open_audit, place, settings_in_force
+    from labelaudit.api.update import update
+
+    settings = settings_in_force(config, profile=profile)
+    found = place(settings, settings.places.data) if data is None else data
+    with ScanProgress(quiet=True, verbose=False, no_color=no_color) as progress:
+        updated = update(open_audit(settings, audit).audit.path, data=found, on_event=progress)
+    console = make_console(stderr=True, no_color=no_color)
+    console.print(updated.describe(), markup=False, soft_wrap=True)
+    if updated.due:
+        console.print(f"warning: {updated.due}", markup=False, soft_wrap=True)
+    return updated.audit.path
 
 
 def _write(report: CheckReport, formats: list[tuple[str, Path | None]], *, quiet: bool, no_color: bool) -> None:

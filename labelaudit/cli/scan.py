@@ -34,6 +34,14 @@ StopAfter = Annotated[
     ),
 ]
 
+Update = Annotated[
+    bool,
+    typer.Option(
+        "--update",
+        help="Judge only what is new since the last scan of DATA, with its networks and settings; trains nothing.",
+        rich_help_panel="How to scan",
+    ),
+]
 Finish = Annotated[
     str | None,
     typer.Option(
@@ -71,6 +79,7 @@ def scan(
     option: opt.Override = None,
     device: opt.Device = "auto",
     seed: opt.Seed = 0,
+    update: Update = False,
     resume: Resume = False,
     stop_after: StopAfter = None,
     root: opt.Root = ".",
@@ -101,7 +110,12 @@ def scan(
       labelaudit scan photos/ --backbone resnet18 --weights default
 
       labelaudit scan photos/ --finish elr+
+
+      labelaudit scan photos/ --update
     """
+    if update:
+        _update(data, device=device, root=root, json=json, quiet=quiet, no_color=no_color)
+        return
     with importing():
         from labelaudit.api.scan import scan as run
         from labelaudit.training.ranks import launched_ranks
@@ -213,6 +227,21 @@ def inspect(
     else:
         command = _scan_command(data, asked | {"option": option})
         print_inspection(make_console(no_color=no_color), found, scan_command=command)
+
+
+def _update(data: str, *, device: str, root: str, json: bool, quiet: bool, no_color: bool) -> None:
+    """Update the last audit of a dataset and print the new one."""
+    with importing():
+        from labelaudit.api.update import update as run
+
+    with ScanProgress(quiet=quiet, verbose=False, no_color=no_color) as progress:
+        updated = run(data, root=root, device=device, on_event=progress)
+    if not quiet:
+        make_console(stderr=True, no_color=no_color).print(updated.describe(), markup=False, soft_wrap=True)
+    if json:
+        print_json(updated.audit.summary)
+    else:
+        print_summary(make_console(no_color=no_color), updated.audit.summary, root=root)
 
 
 @contextmanager

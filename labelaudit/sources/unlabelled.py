@@ -21,6 +21,7 @@ from labelaudit.sources.columns import Roles, find_roles
 from labelaudit.sources.encoding import Column, encode_columns
 from labelaudit.sources.features import as_numbers
 from labelaudit.sources.read import read_dataset
+from labelaudit.sources.splits import ALL_SPLITS
 from labelaudit.sources.store import Store
 from labelaudit.sources.table_file import TABLE_SUFFIXES, Table, load_table
 from labelaudit.sources.table_images import Samples, has_bytes, path_texts, read_embedded, read_files
@@ -80,6 +81,22 @@ def of_dataset(dataset: Dataset) -> Unlabelled:
     if isinstance(dataset.content, Probabilities):
         raise ConfigError(f"{dataset.source} was read as probabilities: there is nothing to look at.")
     return Unlabelled(dataset.sample_ids, dataset.paths, dataset.content)
+
+
+def as_seen_by(dataset: Dataset, settings: DataSettings, facts: ModelFacts) -> Unlabelled:
+    """Return the samples of a labelled dataset as a classifier saw its own: rows of a table encoded by its columns.
+
+    Raises:
+        ConfigError: the classifier sees something else.
+        DataError: a column that it learnt from is missing.
+    """
+    if dataset.kind != facts.kind:
+        raise ConfigError(f"{dataset.source} is {dataset.kind}; the model sees {facts.kind}.")
+    if facts.kind != "features":
+        return of_dataset(dataset)
+    every = read_unlabelled(dataset.source, dataclasses.replace(settings, split=dataset.split or ALL_SPLITS), facts)
+    row = {name: at for at, name in enumerate(every.sample_ids)}
+    return every.take(np.array([row[name] for name in dataset.sample_ids], dtype=np.int64))
 
 
 def _of_folder(folder: Path) -> Unlabelled:

@@ -146,7 +146,7 @@ def masked(text: str, *places: Path) -> str:
     """Return text with audit names, times, rates, devices and paths replaced, and blanks at line ends cut."""
     for place in places:
         text = text.replace(str(place), "PLACE")
-    text = re.sub(r"\d{8}-\d{6}-drpl-[0-9a-f]{6}", "AUDIT", text)
+    text = re.sub(r"\d{8}-\d{6}-[a-z0-9+]+-[0-9a-f]{6}", "AUDIT", text)
     text = re.sub(r"\b\d+ h \d+ min|\b\d+ min \d+ s|\b\d+(\.\d)? s\b", "TIME", text)
     text = re.sub(r"[\d,]+ samples/s", "RATE", text)
     text = re.sub(r"CPU, \d+ threads, [^·\n]*", "DEVICE", text)
