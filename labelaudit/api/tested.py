@@ -18,7 +18,7 @@ from labelaudit.core.errors import DataError, count, did_you_mean, shorten
 from labelaudit.core.events import EpochTested, EventSink, Said
 from labelaudit.core.model_facts import ModelFacts
 from labelaudit.core.recipe import DataSettings
-from labelaudit.exports.tables import csv_line
+from labelaudit.exports.csv_cells import csv_line
 from labelaudit.functional.metrics import expected_calibration_error
 from labelaudit.sources.read import read_dataset
 from labelaudit.sources.splits import ALL_SPLITS

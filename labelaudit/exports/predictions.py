@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelaudit.core.audits import write_atomically
-from labelaudit.exports.tables import csv_line
+from labelaudit.exports.csv_cells import csv_line
 
 
 def render_predictions(

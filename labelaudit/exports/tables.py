@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import pyarrow.parquet as pq
 from labelaudit.core.audits import write_atomically
 from labelaudit.core.findings import FINDINGS_SCHEMA, Action, suspects, table_of
 from labelaudit.core.summary import six_digits
+from labelaudit.exports.csv_cells import csv_cell
 from labelaudit.exports.names import Format, What
 
 _EXTRA_COLUMNS = (  # of the corrected table; and where people decided on samples
@@ -26,9 +26,6 @@ _EXTRA_COLUMNS = (  # of the corrected table; and where people decided on sample
     pa.field("changed", pa.bool_()),
     pa.field("decision", pa.string()),
 )
-# Spreadsheets run cells that begin so: https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-_NEEDS_QUOTES = re.compile('[,\t"\r\n]')
 
 
 def select(frame: pd.DataFrame, what: What) -> pd.DataFrame:
@@ -106,21 +103,7 @@ def _cells(column: pa.ChunkedArray, *, raw: bool) -> list[str]:
         return ["" if value is None else f"{value:.6g}" for value in values]
     if not pa.types.is_string(column.type):
         return [str(value) for value in values]
-    return [_quoted(value if raw else _harmless(value)) for value in (value or "" for value in values)]
-
-
-def csv_line(cells: Iterable[str], *, raw: bool = False) -> str:
-    """Return one line of a CSV file without its end; `raw` as in `render_table`."""
-    return ",".join(_quoted(cell if raw else _harmless(cell)) for cell in cells)
-
-
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
-
-
-def _quoted(cell: str) -> str:
-    # Not the csv module: before Python 3.13 it leaves a lone \r unquoted, which readers take for a line end.
-    return '"' + cell.replace('"', '""') + '"' if _NEEDS_QUOTES.search(cell) else cell
+    return [csv_cell(value or "", raw=raw) for value in values]
 
 
 def _records(table: pa.Table) -> Iterator[dict[str, Any]]:
