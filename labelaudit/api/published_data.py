@@ -54,8 +54,13 @@ class Split:
     wrong: float | None  # share of the training labels that are wrong; None where the truth is not known
 
 
-def read_published_split(setting: Setting, data: Path) -> tuple[Dataset, Dataset]:
+def read_published_split(setting: Setting, data: Path, *, seed: int) -> tuple[Dataset, Dataset]:
     """Return the training and the test samples of a setting, with the classes of the paper and no noise yet.
+
+    Args:
+        setting: which dataset, and how many samples of it are trusted.
+        data: the user's copy.
+        seed: of the draw of trusted samples.
 
     Raises:
         ConfigError: the data has no test split.
@@ -78,7 +83,7 @@ def read_published_split(setting: Setting, data: Path) -> tuple[Dataset, Dataset
     else:
         _require_classes(setting, train, _SIZES.get(setting.dataset, (train.n_classes, 0))[0])
         test = _labelled_as(test, train)
-    return _said_size(setting, train), test
+    return with_trusted(_said_size(setting, train), setting.trusted_per_class, seed=seed), test
 
 
 def with_published_noise(
@@ -87,8 +92,8 @@ def with_published_noise(
     """Return the samples with the noise of a setting.
 
     Args:
-        setting: what to plant, and how many samples are trusted or held out.
-        train: with true labels.
+        setting: what to plant, and how many samples are held out.
+        train: with true labels; those of trusted samples stay.
         test: is left as it is.
         seed: of every draw.
         labels: "FILE" or "FILE:COLUMN" of noisy labels, for settings whose noise is not planted.
@@ -106,7 +111,6 @@ def with_published_noise(
         given = read_labels_file(_with_column(labels, setting), train)
         return Split(dataclasses.replace(train, given=given), None, test, wrong_rate(given, train.given))
     assert text is not None
-    train = _with_trusted(train, setting.trusted_per_class, seed=seed)
     inside, outside = _held_out(setting, train, seed=seed)
     planted = plant_noise(inside, text, seed=seed, evidence=evidence, exact=setting.is_exact)
     held_out = None
@@ -115,6 +119,13 @@ def with_published_noise(
         theirs = plant_noise(outside, text, seed=own_seed, evidence=evidence, exact=setting.is_exact)
         held_out = noisy_dataset(outside, theirs)
     return Split(noisy_dataset(inside, planted), held_out, test, None if setting.noise == "real" else planted.rate)
+
+
+def with_trusted(dataset: Dataset, per_class: int, *, seed: int) -> Dataset:
+    """Return the dataset with some samples of each class trusted: their labels stay right."""
+    trusted = np.zeros(len(dataset), dtype=np.bool_)
+    trusted[_drawn(dataset, lambda _: per_class, seed, "trusted")] = True
+    return dataclasses.replace(dataset, trusted=trusted)
 
 
 def _read_test(data: Path) -> Dataset:
@@ -158,13 +169,6 @@ def _labelled_as(test: Dataset, train: Dataset) -> Dataset:
         raise DataError(f"{test.source}: test classes that training does not have: {shorten(map(repr, unknown))}.")
     numbers = np.array([place[name] for name in test.classes], dtype=np.int64)
     return dataclasses.replace(test, given=numbers[test.given], classes=train.classes)
-
-
-def _with_trusted(dataset: Dataset, per_class: int, *, seed: int) -> Dataset:
-    """Return the dataset with some samples of each class trusted: their labels stay right."""
-    trusted = np.zeros(len(dataset), dtype=np.bool_)
-    trusted[_drawn(dataset, lambda _: per_class, seed, "trusted")] = True
-    return dataclasses.replace(dataset, trusted=trusted)
 
 
 def _held_out(setting: Setting, train: Dataset, *, seed: int) -> tuple[Dataset, Dataset | None]:

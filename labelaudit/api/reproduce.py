@@ -182,7 +182,7 @@ def _prepared(
 ) -> tuple[Prepared, Split]:
     """Return the published recipe and the samples with their noise."""
     chosen_device = choose_device(device)
-    clean, test = read_published_split(setting, data)
+    clean, test = read_published_split(setting, data, seed=seed)
     prepared = _with_recipe(setting, clean, chosen_device, run.recipe, seed=seed, epochs_scale=epochs_scale)
     of_classifier = small_classifier(lambda: _load(clean, prepared, on_event), prepared, on_event)
 

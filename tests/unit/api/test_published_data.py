@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from labelaudit.api.published_data import read_published_split, with_published_noise
+from labelaudit.api.published_data import read_published_split, with_published_noise, with_trusted
 from labelaudit.bench.published import imagenet_classes, require_setting
 from labelaudit.core.dataset import Dataset, Vectors
 from labelaudit.core.errors import ConfigError, DataError
@@ -69,7 +69,7 @@ def test_elr_holds_out_a_tenth_of_each_class_with_the_same_noise():
 
 
 def test_trusted_samples_are_drawn_per_class_and_keep_their_labels():
-    split = noisy("ieg/cifar10/sym-incl-0.8")
+    split = noisy("ieg/cifar10/sym-incl-0.8", with_trusted(dataset(), 10, seed=0))
     trusted = split.train.trusted
     assert np.bincount(dataset().given[trusted]).tolist() == [10] * 10
     assert (split.train.given == dataset().given)[trusted].all()
@@ -146,7 +146,7 @@ def test_class_folders_below_train_and_test_are_read_as_a_pair(tmp_path):
         put(tmp_path, f"train/{name}/1.png")
     put(tmp_path, "test/dog/1.png")
     put(tmp_path, "test/ship/1.png")
-    train, test = read_published_split(require_setting("drpl/cifar10/clean"), tmp_path)
+    train, test = read_published_split(require_setting("drpl/cifar10/clean"), tmp_path, seed=0)
     assert (len(train), test.classes, test.given.tolist()) == (10, train.classes, [5, 8])
     assert any("10 training images; the published figures are of 50,000" in remark.text for remark in train.remarks)
 
@@ -156,7 +156,7 @@ def test_another_dataset_is_refused_with_its_classes(tmp_path):
         put(tmp_path, f"train/{name}/1.png")
         put(tmp_path, f"test/{name}/1.png")
     with pytest.raises(DataError, match="2 classes, but cifar10 has 10: cat, dog"):
-        read_published_split(require_setting("drpl/cifar10/clean"), tmp_path)
+        read_published_split(require_setting("drpl/cifar10/clean"), tmp_path, seed=0)
 
 
 def test_a_test_class_that_training_lacks_is_named(tmp_path):
@@ -164,7 +164,7 @@ def test_a_test_class_that_training_lacks_is_named(tmp_path):
         put(tmp_path, f"train/{name}/1.png")
     put(tmp_path, "test/zebra/1.png")
     with pytest.raises(DataError, match="test classes that training does not have: 'zebra'"):
-        read_published_split(require_setting("drpl/cifar10/clean"), tmp_path)
+        read_published_split(require_setting("drpl/cifar10/clean"), tmp_path, seed=0)
 
 
 def write_imagenet(root, n=1000):
@@ -176,7 +176,7 @@ def write_imagenet(root, n=1000):
 
 def test_imagenet_is_read_as_its_hundred_classes_in_the_published_order(tmp_path):
     write_imagenet(tmp_path)
-    train, test = read_published_split(require_setting("drpl/imagenet32/sym-excl-0.4"), tmp_path)
+    train, test = read_published_split(require_setting("drpl/imagenet32/sym-excl-0.4"), tmp_path, seed=0)
     assert (len(train), train.n_classes, test.n_classes) == (100, 100, 100)
     chosen = imagenet_classes()
     assert train.classes == tuple(str(number + 1) for number in chosen)
@@ -185,7 +185,7 @@ def test_imagenet_is_read_as_its_hundred_classes_in_the_published_order(tmp_path
 
 def test_open_set_noise_gets_the_other_nine_hundred_classes_as_well(tmp_path):
     write_imagenet(tmp_path)
-    train, test = read_published_split(require_setting("drpl/imagenet32/open-set-0.4"), tmp_path)
+    train, test = read_published_split(require_setting("drpl/imagenet32/open-set-0.4"), tmp_path, seed=0)
     assert (len(train), train.n_classes, test.n_classes, len(test)) == (1000, 1000, 100, 100)
     assert train.classes[:100] == test.classes
     with pytest.raises(ValueError, match="Dataset"):

@@ -75,6 +75,17 @@ def test_a_run_is_told_beside_the_published_figures_and_kept_as_a_row(copy, tmp_
 
 
 @pytest.mark.slow
+def test_a_method_that_needs_trusted_samples_gets_those_of_the_setting(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_cifar10(tmp_path / "cifar", per_batch=40)  # 20 of each class, 10 of them trusted
+    found = reproduce("ieg/cifar10/sym-incl-0.8", tmp_path / "cifar", epochs_scale=0.005, device="cpu")
+    assert found.train_samples == 200
+    assert found.wrong is not None
+    assert 0.2 < found.wrong < 0.5  # 72 % of the half that is not trusted
+    assert found.found.epochs == 1
+
+
+@pytest.mark.slow
 def test_a_run_in_pieces_ends_as_one_in_one_piece(copy, tmp_path):
     whole = reproduce("elr/cifar10/sym-incl-0.8", copy, out=tmp_path / "whole", epochs_scale=0.025, device="cpu")
     pieces = 0
