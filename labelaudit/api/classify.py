@@ -85,7 +85,7 @@ def _features(
     started = time.monotonic()
     on_event(StageStarted("features", f"Compute features with {facts.backbone}", n * len(inputs.views())))
     count = _Count("features", on_event)
-    precision = choose_precision(device, "auto")
+    precision = choose_precision(device, (facts.recipe.get("train") or {}).get("precision", "auto"))  # as the scan's
     found = frozen_features(backbone, frozen, inputs, n, precision=precision, on_samples=count)
     on_event(StageFinished("features", time.monotonic() - started))
     return found
