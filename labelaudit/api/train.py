@@ -9,9 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
 from labelaudit.api.budget import parse_duration
 from labelaudit.api.fitted import tuned_here, within_budget
 from labelaudit.api.frozen import with_features
@@ -21,12 +18,12 @@ from labelaudit.api.load import load
 from labelaudit.api.models import model_facts
 from labelaudit.api.prepare import Prepared, plain_paths, prepare
 from labelaudit.api.record import AuditLog, opening_facts, recorded
+from labelaudit.api.relabelled import targets_of, with_labels
 from labelaudit.api.tested import Tested, load_test, read_test
 from labelaudit.api.training_data import TrainingData, find_training_data
 from labelaudit.api.training_labels import (
     LABEL_KINDS,
     LabelKind,
-    TrainingLabels,
     require_classes_left,
     training_labels,
 )
@@ -38,8 +35,7 @@ from labelaudit.core.errors import ConfigError, DataError, did_you_mean
 from labelaudit.core.events import EventSink, Said, ignore
 from labelaudit.core.model_facts import ModelFacts
 from labelaudit.core.recipe import DataSettings, ModelSettings, from_dict, recipe_from_dict
-from labelaudit.training.batches import Inputs
-from labelaudit.training.job import Classifier, Targets
+from labelaudit.training.job import Classifier
 from labelaudit.training.kept_networks import KeptNetworks
 from labelaudit.training.model_file import StoredModel, Weights, build_networks, write_model
 from labelaudit.training.ranks import ALONE, launched_ranks
@@ -268,7 +264,7 @@ def train_on(
             on_event=log,
             stop_at=stop_at,
             on_classifier=watch,
-            targets=_targets(chosen, device),
+            targets=targets_of(chosen, device),
         )
     networks = _of_last_stage(kept, recipe.method)
     metrics: dict[str, Any] = {"labels": dict(chosen.counts or {})}
@@ -281,40 +277,6 @@ def train_on(
     write_model(run.model_path, model)
     run.finish(metrics)
     return Trained(run.model_path, model.facts, chosen.describe())
-
-
-def with_labels(loaded: Loaded, labels: TrainingLabels) -> Loaded:
-    """Return loaded samples with the labels to train on, without those that are left out."""
-    dataset = dataclasses.replace(loaded.dataset, given=labels.given, trusted=labels.trusted)
-    if labels.kept.all():
-        return replace(loaded, dataset=dataset)
-    rows = np.flatnonzero(labels.kept)
-    return replace(
-        loaded,
-        dataset=dataclasses.replace(
-            dataset,
-            sample_ids=tuple(dataset.sample_ids[i] for i in rows),
-            paths=tuple(dataset.paths[i] for i in rows),
-            given=dataset.given[rows],
-            trusted=dataset.trusted[rows],
-            content=dataset.content.take(rows),
-        ),
-        inputs=None if loaded.inputs is None else _taken(loaded.inputs, rows),
-        content_hashes=tuple(loaded.content_hashes[i] for i in rows),
-        conflict=loaded.conflict[rows],
-        details=tuple(loaded.details[i] for i in rows),
-    )
-
-
-def _taken(inputs: Inputs, rows: Any) -> Inputs:
-    return inputs.take(torch.from_numpy(rows))
-
-
-def _targets(labels: TrainingLabels, device: torch.device) -> Targets | None:
-    if labels.targets is None or labels.fixed is None:
-        return None
-    rows = labels.kept
-    return Targets(torch.from_numpy(labels.targets[rows]).to(device), torch.from_numpy(labels.fixed[rows]).to(device))
 
 
 def _of_last_stage(kept: KeptNetworks, method: str) -> tuple[Weights, ...]:
