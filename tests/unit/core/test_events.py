@@ -7,6 +7,7 @@ import pytest
 
 from labelaudit.core.events import (
     EpochFinished,
+    EpochTested,
     Event,
     Said,
     SamplesDone,
@@ -36,6 +37,10 @@ RECORDS: list[tuple[Event, dict[str, object]]] = [
     (
         EpochFinished("stage1", 2, 5, 0.25),
         {"event": "EpochFinished", "stage": "stage1", "epoch": 2, "epochs": 5, "mean_loss": 0.25},
+    ),
+    (
+        EpochTested("stage1", 2, 5, 0.9),
+        {"event": "EpochTested", "stage": "stage1", "epoch": 2, "epochs": 5, "accuracy": 0.9},
     ),
     (StageFinished("stage1", 1.5), {"event": "StageFinished", "stage": "stage1", "seconds": 1.5}),
 ]
