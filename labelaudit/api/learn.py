@@ -19,7 +19,7 @@ from labelaudit.core.dataset import Dataset, Probabilities
 from labelaudit.core.errors import ConfigError, TrainingError
 from labelaudit.core.events import EventSink
 from labelaudit.core.recipe import Recipe
-from labelaudit.core.verdicts import Verdicts, verdicts_from_probs
+from labelaudit.core.verdicts import Judges, Verdicts, no_judges, verdicts_from_probs
 from labelaudit.functional.policy import Judgements, judge
 from labelaudit.methods.registry import read_options, require_method
 from labelaudit.training.batches import Inputs, Samples, VectorInputs
@@ -66,7 +66,8 @@ def run_method(
     """
     dataset, recipe = loaded.dataset, prepared.recipe
     if isinstance(dataset.content, Probabilities) or loaded.inputs is None:
-        return verdicts_from_probs(np.asarray(dataset.content.values), dataset.given)  # type: ignore[union-attr]
+        probs = np.asarray(dataset.content.values)  # type: ignore[union-attr]
+        return verdicts_from_probs(probs, dataset.given, judges=no_judges(len(probs)))
     method = require_method(recipe.method)
     options = read_options(recipe)
     job = make_job(loaded.inputs, dataset, prepared, checkpoints=checkpoints, on_event=on_event, ranks=ranks)
@@ -134,6 +135,7 @@ def of_all_ranks(own: Verdicts, job: Job) -> Verdicts:
         top_labels=gathered(own.top_labels),
         top_probs=gathered(own.top_probs),
         scores={name: gathered(values) for name, values in own.scores.items()},
+        judges=None if own.judges is None else Judges(gathered(own.judges.scores.T).T, gathered(own.judges.labels.T).T),
     )
 
 

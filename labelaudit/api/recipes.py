@@ -110,7 +110,7 @@ class Asked:
     seed: int
     device: str
     overrides: Mapping[str, Any]
-    method: str = "drpl"
+    method: str = "panel"
     epochs_scale: float = 1.0
     file: Path | None = None  # the recipe file
 
@@ -136,7 +136,7 @@ def settle(
         model: backbone and weights; "auto" lets the recipe choose.
         seed: the run's seed.
         device: device name.
-        method: its name; None = as the recipe file says, or drpl.
+        method: its name; None = as the recipe file says, drpl for `paper`, or panel.
         epochs_scale: shortens the schedule.
         overrides: `key=value` settings that win over everything.
 
@@ -150,7 +150,8 @@ def settle(
     flags |= {"method": method} if method is not None else {}
     flags |= {"epochs_scale": epochs_scale} if epochs_scale != 1 else {}
     settings: dict[str, Any] = {**from_file, **flags, **(overrides or {})}
-    plain = from_dict(_Plain, {key: settings[key] for key in _PLAIN if key in settings}, prefix="")
+    default = {"method": "drpl"} if base.partition(":")[0] == "paper" else {}
+    plain = from_dict(_Plain, default | {key: settings[key] for key in _PLAIN if key in settings}, prefix="")
     require_method(plain.method)
     _require_recipe(base, plain.method)
     return Asked(
@@ -172,7 +173,7 @@ class _Plain:
 
     seed: int = 0
     device: str = "auto"
-    method: str = "drpl"
+    method: str = "panel"
     epochs_scale: float = 1.0
 
     def __post_init__(self) -> None:
@@ -280,7 +281,8 @@ def _fast_options(facts: Facts, method: str, options: Mapping[str, Any]) -> dict
 
 PRETRAINED_BACKBONE = "resnet18"  # small enough for a laptop, and torchvision has weights for it
 _SMALLEST_PRETRAINED_SIDE = 96  # pixels; ImageNet networks see little in smaller images
-_HEAD_OPTIONS = {"peak_lr": 3e-3}
+# A perceptron learns every label by heart unless it is held back; it is cheap, so that more of them can judge.
+_HEAD_OPTIONS = {"peak_lr": 3e-3, "networks": 4, "elr_weight": 3.0}
 
 
 def _head_settings(batch_size: int) -> TrainSettings:

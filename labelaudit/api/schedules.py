@@ -52,6 +52,8 @@ def epochs_for(method: str, options: Mapping[str, Any], stage_epochs: int) -> in
 
 def described(method: str, options: Mapping[str, Any]) -> str:
     """Return the length of a schedule in words: "two stages of 24 epochs", "elr, 48 epochs"."""
+    if "networks" in options:
+        return f"{count(options['networks'], 'network')} of {count(options['epochs'], 'epoch')}"
     if "stage1_epochs" in options:
         return f"two stages of {options['stage1_epochs']} epochs"
     return f"{method}, {count(options['epochs'], 'epoch')}" if "epochs" in options else method

@@ -105,7 +105,7 @@ MethodName = Annotated[
     typer.Option(
         "--method",
         help="Who looks for the errors; `labelaudit methods` lists all.",
-        show_default="drpl",
+        show_default="panel, drpl for --recipe paper",
         autocompletion=method_names,
         rich_help_panel=_RUN,
     ),

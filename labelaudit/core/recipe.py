@@ -116,7 +116,7 @@ class Recipe:
     data: DataSettings = field(default_factory=DataSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
-    method: str = "drpl"
+    method: str = "panel"
     options: Mapping[str, Any] = field(default_factory=dict)  # the method's own settings
     epochs_scale: float = 1.0  # by which the epochs in `options` have been multiplied
     policy: PolicySettings = field(default_factory=PolicySettings)

@@ -19,6 +19,27 @@ FloatN = NDArray[np.float64]  # (N,)
 
 
 @dataclass(frozen=True, slots=True)
+class Judges:
+    """What each of J networks, or stages, was taught and how it then speaks of that label.
+
+    Where the label differs from the given one it was planted: known to be wrong. With J = 0 nobody was taught the given
+    labels, as in cross-validation.
+
+    Args:
+        scores: (J, N) evidence against the label that was taught; higher is worse.
+        labels: (J, N) that label, a position in `classes`.
+    """
+
+    scores: NDArray[np.float32]
+    labels: NDArray[np.int32]
+
+
+def no_judges(n: int) -> Judges:
+    """Return what says that none of n given labels was taught."""
+    return Judges(np.zeros((0, n), dtype=np.float32), np.zeros((0, n), dtype=np.int32))
+
+
+@dataclass(frozen=True, slots=True)
 class Verdicts:
     """Evidence per sample, rows in Dataset order.
 
@@ -29,6 +50,7 @@ class Verdicts:
         top_probs: (N, K) their probabilities.
         scores: further evidence by name, (N,) each.
         stages: per stage what was found there (mixture parameters, counts); JSON-ready.
+        judges: known-wrong labels to calibrate by; None = there are none.
     """
 
     losses: FloatN
@@ -37,6 +59,7 @@ class Verdicts:
     top_probs: FloatN
     scores: Mapping[str, FloatN] = field(default_factory=dict)
     stages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    judges: Judges | None = None
 
     def __post_init__(self) -> None:
         """Check shapes and that every value is a number."""
@@ -49,10 +72,16 @@ class Verdicts:
                 raise ValueError(f"Verdicts.{name} has values that are not finite")
         if self.top_labels.shape != self.top_probs.shape:
             raise ValueError(f"top_labels {self.top_labels.shape} and top_probs {self.top_probs.shape} differ")
+        if self.judges is not None and self.judges.scores.shape != self.judges.labels.shape:
+            raise ValueError(f"judges: scores {self.judges.scores.shape}, labels {self.judges.labels.shape}")
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays to store, by name."""
-        named = {f"score_{name}": values.astype(np.float32) for name, values in self.scores.items()}
+        named: dict[str, NDArray[Any]] = {
+            f"score_{name}": values.astype(np.float32) for name, values in self.scores.items()
+        }
+        if self.judges is not None:
+            named |= {"judge_scores": self.judges.scores, "judge_labels": self.judges.labels}
         return named | {
             "losses": self.losses.astype(np.float32),
             "given_probs": self.given_probs.astype(np.float32),
@@ -80,6 +109,7 @@ def read_verdicts(path: Path) -> Verdicts:
                 for name, values in arrays.items()
                 if name.startswith("score_")
             },
+            judges=Judges(arrays["judge_scores"], arrays["judge_labels"]) if "judge_scores" in arrays else None,
         )
     except FileNotFoundError:
         raise DataError(f"{path} does not exist.", hint="Scan the data again.") from None
@@ -93,6 +123,7 @@ def verdicts_from_probs(
     *,
     stages: Mapping[str, Mapping[str, Any]] | None = None,
     scores: Mapping[str, FloatN] | None = None,
+    judges: Judges | None = None,
 ) -> Verdicts:
     """Return the verdicts that a table of class probabilities implies.
 
@@ -101,6 +132,7 @@ def verdicts_from_probs(
         given: (N,) positions of the given labels.
         stages: what each stage found.
         scores: further evidence, (N,) each; the log margin of the given label is added as "margin".
+        judges: known-wrong labels to calibrate by.
     """
     given_probs = probs[np.arange(len(given)), given].astype(np.float64)
     best_other = np.empty(len(given))
@@ -120,6 +152,7 @@ def verdicts_from_probs(
         top_probs=np.take_along_axis(probs, order, axis=1).astype(np.float64),
         scores={"margin": margin, **(scores or {})},
         stages=stages or {},
+        judges=judges,
     )
 
 

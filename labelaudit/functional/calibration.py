@@ -1,8 +1,12 @@
 """What a score means, learnt from labels that are known to be wrong because we planted them.
 
 The scores of labels in question are a mixture of those of right and of wrong ones: f = (1 - pi) f_right + pi f_wrong.
-Planted labels show f_wrong on this data, with this network, at this budget. That leaves one unknown, the noise rate pi,
-and gives p(wrong | score) = pi f_wrong / f without a shape for either component.
+Known-wrong labels show f_wrong on this data, with this network, at this budget. That leaves one unknown, the noise rate
+pi, and gives p(wrong | score) = pi f_wrong / f without a shape for either component.
+
+A planted label can be right by accident, where the label that it replaced was wrong. With C classes that happens to a
+share rho = pi / (C - 1) of uniformly planted ones, so that what they show is g = (1 - rho) f_wrong + rho f_right; both
+the rate and the posterior are solved for that.
 
 Source:
     Noise rate: best bin estimation of Garg et al. 2021, "Mixture Proportion Estimation and PU Learning: A Modern
@@ -20,10 +24,14 @@ import scipy
 from numpy.typing import NDArray
 
 FloatN = NDArray[np.float64]  # (N,)
+IntN = NDArray[np.int64]  # (N,)
 BoolN = NDArray[np.bool_]  # (N,)
 
 _DELTA, _GAMMA = 0.1, 0.01  # the constants of best bin estimation, as in its paper
+_CAUTION, _SHALLOW, _DEEP = 0.5, 1.0, 0.25  # of that paper's bound: for the rate, for its upper and its lower end
 _NORMAL_90 = 1.645  # standard deviations that hold 90 % of a normal distribution
+_BINS = 1024  # of the scores, half of them by each side's quantiles
+_GROUPS = 40  # that the jackknife leaves out one after the other
 FEWEST_PLANTED = 20  # below, an estimate says nothing
 
 
@@ -36,52 +44,134 @@ class NoiseRate:
     high: float
 
 
-def estimate_noise_rate(scores: FloatN, planted: BoolN) -> NoiseRate | None:
-    """Return the share of wrong labels among those that were not planted, None where too few were.
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Some scores, higher is worse."""
 
-    Where planted labels score highest, so do other wrong ones, and hardly a right one: the share of all labels that
-    score as high, over the share of the planted ones that do, is the rate, and too high by the right ones that score as
-    high. The threshold is where the bound of that ratio is lowest.
+    values: FloatN  # (M,)
+    sample: IntN  # (M,) whose; a sample with several scores is not several samples
+    weights: FloatN  # (M,) how much each counts
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """Known-wrong labels beside labels in question, by bins of the score."""
+
+    centres: FloatN  # (B,) ascending
+    wrong: NDArray[np.float64]  # (G, B) weight of known-wrong labels, by group of samples
+    others: NDArray[np.float64]  # (G, B)
+    n_wrong: float  # effective number
+    n_others: float  # of samples
+    luck: float  # share of known-wrong labels that would be right by accident if all labels were wrong; 0 = none could
+
+
+def contrast(wrong: Scores, others: Scores, *, luck: float) -> Contrast | None:
+    """Return the two sides by bins of the score, None where there are too few to say anything.
 
     Args:
-        scores: (N,) evidence against each label, higher is worse.
-        planted: (N,) which labels are known to be wrong.
-
-    Returns:
-        The rate; its interval has the sampling errors of both shares at the threshold, not the choice of it.
+        wrong: of labels that are known to be wrong.
+        others: of labels in question.
+        luck: 1 / (C - 1) where wrong labels were planted uniformly, whatever the label they replaced.
     """
-    n_planted, n_others = int(planted.sum()), int((~planted).sum())
-    if n_planted < FEWEST_PLANTED or not n_others:
+    total = float(wrong.weights.sum())
+    n_wrong = total**2 / max(float((wrong.weights**2).sum()), 1e-300)
+    if n_wrong < FEWEST_PLANTED or not len(others.values):
         return None
-    thresholds = np.sort(scores[planted])[::-1]  # (P,)
-    of_planted = np.arange(1, n_planted + 1) / n_planted
-    of_others = 1.0 - np.searchsorted(np.sort(scores[~planted]), thresholds, side="left") / n_others
-    spread = math.log(4.0 / _DELTA)
-    error = math.sqrt(spread / (2 * n_others)) + (1.0 + _GAMMA) * math.sqrt(spread / (2 * n_planted))
-    best = int(np.argmin((of_others + error) / of_planted))
-    above, share = float(of_others[best]), float(of_planted[best])
-    rate = min(above / share, 1.0)
-    # Variance of a ratio of two independent shares, on the logarithm; half a sample where none was seen.
-    seen = max(above, 0.5 / n_others)
-    deviation = math.sqrt((1.0 - seen) / (seen * n_others) + (1.0 - share) / (share * n_planted))
-    wide = math.exp(_NORMAL_90 * deviation)
-    return NoiseRate(rate, low=rate / wide, high=min(max(rate, seen / share) * wide, 1.0))
+    share = np.linspace(0, 1, _BINS // 2)
+    quantiles = [np.quantile(part.values, share, method="lower") for part in (wrong, others)]
+    edges = np.unique(np.concatenate(quantiles))
+    n_samples = len(np.unique(others.sample))
+    tables = [_by_group_and_bin(part, edges) for part in (wrong, others)]
+    return Contrast(edges, tables[0] * (n_wrong / total), tables[1], n_wrong, float(n_samples), luck)
 
 
-def wrong_posterior(scores: FloatN, planted: BoolN, noise_rate: float, *, at: FloatN) -> FloatN:
+def noise_rate(sides: Contrast) -> NoiseRate:
+    """Return the share of wrong labels among those in question.
+
+    Where known-wrong labels score highest, so do other wrong ones, and hardly a right one: the share of all labels that
+    score as high, over the share of the known-wrong ones that do, is the rate, and too high by the right ones that
+    score as high. The threshold is where the bound of that ratio is lowest.
+
+    The lower end of the interval is taken further up the scores, where fewer right labels are, and the upper end
+    further down, where the counts are larger; each with the sampling error that a jackknife over groups of samples
+    gives it there.
+    """
+    rate = _rate_at(sides, _threshold(sides, _CAUTION))
+    deep, shallow = _threshold(sides, _DEEP), _threshold(sides, _SHALLOW)
+    low = _rate_at(sides, deep) - _NORMAL_90 * _deviation(sides, deep)
+    high = _rate_at(sides, shallow) + _NORMAL_90 * _deviation(sides, shallow)
+    return NoiseRate(rate, low=float(np.clip(low, 0.0, rate)), high=float(np.clip(high, rate, 1.0)))
+
+
+def wrong_posterior(sides: Contrast, rate: float, *, at: FloatN) -> FloatN:
     """Return (M,) p(wrong | score), never falling as the score rises.
 
     Args:
-        scores: (N,) evidence against each label, higher is worse.
-        planted: (N,) which labels are known to be wrong.
-        noise_rate: share of wrong labels among the others.
+        sides: known-wrong labels beside those in question.
+        rate: share of wrong labels among the latter.
         at: (M,) scores to judge.
     """
-    ordered, groups = np.unique(scores, return_inverse=True)  # equal scores get equal answers
-    sizes = np.bincount(groups, minlength=len(ordered)).astype(np.float64)
-    share = np.bincount(groups, weights=planted.astype(np.float64), minlength=len(ordered)) / sizes
-    share = scipy.optimize.isotonic_regression(share, weights=sizes).x
+    wrong, others = sides.wrong.sum(axis=0), sides.others.sum(axis=0)
+    sizes = wrong + others
+    filled = sizes > 0
+    share = scipy.optimize.isotonic_regression(wrong[filled] / sizes[filled], weights=sizes[filled]).x
     odds = share / np.maximum(1.0 - share, 1e-12)
-    ratio = odds * (~planted).sum() / max(int(planted.sum()), 1)  # f_wrong / f
-    found: FloatN = np.interp(at, ordered, np.clip(noise_rate * ratio, 0.0, 1.0))
+    ratio = odds * (others.sum() / wrong.sum())  # g / f, as in the head of this module
+    rho = min(rate * sides.luck, 0.5)
+    lucky = min(rho / max(1.0 - rate, 1e-6), 0.95)
+    posterior = np.clip(rate * (ratio - lucky) / (1.0 - lucky), 0.0, 1.0)
+    found: FloatN = np.interp(at, sides.centres[filled], posterior)
     return found
+
+
+def estimate_noise_rate(scores: FloatN, planted: BoolN) -> NoiseRate | None:
+    """Return the share of wrong labels among those that were not planted, None where too few were.
+
+    Args:
+        scores: (N,) evidence against each label, higher is worse.
+        planted: (N,) which labels are known to be wrong.
+    """
+    sample = np.arange(len(scores))
+    wrong, others = (Scores(scores[part], sample[part], np.ones(int(part.sum()))) for part in (planted, ~planted))
+    sides = contrast(wrong, others, luck=0.0)
+    return None if sides is None else noise_rate(sides)
+
+
+def _by_group_and_bin(scores: Scores, edges: FloatN) -> NDArray[np.float64]:
+    """Return (G, B) weights; a bin holds the scores from its edge up to the next."""
+    found = np.maximum(np.searchsorted(edges, scores.values, side="right") - 1, 0)
+    flat = (scores.sample % _GROUPS) * len(edges) + found
+    counts = np.bincount(flat, scores.weights, minlength=_GROUPS * len(edges)).astype(np.float64)
+    return counts.reshape(_GROUPS, len(edges))
+
+
+def _shares_above(counts: FloatN) -> FloatN:
+    """Return (B,) the share of the weight that is in each bin or above."""
+    above = np.cumsum(counts[::-1])[::-1]
+    return np.asarray(above / max(float(above[0]), 1e-300))
+
+
+def _threshold(sides: Contrast, caution: float) -> int:
+    """Return the bin from which the bound of the ratio is lowest; less caution looks at fewer, higher scores."""
+    wrong, others = _shares_above(sides.wrong.sum(axis=0)), _shares_above(sides.others.sum(axis=0))
+    spread = math.log(4.0 / _DELTA)
+    error = math.sqrt(spread / (2 * sides.n_others)) + (1.0 + _GAMMA) * math.sqrt(spread / (2 * sides.n_wrong))
+    bound = np.full(len(wrong), np.inf)
+    np.divide(others + caution * error, wrong, out=bound, where=wrong > 0)
+    return int(np.argmin(bound))
+
+
+def _rate_at(sides: Contrast, threshold: int, without: int | None = None) -> float:
+    """Return the rate at a threshold, corrected for planted labels that are right; maybe without a group of samples."""
+    keep = np.arange(_GROUPS) != (-1 if without is None else without)
+    wrong, others = (_shares_above(side[keep].sum(axis=0))[threshold] for side in (sides.wrong, sides.others))
+    ratio = float(others) / max(float(wrong), 1e-12)
+    return min(ratio / (1.0 + ratio * sides.luck), 1.0)
+
+
+def _deviation(sides: Contrast, threshold: int) -> float:
+    """Return the standard error of the rate at a threshold; never less than one sample's worth."""
+    left_out = np.array([_rate_at(sides, threshold, group) for group in range(_GROUPS)])
+    jackknife = math.sqrt((_GROUPS - 1) / _GROUPS * float(((left_out - left_out.mean()) ** 2).sum()))
+    share = float(_shares_above(sides.wrong.sum(axis=0))[threshold])
+    return max(jackknife, 1.0 / (sides.n_others * max(share, 1e-12)))

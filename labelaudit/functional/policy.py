@@ -17,7 +17,9 @@ from labelaudit.core.dataset import SMALLEST_CLASS, BoolN, IntN
 from labelaudit.core.findings import Action, Issue
 from labelaudit.core.recipe import PolicySettings
 from labelaudit.core.verdicts import FloatN, Verdicts
-from labelaudit.functional.beta_mixture import fit_beta_mixture, noisy_posterior
+from labelaudit.functional.beta_mixture import BetaMixture, fit_beta_mixture, noisy_posterior
+from labelaudit.functional.calibration import NoiseRate
+from labelaudit.functional.known_wrong import Table, calibrate
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,9 @@ class Judgements:
     action: NDArray[np.object_]  # (N,) Action
     issue: NDArray[np.object_]  # (N,) Issue
     noise_rate: float  # expected share of wrong labels among the samples that are not trusted
-    mixture: Mapping[str, Any] | None  # parameters of the final mixture, None = no evidence
+    noise: NoiseRate | None  # the same with its 90 % interval, None where nothing was planted
+    confusions: Table | None  # (C, C) expected share of all labels, true class by given one
+    mixture: Mapping[str, Any] | None  # parameters of the final mixture, None = none was needed, or no evidence
 
 
 def judge(
@@ -52,9 +56,13 @@ def judge(
         conflict: (N,) samples with a pixel-for-pixel twin under another label.
         class_counts: (C,) samples of each class.
     """
-    mixture = fit_beta_mixture(verdicts.losses[~trusted], method="published")
-    noisy = np.zeros(len(given)) if mixture is None else noisy_posterior(mixture, verdicts.losses)
-    clean_prob = np.where(trusted, 1.0, break_ties(1.0 - noisy, verdicts.losses))
+    found = calibrate(verdicts, given, len(class_counts), counted=~trusted)
+    mixture = None if found is not None else fit_beta_mixture(verdicts.losses[~trusted], method="published")
+    if found is not None:
+        wrong, evidence = found.wrong, verdicts.scores.get("evidence", -verdicts.scores["margin"])
+    else:
+        wrong, evidence = _by_mixture(mixture, verdicts), verdicts.losses
+    clean_prob = np.where(trusted, 1.0, break_ties(1.0 - wrong, evidence))
     suggested, share = best_other(verdicts, given)
     suggested_prob = (1.0 - clean_prob) * share
     action, issue = decide(clean_prob, suggested_prob, settings)
@@ -69,9 +77,16 @@ def judge(
         suggested_prob=suggested_prob,
         action=action,
         issue=issue,
-        noise_rate=_mean_or_zero(1.0 - clean_prob[~trusted]),
+        noise_rate=_mean_or_zero(1.0 - clean_prob[~trusted]) if found is None else found.rate.rate,
+        noise=None if found is None else found.rate,
+        confusions=None if found is None else found.confusions,
         mixture=None if mixture is None else mixture.to_dict(),
     )
+
+
+def _by_mixture(mixture: BetaMixture | None, verdicts: Verdicts) -> FloatN:
+    """Return (N,) p(noisy) under a mixture fitted to the losses; nothing is noisy without evidence."""
+    return np.zeros(len(verdicts.losses)) if mixture is None else noisy_posterior(mixture, verdicts.losses)
 
 
 def decide(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # In the order in which they are listed. Names alone, so that the command line knows them without importing torch.
 METHODS: dict[str, str] = {
+    "panel": "labelaudit.methods.panel",
     "drpl": "labelaudit.methods.drpl",
     "ce": "labelaudit.methods.ce",
     "gce": "labelaudit.methods.gce",

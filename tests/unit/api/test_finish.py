@@ -23,11 +23,14 @@ def test_both_results_are_in_the_audit_and_the_scan_is_as_without(tmp_path):
         root=tmp_path,
         device="cpu",
         label_column="species",
+        method="drpl",
         finish="ce",
         overrides=QUICK,
         on_event=events.append,
     )
-    alone = labelaudit.scan(table, root=tmp_path / "b", device="cpu", label_column="species", overrides=SHORT)
+    alone = labelaudit.scan(
+        table, root=tmp_path / "b", device="cpu", label_column="species", method="drpl", overrides=SHORT
+    )
     assert audit.findings_path.read_bytes() == alone.findings_path.read_bytes()
     model = read_model(audit.path / "finish")
     assert model.facts.recipe["options"]["epochs"] == 4
@@ -49,6 +52,7 @@ def test_the_time_left_counts_the_finishing_from_the_start(tmp_path):
         root=tmp_path,
         device="cpu",
         label_column="species",
+        method="drpl",
         finish="ce",
         overrides=QUICK,
         on_event=lambda event: planned.append(dict(event.stages)) if isinstance(event, WorkPlanned) else None,
@@ -72,6 +76,7 @@ def test_a_scan_that_was_stopped_while_finishing_goes_on_there(tmp_path, monkeyp
             root=tmp_path,
             device="cpu",
             label_column="species",
+            method="drpl",
             finish="ce",
             overrides=QUICK,
             on_event=stop,
@@ -96,7 +101,12 @@ def test_suggestions_that_leave_one_class_are_a_warning_and_the_scan_stands(tmp_
 
     monkeypatch.setattr("labelaudit.api.train.require_classes_left", nothing_left)
     audit = labelaudit.scan(
-        write_photos(tmp_path), root=tmp_path, device="cpu", finish="ce", overrides={**QUICK, "train.batch_size": "8"}
+        write_photos(tmp_path),
+        root=tmp_path,
+        device="cpu",
+        method="drpl",
+        finish="ce",
+        overrides={**QUICK, "train.batch_size": "8"},
     )
     assert audit.summary["finish"] is None
     assert "no classifier was trained: 1 class left to train on." in audit.summary["warnings"]

@@ -42,7 +42,7 @@ def scanned(tmp_path_factory):
     folder = tmp_path_factory.mktemp("scanned")
     write_clouds(folder / "t.csv", wrong=range(12))
     options = {"stage1_epochs": "12", "stage2_epochs": "8", "train.batch_size": "16"}
-    audit = labelaudit.scan(folder / "t.csv", root=folder, device="cpu", overrides=options)
+    audit = labelaudit.scan(folder / "t.csv", root=folder, device="cpu", method="drpl", overrides=options)
     assert (audit.findings["action"][:12] == "relabel").mean() > 0.7
     return folder
 

@@ -1,0 +1,185 @@
+"""From known-wrong labels to a verdict on every sample: the noise rate, who is confused with whom, p(wrong).
+
+Two kinds of evidence, because a network that was taught a label speaks differently of it from one that was not:
+
+- Judges that were taught the given label. Their known-wrong labels are those that the scan planted, and taught.
+- Judges that were not (cross-validated probabilities; samples whose label was replaced by a planted one). Any other
+  label of the same sample is then a known-wrong one, at no cost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelaudit.core.verdicts import Judges, Verdicts
+from labelaudit.functional.calibration import (
+    BoolN,
+    FloatN,
+    IntN,
+    NoiseRate,
+    Scores,
+    contrast,
+    noise_rate,
+    wrong_posterior,
+)
+
+Table = NDArray[np.float64]  # (C, C), true label by given label
+
+_ROUNDS = 3  # of weighting known-wrong labels by the confusions that they help to find
+_FEWEST = 10.0  # labels' worth of doubt in the confusions that were found
+_WEIGHT_RANGE = (0.02, 20.0)
+_TINY = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """What known-wrong labels say of the others."""
+
+    wrong: FloatN  # (N,) p(given label is wrong)
+    rate: NoiseRate
+    confusions: Table  # (C, C) share of all labels whose true class is the row and whose given one the column
+    planted: int  # known-wrong labels that were taught
+
+
+def calibrate(verdicts: Verdicts, given: IntN, n_classes: int, *, counted: BoolN) -> Calibrated | None:
+    """Return p(wrong) of every sample, None where there are too few known-wrong labels.
+
+    Args:
+        verdicts: evidence; its judges say what they were taught.
+        given: (N,) labels.
+        n_classes: C.
+        counted: (N,) samples that the noise rate is about; others are judged but not learnt from.
+    """
+    judges = verdicts.judges
+    if judges is None:
+        return None
+    taught, unseen = _taught(judges, given), _untaught(verdicts, given, n_classes)
+    seen = (judges.labels == given).any(axis=0)
+    if not seen.any():
+        return _by_rounds(unseen, verdicts, given, n_classes, counted=counted, planted=0)
+    found = _by_rounds(taught, verdicts, given, n_classes, counted=counted & seen, planted=len(taught.wrong.values))
+    if found is None or seen.all():
+        return found
+    rest = _by_rounds(unseen, verdicts, given, n_classes, counted=counted & ~seen, planted=0, rate=found.rate)
+    wrong = np.where(seen, found.wrong, found.rate.rate if rest is None else rest.wrong)
+    return replace(found, wrong=wrong)
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """Labels in question beside known-wrong ones."""
+
+    others: Scores
+    wrong: Scores
+    source: IntN  # (R,) label that a known-wrong one replaces
+    label: IntN  # (R,) the known-wrong label
+
+
+def _taught(judges: Judges, given: IntN) -> _Evidence:
+    is_planted = judges.labels != given  # (J, N)
+    _, sample = np.nonzero(is_planted)
+    _, asked = np.nonzero(~is_planted)
+    return _Evidence(
+        Scores(judges.scores[~is_planted].astype(np.float64), asked, np.ones(len(asked))),
+        Scores(judges.scores[is_planted].astype(np.float64), sample, np.ones(len(sample))),
+        given[sample],
+        judges.labels[is_planted].astype(np.int64),
+    )
+
+
+def _untaught(verdicts: Verdicts, given: IntN, n_classes: int) -> _Evidence:
+    """Return the given labels beside the other labels of the same samples, where nobody was taught either.
+
+    Of the labels that are not among the most probable ones one stands for all, with the mean of what is left.
+    """
+    top, probs = verdicts.top_labels, verdicts.top_probs  # (N, K)
+    N, K = top.shape
+    seen = np.zeros(N, dtype=bool) if verdicts.judges is None else (verdicts.judges.labels == given).any(axis=0)
+    rows = np.flatnonzero(~seen)
+    loss = -np.log(np.maximum(probs[rows], _TINY))
+    best = np.where(np.arange(K) == 0, loss[:, [min(1, K - 1)]], loss[:, [0]])  # of the best other label
+    is_other = top[rows] != given[rows, None]
+    row, place = np.nonzero(is_other)
+    wrong = (loss - best)[row, place]
+    sample, label = rows[row], top[rows][row, place]
+    n_rest = n_classes - K - is_other.all(axis=1).astype(int)
+    rest = np.maximum(1.0 - probs[rows].sum(axis=1), _TINY) / np.maximum(n_classes - K, 1)
+    has_rest = n_rest > 0
+    own = -verdicts.scores["margin"][rows]
+    weights = np.concatenate([np.ones(len(wrong)), n_rest[has_rest].astype(float)])
+    return _Evidence(
+        Scores(own, rows, np.ones(len(rows))),
+        Scores(
+            np.concatenate([wrong, (-np.log(rest) - loss[:, 0])[has_rest]]),
+            np.concatenate([sample, rows[has_rest]]),
+            weights / max(n_classes - 1, 1),
+        ),
+        given[np.concatenate([sample, rows[has_rest]])],
+        np.concatenate([label, np.full(int(has_rest.sum()), -1)]),
+    )
+
+
+def _by_rounds(
+    evidence: _Evidence,
+    verdicts: Verdicts,
+    given: IntN,
+    n_classes: int,
+    *,
+    counted: BoolN,
+    planted: int,
+    rate: NoiseRate | None = None,
+) -> Calibrated | None:
+    """Judge, find who is confused with whom, give known-wrong labels weights to match, and judge again."""
+    others = _part(evidence.others, counted[evidence.others.sample])
+    weights = evidence.wrong.weights
+    n_judges = np.maximum(np.bincount(evidence.others.sample, minlength=len(given)), 1)
+    found = None
+    for _ in range(_ROUNDS):
+        sides = contrast(replace(evidence.wrong, weights=weights), others, luck=1.0 / max(n_classes - 1, 1))
+        if sides is None:
+            return found
+        found_rate = noise_rate(sides) if rate is None else rate
+        of_judges = wrong_posterior(sides, found_rate.rate, at=evidence.others.values)
+        wrong = np.bincount(evidence.others.sample, of_judges, minlength=len(given)) / n_judges
+        confusions = _confusions(verdicts, given, wrong * counted, n_classes) / max(int(counted.sum()), 1)
+        found = Calibrated(wrong, found_rate, confusions, planted)
+        weights = evidence.wrong.weights * _weights(evidence, confusions, given, n_classes)
+    return found
+
+
+def _part(scores: Scores, keep: BoolN) -> Scores:
+    return Scores(scores.values[keep], scores.sample[keep], scores.weights[keep])
+
+
+def _confusions(verdicts: Verdicts, given: IntN, wrong: FloatN, n_classes: int) -> Table:
+    """Return (C, C) expected numbers of wrong labels, true label by given label, from p(wrong) and the predictions."""
+    is_other = verdicts.top_labels != given[:, None]
+    probs = verdicts.top_probs * is_other
+    share = probs / np.maximum(probs.sum(axis=1, keepdims=True), _TINY) * wrong[:, None]
+    flat = verdicts.top_labels * n_classes + given[:, None]
+    found: Table = np.bincount(flat.ravel(), share.ravel(), minlength=n_classes**2).astype(np.float64)
+    return found.reshape(n_classes, n_classes)
+
+
+def _weights(evidence: _Evidence, confusions: Table, given: IntN, n_classes: int) -> FloatN:
+    """Return (R,) how much more often each known-wrong label's kind of mistake is made than it was planted."""
+    off_diagonal = 1.0 - np.eye(n_classes)
+    even = np.bincount(given, minlength=n_classes)[:, None] * off_diagonal
+    even /= max(float(even.sum()), _TINY)
+    label = np.where(evidence.label < 0, evidence.source, evidence.label)  # the diagonal holds "any of the rest"
+    flat = evidence.source * n_classes + label
+    planted = np.bincount(flat, evidence.wrong.weights, minlength=n_classes**2).reshape(n_classes, n_classes)
+    np.fill_diagonal(planted, 0.0)
+    n_wrong, n_planted = float(confusions.sum()) * len(given), float(planted.sum())
+    doubt = max(_FEWEST, 0.1 * n_wrong)
+    made = (confusions * len(given) + doubt * even) / max(n_wrong + doubt, _TINY)
+    density = (planted + _FEWEST / 2 * even) / (n_planted + _FEWEST / 2)
+    ratio = made / np.maximum(density, _TINY)
+    np.fill_diagonal(ratio, 0.0)
+    # One label that stands for all of the rest has the mean weight of its row.
+    row_mean = (made.sum(axis=1) - made.max(axis=1)) / np.maximum(density.sum(axis=1) - density.max(axis=1), _TINY)
+    found = np.where(evidence.label < 0, row_mean[evidence.source], ratio[evidence.source, label])
+    return np.asarray(np.clip(found, *_WEIGHT_RANGE))

@@ -1,0 +1,207 @@
+"""Panel: networks trained alike on the given labels, each with a few known-wrong labels planted, judge every label.
+
+The planted labels show what a wrong label looks like on this dataset, with this network, at this budget: the policy
+learns from them what a score means (functional/known_wrong.py). Each network gets others, so that every sample is
+judged by one that was taught its given label. Later networks get half of theirs along the confusions that earlier ones
+saw, because people's mistakes are not uniform.
+
+Source:
+    Planting: after the threshold samples of Pleiss et al. 2020, "AUM", arXiv:2001.10528, with existing classes instead
+    of an extra one. Holding back: the term of Liu et al. 2020 (ELR), arXiv:2007.00151 (S0), eq. 6. What was tried
+    instead and why this is the default: docs/methods/panel.md and docs/adr/0009-panel.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from labelaudit.core.recipe import require
+from labelaudit.core.seeds import numpy_generator
+from labelaudit.core.verdicts import Judges, Verdicts, verdicts_from_probs
+from labelaudit.functional.losses import clamped_softmax, elr_term, moved_averages
+from labelaudit.functional.schedules import one_cycle
+from labelaudit.functional.transitions_found import (
+    Table,
+    confident_counts,
+    directed_transitions,
+    log_odds_of_wrong,
+    undone,
+)
+from labelaudit.training.batches import Batch
+from labelaudit.training.job import Job
+
+SUMMARY = "networks that each learn a few known-wrong labels besides, and so can say what a wrong label looks like"
+
+_FEWEST_PLANTED = 300  # labels in each network, where that is not too large a share
+_LARGEST_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Settings of the panel; why these defaults: docs/methods/panel.md."""
+
+    networks: int = 2
+    epochs: int = 24  # of each network
+    peak_lr: float = 0.1  # highest rate of the one-cycle schedule
+    planted: float | None = None  # share of the labels made wrong in each network; None = 300, at least 2 %, at most 20
+    along: float = 0.5  # share of the planted labels that follow the confusions seen so far
+    elr_weight: float = 0.0  # lambda; holds a network back that could learn every label by heart
+    elr_momentum: float = 0.7  # beta
+    record: float = 0.33  # share of the epochs, the last ones, whose training passes join the evidence
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        require(1 <= self.networks <= 20, "method.networks", self.networks, "1 to 20")
+        require(self.epochs >= 1, "method.epochs", self.epochs, "1 or more")
+        require(0 < self.peak_lr <= 10, "method.peak_lr", self.peak_lr, "above 0, at most 10")
+        if self.planted is not None:
+            require(0 < self.planted <= 0.5, "method.planted", self.planted, "above 0, at most 0.5")
+        require(0 <= self.along <= 1, "method.along", self.along, "0 to 1")
+        require(self.elr_weight >= 0, "method.elr_weight", self.elr_weight, "0 or more")
+        require(0 <= self.elr_momentum < 1, "method.elr_momentum", self.elr_momentum, "0 to 1, below 1")
+        require(0 <= self.record <= 1, "method.record", self.record, "0 to 1")
+
+
+def training_passes(options: Options) -> float:
+    """Return how often each sample goes forward and back, to estimate the time; a plain forward counts a third."""
+    return options.networks * (options.epochs + 1 / 3)
+
+
+def run(job: Job, options: Options) -> Verdicts:
+    """Train the networks one after the other and return what they say of every sample of this rank."""
+    names = [f"network{number + 1}" for number in range(options.networks)]
+    passes = options.epochs + len(job.samples.inputs.views())
+    job.plan(dict.fromkeys(names, passes))
+    taught: list[NDArray[np.int64]] = []  # (N,) each
+    opinions: list[NDArray[np.float32]] = []  # (M, C) each
+    for number, name in enumerate(names):
+        labels = _planted(job, options, number, taught, opinions)
+        found = job.finished(name)
+        if found is None:
+            with job.stage(name, f"Network {number + 1} of {options.networks}", passes):
+                found = job.finish(name, _network(_teaching(job, labels), options, name))
+        taught.append(labels)
+        opinions.append(found["probs"].cpu().numpy())
+    return _evidence(job, taught, opinions)
+
+
+def _teaching(job: Job, labels: NDArray[np.int64]) -> Job:
+    return replace(job, samples=replace(job.samples, labels=torch.from_numpy(labels).to(job.device)))
+
+
+def _planted(
+    job: Job,
+    options: Options,
+    number: int,
+    taught: list[NDArray[np.int64]],
+    opinions: list[NDArray[np.float32]],
+) -> NDArray[np.int64]:
+    """Return (N,) the labels that a network is taught: the given ones, and some that are known to be wrong."""
+    given = job.samples.labels.cpu().numpy()
+    N, C = len(given), job.n_classes  # noqa: N806
+    free = np.arange(N) if job.trusted is None else np.flatnonzero(~job.trusted.cpu().numpy())
+    order = numpy_generator(job.seed, "planted").permutation(free)
+    share = np.clip(_FEWEST_PLANTED / max(N, 1), 0.02, _LARGEST_SHARE) if options.planted is None else options.planted
+    size = min(round(float(share) * N), len(order) // options.networks)
+    chosen = order[number * size : (number + 1) * size]
+    draw = numpy_generator(job.seed, "planted", number)
+    target = _where_to(job, options, taught, opinions)[given[chosen]].cumsum(axis=1)  # (P, C)
+    labels = given.copy()
+    labels[chosen] = (draw.random((len(chosen), 1)) * target[:, -1:] < target).argmax(axis=1) if C > 1 else 0
+    return labels
+
+
+def _where_to(
+    job: Job, options: Options, taught: list[NDArray[np.int64]], opinions: list[NDArray[np.float32]]
+) -> Table:
+    """Return (C, C) how a planted label is drawn, by the label that it replaces; the same on every rank."""
+    n_classes = job.n_classes
+    even = (1.0 - np.eye(n_classes)) / max(n_classes - 1, 1)
+    if not opinions:
+        return even
+    confused = np.zeros((n_classes, n_classes))
+    given = job.samples.labels[job.own].cpu().numpy()
+    for labels, probs in zip(taught, opinions, strict=True):
+        kept = labels[job.own] == given
+        for label in range(n_classes):
+            confused[:, label] += probs[kept & (given == label)].sum(axis=0, dtype=np.float64)
+    confused = _summed(job, confused)
+    np.fill_diagonal(confused, 0.0)
+    rows = confused.sum(axis=1, keepdims=True)
+    confused = np.where(rows > 0, confused / np.maximum(rows, 1e-12), even)
+    found: Table = job.ranks.from_main((1.0 - options.along) * even + options.along * confused)
+    return found
+
+
+def _summed(job: Job, table: Table) -> Table:
+    return np.asarray(job.ranks.sum_(torch.from_numpy(table.copy()).to(job.device)).cpu().numpy())
+
+
+def _network(job: Job, options: Options, name: str) -> dict[str, Tensor]:
+    """Return (M, C) probabilities after the whole schedule, averaged with those of the last training passes."""
+    state = job.new_state(name)
+    shape = len(job.samples.labels[job.own]), job.n_classes
+    first = options.epochs - round(options.record * options.epochs)
+    if first < options.epochs:
+        state.tables["recorded"] = torch.zeros(shape, device=job.device)
+    if options.elr_weight:
+        state.tables["targets"] = torch.zeros(shape, device=job.device)
+    job.resume(name, state)
+    steps = job.samples.steps() * options.epochs
+    tables = state.tables
+
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        logits = model(batch.inputs).float()
+        if state.epoch >= first:
+            tables["recorded"][batch.row] += torch.softmax(logits.detach(), dim=1)
+        losses = F.cross_entropy(logits, batch.labels, reduction="none")
+        if not options.elr_weight:
+            return losses
+        probs = clamped_softmax(logits)
+        targets = moved_averages(tables["targets"][batch.row], probs, momentum=options.elr_momentum)
+        tables["targets"][batch.row] = targets  # moved before it is used, as in ELR
+        return losses + options.elr_weight * elr_term(probs, targets)
+
+    while state.epoch < options.epochs:
+        job.train_epoch(
+            name, state, loss, lambda step: one_cycle(step, steps, peak=options.peak_lr), epochs=options.epochs
+        )
+        job.show(name, state.epoch, options.epochs, state.model)
+        job.checkpoint(name, state)
+    probs = job.predict(name, state.model, job.samples.inputs.views())
+    if "recorded" in tables:
+        probs = (probs + tables["recorded"] / tables["recorded"].sum(dim=1, keepdim=True)) / 2
+    return {"probs": probs}
+
+
+def _evidence(job: Job, taught: list[NDArray[np.int64]], opinions: list[NDArray[np.float32]]) -> Verdicts:
+    """Return what the networks say of the labels that they were taught, and of every other."""
+    given = job.samples.labels[job.own].cpu().numpy()
+    labels = np.stack([each[job.own] for each in taught])  # (J, M)
+    kept = labels == given
+    weights = np.where(kept.any(axis=0), kept, 1.0).astype(np.float32)  # where nobody was taught it, all are asked
+    probs = np.zeros_like(opinions[0])
+    for each, weight in zip(opinions, weights, strict=True):
+        probs += each * weight[:, None]
+    probs /= weights.sum(axis=0)[:, None]
+    counts = confident_counts(probs, given, job.n_classes, summed=lambda part: _summed(job, part))
+    transitions = directed_transitions(counts)
+    if transitions is not None:
+        probs = undone(probs, transitions).astype(np.float32)
+        scores = [
+            log_odds_of_wrong(undone(p, transitions), own, transitions) for p, own in zip(opinions, labels, strict=True)
+        ]
+    else:
+        scores = [-verdicts_from_probs(p, own).scores["margin"] for p, own in zip(opinions, labels, strict=True)]
+    judges = Judges(np.stack(scores).astype(np.float32), labels.astype(np.int32))
+    evidence = (judges.scores * weights).sum(axis=0) / weights.sum(axis=0)
+    found = {"transitions": None if transitions is None else np.round(transitions, 4).tolist()}
+    return verdicts_from_probs(
+        probs, given, stages={"panel": found}, scores={"evidence": evidence.astype(np.float64)}, judges=judges
+    )
