@@ -106,37 +106,73 @@ def _planted(
     given = job.samples.labels.cpu().numpy()
     N, C = len(given), job.n_classes  # noqa: N806
     free = np.arange(N) if job.trusted is None else np.flatnonzero(~job.trusted.cpu().numpy())
-    order = numpy_generator(job.seed, "planted").permutation(free)
     share = np.clip(_FEWEST_PLANTED / max(N, 1), 0.02, _LARGEST_SHARE) if options.planted is None else options.planted
-    size = min(round(float(share) * N), len(order) // options.networks)
-    chosen = order[number * size : (number + 1) * size]
+    size = min(round(float(share) * N), len(free) // options.networks)
+    for earlier in taught:  # nobody's label is replaced twice: somebody must be taught it
+        free = free[earlier[free] == given[free]]
     draw = numpy_generator(job.seed, "planted", number)
-    target = _where_to(job, options, taught, opinions)[given[chosen]].cumsum(axis=1)  # (P, C)
+    confused = _confusions(job, taught, opinions)  # (C, C)
+    even = (1.0 - np.eye(C)) / max(C - 1, 1)
+    size_along = 0 if confused is None else round(options.along * size)
+    evenly = draw.choice(free, size - size_along, replace=False)
     labels = given.copy()
-    labels[chosen] = (draw.random((len(chosen), 1)) * target[:, -1:] < target).argmax(axis=1) if C > 1 else 0
+    labels[evenly] = _drawn(even[given[evenly]], draw)
+    if confused is not None and size_along:
+        rest = np.setdiff1d(free, evenly)
+        weight = confused.sum(axis=1)[given[rest]] / np.bincount(given[rest], minlength=C)[given[rest]]
+        along = draw.choice(rest, size_along, replace=False, p=weight / weight.sum())
+        labels[along] = _drawn(confused[given[along]], draw)
     return labels
 
 
-def _where_to(
-    job: Job, options: Options, taught: list[NDArray[np.int64]], opinions: list[NDArray[np.float32]]
-) -> Table:
-    """Return (C, C) how a planted label is drawn, by the label that it replaces; the same on every rank."""
-    n_classes = job.n_classes
-    even = (1.0 - np.eye(n_classes)) / max(n_classes - 1, 1)
+def _drawn(weights: Table, draw: np.random.Generator) -> NDArray[np.int64]:
+    """Return (P,) a label for each of P rows of (C,) weights."""
+    reached = weights.cumsum(axis=1)
+    return np.asarray((draw.random((len(weights), 1)) * reached[:, -1:] < reached).argmax(axis=1))
+
+
+def _confusions(job: Job, taught: list[NDArray[np.int64]], opinions: list[NDArray[np.float32]]) -> Table | None:
+    """Return (C, C) how much is taken for what, true class by given label; None = nobody has looked yet.
+
+    What flows in one direction, where there is such a thing; otherwise what looks alike. The same on every rank, and
+    nowhere 0 beside the diagonal.
+    """
     if not opinions:
-        return even
-    confused = np.zeros((n_classes, n_classes))
+        return None
+    given, C = job.samples.labels[job.own].cpu().numpy(), job.n_classes  # noqa: N806
+    probs, _ = _together(job, taught, opinions)
+    transitions = directed_transitions(_counts(job, probs, given))
+    if transitions is not None:
+        found = transitions * np.bincount(job.samples.labels.cpu().numpy(), minlength=C)[:, None]
+    else:
+        found = np.zeros((C, C))
+        for label in range(C):
+            found[:, label] = probs[given == label].sum(axis=0, dtype=np.float64)
+        found = _summed(job, found)
+    np.fill_diagonal(found, 0.0)
+    found = found + 1e-3 * max(float(found.sum()), 1e-6) * (1.0 - np.eye(C))
+    same: Table = job.ranks.from_main(found)
+    return same
+
+
+def _together(
+    job: Job, taught: list[NDArray[np.int64]], opinions: list[NDArray[np.float32]]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return (M, C) the mean opinion of those who were taught the given label, and (J, M) who that was.
+
+    Where nobody was, all are asked.
+    """
     given = job.samples.labels[job.own].cpu().numpy()
-    for labels, probs in zip(taught, opinions, strict=True):
-        kept = labels[job.own] == given
-        for label in range(n_classes):
-            confused[:, label] += probs[kept & (given == label)].sum(axis=0, dtype=np.float64)
-    confused = _summed(job, confused)
-    np.fill_diagonal(confused, 0.0)
-    rows = confused.sum(axis=1, keepdims=True)
-    confused = np.where(rows > 0, confused / np.maximum(rows, 1e-12), even)
-    found: Table = job.ranks.from_main((1.0 - options.along) * even + options.along * confused)
-    return found
+    kept = np.stack([each[job.own] == given for each in taught])
+    weights = np.where(kept.any(axis=0), kept, 1.0).astype(np.float32)
+    probs = np.zeros_like(opinions[0])
+    for each, weight in zip(opinions, weights, strict=True):
+        probs += each * weight[:, None]
+    return probs / weights.sum(axis=0)[:, None], weights
+
+
+def _counts(job: Job, probs: NDArray[np.float32], given: NDArray[np.int64]) -> Table:
+    return confident_counts(probs, given, job.n_classes, summed=lambda part: _summed(job, part))
 
 
 def _summed(job: Job, table: Table) -> Table:
@@ -184,14 +220,8 @@ def _evidence(job: Job, taught: list[NDArray[np.int64]], opinions: list[NDArray[
     """Return what the networks say of the labels that they were taught, and of every other."""
     given = job.samples.labels[job.own].cpu().numpy()
     labels = np.stack([each[job.own] for each in taught])  # (J, M)
-    kept = labels == given
-    weights = np.where(kept.any(axis=0), kept, 1.0).astype(np.float32)  # where nobody was taught it, all are asked
-    probs = np.zeros_like(opinions[0])
-    for each, weight in zip(opinions, weights, strict=True):
-        probs += each * weight[:, None]
-    probs /= weights.sum(axis=0)[:, None]
-    counts = confident_counts(probs, given, job.n_classes, summed=lambda part: _summed(job, part))
-    transitions = directed_transitions(counts)
+    probs, weights = _together(job, taught, opinions)
+    transitions = directed_transitions(_counts(job, probs, given))
     if transitions is not None:
         probs = undone(probs, transitions).astype(np.float32)
         scores = [
