@@ -85,7 +85,7 @@ def contrast(wrong: Scores, others: Scores, *, luck: float) -> Contrast | None:
     return Contrast(edges, tables[0] * (n_wrong / total), tables[1], n_wrong, float(n_samples), luck)
 
 
-def noise_rate(sides: Contrast) -> NoiseRate:
+def noise_rate(sides: Contrast, *, caution: float = _CAUTION) -> NoiseRate:
     """Return the share of wrong labels among those in question.
 
     Where known-wrong labels score highest, so do other wrong ones, and hardly a right one: the share of all labels that
@@ -95,8 +95,12 @@ def noise_rate(sides: Contrast) -> NoiseRate:
     The lower end of the interval is taken further up the scores, where fewer right labels are, and the upper end
     further down, where the counts are larger; each with the sampling error that a jackknife over groups of samples
     gives it there.
+
+    Args:
+        sides: known-wrong labels beside those in question.
+        caution: 0 to 1; more takes the rate where the counts are larger, but right labels score as high too.
     """
-    rate = _rate_at(sides, _threshold(sides, _CAUTION))
+    rate = _rate_at(sides, _threshold(sides, caution))
     deep, shallow = _threshold(sides, _DEEP), _threshold(sides, _SHALLOW)
     low = _rate_at(sides, deep) - _NORMAL_90 * _deviation(sides, deep)
     high = _rate_at(sides, shallow) + _NORMAL_90 * _deviation(sides, shallow)
@@ -134,7 +138,7 @@ def estimate_noise_rate(scores: FloatN, planted: BoolN) -> NoiseRate | None:
     sample = np.arange(len(scores))
     wrong, others = (Scores(scores[part], sample[part], np.ones(int(part.sum()))) for part in (planted, ~planted))
     sides = contrast(wrong, others, luck=0.0)
-    return None if sides is None else noise_rate(sides)
+    return None if sides is None else noise_rate(sides, caution=_SHALLOW)
 
 
 def _by_group_and_bin(scores: Scores, edges: FloatN) -> NDArray[np.float64]:
