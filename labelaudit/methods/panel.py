@@ -8,7 +8,7 @@ saw, because people's mistakes are not uniform.
 Source:
     Planting: after the threshold samples of Pleiss et al. 2020, "AUM", arXiv:2001.10528, with existing classes instead
     of an extra one. Holding back: the term of Liu et al. 2020 (ELR), arXiv:2007.00151 (S0), eq. 6. What was tried
-    instead and why this is the default: docs/methods/panel.md and docs/adr/0009-panel.md.
+    instead and why this is the default: docs/methods/panel.md and docs/adr/0010-panel.md.
 """
 
 from __future__ import annotations
