@@ -28,7 +28,7 @@ IntN = NDArray[np.int64]  # (N,)
 BoolN = NDArray[np.bool_]  # (N,)
 
 _DELTA, _GAMMA = 0.1, 0.01  # the constants of best bin estimation, as in its paper
-_CAUTION, _SHALLOW, _DEEP = 0.5, 1.0, 0.25  # of that paper's bound: for the rate, for its upper and its lower end
+_CAUTION, _SHALLOW, _DEEP = 0.5, 1.0, 0.12  # of that paper's bound: for the rate, for its upper and its lower end
 _NORMAL_90 = 1.645  # standard deviations that hold 90 % of a normal distribution
 _BINS = 1024  # of the scores, half of them by each side's quantiles
 _GROUPS = 40  # that the jackknife leaves out one after the other

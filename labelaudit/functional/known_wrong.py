@@ -174,7 +174,7 @@ def _weights(evidence: _Evidence, confusions: Table, given: IntN, n_classes: int
     planted = np.bincount(flat, evidence.wrong.weights, minlength=n_classes**2).reshape(n_classes, n_classes)
     np.fill_diagonal(planted, 0.0)
     n_wrong, n_planted = float(confusions.sum()) * len(given), float(planted.sum())
-    doubt = max(_FEWEST, 0.1 * n_wrong)
+    doubt = max(_FEWEST, 0.1 * n_wrong, 0.01 * len(given))
     made = (confusions * len(given) + doubt * even) / max(n_wrong + doubt, _TINY)
     density = (planted + _FEWEST / 2 * even) / (n_planted + _FEWEST / 2)
     ratio = made / np.maximum(density, _TINY)
