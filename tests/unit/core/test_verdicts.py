@@ -1,6 +1,7 @@
 """Evidence per sample from a table of class probabilities."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelaudit.core.verdicts import TOP_LABELS, Verdicts, verdicts_from_probs
+from labelaudit.core.errors import DataError
+from labelaudit.core.verdicts import TOP_LABELS, Judges, Verdicts, no_judges, read_verdicts, verdicts_from_probs
 
 
 def random_table(n: int, C: int, seed: int = 0) -> tuple[Any, Any]:
@@ -128,3 +130,60 @@ def test_arrays_to_store_are_small_and_named():
         "top_probs": "float32",
     }
     assert arrays["losses"] == pytest.approx(verdicts.losses, rel=1e-6)
+
+
+def with_judges(**changes: Any) -> Verdicts:
+    probs, labels = random_table(4, 3)
+    scores = np.array([[0.5, -1.25, 3.0, 0.0], [1.0, 2.0, -7.5, 0.25]], dtype=np.float32)
+    taught = np.array([[0, 1, 2, 0], [2, 1, 0, 0]], dtype=np.int32)
+    return verdicts_from_probs(probs, labels, judges=Judges(scores, taught), **changes)
+
+
+def store(folder: Path, arrays: Any) -> None:
+    np.savez(folder / "verdicts.npz", **arrays)
+
+
+def test_judges_survive_the_disk(tmp_path):
+    verdicts = with_judges(scores={"evidence": np.arange(4.0)})
+    store(tmp_path, verdicts.arrays())
+    read = read_verdicts(tmp_path / "verdicts.npz")
+    assert verdicts.judges is not None
+    assert read.judges is not None
+    assert np.array_equal(read.judges.scores, verdicts.judges.scores)
+    assert np.array_equal(read.judges.labels, verdicts.judges.labels)
+    assert [read.judges.scores.dtype, read.judges.labels.dtype] == [np.dtype("float32"), np.dtype("int32")]
+    assert read.scores["evidence"].tolist() == [0.0, 1.0, 2.0, 3.0]
+    assert read.losses == pytest.approx(verdicts.losses, rel=1e-6)
+
+
+def test_nobody_was_taught_survives_the_disk_as_well(tmp_path):
+    probs, labels = random_table(4, 3)
+    store(tmp_path, verdicts_from_probs(probs, labels, judges=no_judges(4)).arrays())
+    read = read_verdicts(tmp_path / "verdicts.npz")
+    assert read.judges is not None
+    assert read.judges.labels.shape == (0, 4)
+
+
+def test_audits_from_before_there_were_judges_are_read(tmp_path):
+    probs, labels = random_table(4, 3)
+    arrays = verdicts_from_probs(probs, labels).arrays()
+    assert not [name for name in arrays if name.startswith("judge")]
+    store(tmp_path, arrays)
+    read = read_verdicts(tmp_path / "verdicts.npz")
+    assert read.judges is None
+    assert np.array_equal(read.top_labels, verdicts_from_probs(probs, labels).top_labels)
+
+
+def test_scores_of_judges_without_their_labels_are_damage(tmp_path):
+    arrays = with_judges().arrays()
+    del arrays["judge_labels"]
+    store(tmp_path, arrays)
+    with pytest.raises(DataError, match=r"verdicts\.npz is damaged: .*judge_labels"):
+        read_verdicts(tmp_path / "verdicts.npz")
+
+
+def test_judges_whose_scores_and_labels_differ_in_shape_are_refused():
+    probs, labels = random_table(4, 3)
+    judges = Judges(np.zeros((2, 4), dtype=np.float32), np.zeros((1, 4), dtype=np.int32))
+    with pytest.raises(ValueError, match=r"judges: scores \(2, 4\), labels \(1, 4\)"):
+        verdicts_from_probs(probs, labels, judges=judges)
