@@ -73,16 +73,40 @@ def contrast(wrong: Scores, others: Scores, *, luck: float) -> Contrast | None:
         others: of labels in question.
         luck: 1 / (C - 1) where wrong labels were planted uniformly, whatever the label they replaced.
     """
-    total = float(wrong.weights.sum())
-    n_wrong = total**2 / max(float((wrong.weights**2).sum()), 1e-300)
-    if n_wrong < FEWEST_PLANTED or not len(others.values):
+    found = binned(wrong, others)
+    return None if found is None else contrast_of(found, wrong.weights, luck=luck)
+
+
+@dataclass(frozen=True, slots=True)
+class Binned:
+    """Where the scores of two sides fall, whatever the weights of the known-wrong ones."""
+
+    edges: FloatN  # (B,) ascending
+    wrong: IntN  # (R,) place in a (G, B) table
+    others: NDArray[np.float64]  # (G, B)
+    n_others: int  # samples
+
+
+def binned(wrong: Scores, others: Scores) -> Binned | None:
+    """Return what `contrast` needs of the scores, so that other weights cost little; None where there are none."""
+    if not len(wrong.values) or not len(others.values):
         return None
     share = np.linspace(0, 1, _BINS // 2)
     quantiles = [np.quantile(part.values, share, method="lower") for part in (wrong, others)]
     edges = np.unique(np.concatenate(quantiles))
-    n_samples = len(np.unique(others.sample))
-    tables = [_by_group_and_bin(part, edges) for part in (wrong, others)]
-    return Contrast(edges, tables[0] * (n_wrong / total), tables[1], n_wrong, float(n_samples), luck)
+    places = [_place_in_table(part, edges) for part in (wrong, others)]
+    n_samples = int(np.count_nonzero(np.bincount(others.sample)))
+    return Binned(edges, places[0], _table_of(places[1], others.weights, len(edges)), n_samples)
+
+
+def contrast_of(found: Binned, weights: FloatN, *, luck: float) -> Contrast | None:
+    """Return the two sides with (R,) weights of the known-wrong labels; see `contrast`."""
+    total = float(weights.sum())
+    n_wrong = total**2 / max(float((weights**2).sum()), 1e-300)
+    if n_wrong < FEWEST_PLANTED:
+        return None
+    wrong = _table_of(found.wrong, weights, len(found.edges)) * (n_wrong / total)
+    return Contrast(found.edges, wrong, found.others, n_wrong, float(found.n_others), luck)
 
 
 def noise_rate(sides: Contrast, *, caution: float = _CAUTION) -> NoiseRate:
@@ -141,12 +165,16 @@ def estimate_noise_rate(scores: FloatN, planted: BoolN) -> NoiseRate | None:
     return None if sides is None else noise_rate(sides, caution=_SHALLOW)
 
 
-def _by_group_and_bin(scores: Scores, edges: FloatN) -> NDArray[np.float64]:
-    """Return (G, B) weights; a bin holds the scores from its edge up to the next."""
+def _place_in_table(scores: Scores, edges: FloatN) -> IntN:
+    """Return (M,) the place of each score in a (G, B) table; a bin holds the scores from its edge up to the next."""
     found = np.maximum(np.searchsorted(edges, scores.values, side="right") - 1, 0)
-    flat = (scores.sample % _GROUPS) * len(edges) + found
-    counts = np.bincount(flat, scores.weights, minlength=_GROUPS * len(edges)).astype(np.float64)
-    return counts.reshape(_GROUPS, len(edges))
+    return np.asarray((scores.sample % _GROUPS) * len(edges) + found)
+
+
+def _table_of(places: IntN, weights: FloatN, n_bins: int) -> NDArray[np.float64]:
+    """Return (G, B) the weight in each place."""
+    counts = np.bincount(places, weights, minlength=_GROUPS * n_bins).astype(np.float64)
+    return counts.reshape(_GROUPS, n_bins)
 
 
 def _shares_above(counts: FloatN) -> FloatN:

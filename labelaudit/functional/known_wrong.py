@@ -21,7 +21,8 @@ from labelaudit.functional.calibration import (
     IntN,
     NoiseRate,
     Scores,
-    contrast,
+    binned,
+    contrast_of,
     noise_rate,
     wrong_posterior,
 )
@@ -102,10 +103,10 @@ def _untaught(verdicts: Verdicts, given: IntN, n_classes: int) -> _Evidence:
     loss = -np.log(np.maximum(probs[rows], _TINY))
     best = np.where(np.arange(K) == 0, loss[:, [min(1, K - 1)]], loss[:, [0]])  # of the best other label
     is_other = top[rows] != given[rows, None]
-    row, place = np.nonzero(is_other)
-    wrong = (loss - best)[row, place]
-    sample, label = rows[row], top[rows][row, place]
-    n_rest = n_classes - K - is_other.all(axis=1).astype(int)
+    n_listed = np.count_nonzero(is_other, axis=1)
+    wrong = (loss - best)[is_other]
+    sample, label = np.repeat(rows, n_listed), top[rows][is_other]
+    n_rest = n_classes - 1 - n_listed
     rest = np.maximum(1.0 - probs[rows].sum(axis=1), _TINY) / np.maximum(n_classes - K, 1)
     has_rest = n_rest > 0
     own = -verdicts.scores["margin"][rows]
@@ -133,20 +134,24 @@ def _by_rounds(
     rate: NoiseRate | None = None,
 ) -> Calibrated | None:
     """Judge, find who is confused with whom, give known-wrong labels weights to match, and judge again."""
-    others = _part(evidence.others, counted[evidence.others.sample])
-    weights = evidence.wrong.weights
+    sides_found = binned(evidence.wrong, _part(evidence.others, counted[evidence.others.sample]))
+    if sides_found is None:
+        return None
     n_judges = np.maximum(np.bincount(evidence.others.sample, minlength=len(given)), 1)
+    suspicion = _suspicion(verdicts, given, n_classes)
+    planted_as = _planted_as(evidence, given, n_classes)
+    weights = evidence.wrong.weights
     found = None
     for _ in range(_ROUNDS):
-        sides = contrast(replace(evidence.wrong, weights=weights), others, luck=1.0 / max(n_classes - 1, 1))
+        sides = contrast_of(sides_found, weights, luck=1.0 / max(n_classes - 1, 1))
         if sides is None:
             return found
         found_rate = noise_rate(sides) if rate is None else rate
         of_judges = wrong_posterior(sides, found_rate.rate, at=evidence.others.values)
         wrong = np.bincount(evidence.others.sample, of_judges, minlength=len(given)) / n_judges
-        confusions = _confusions(verdicts, given, wrong * counted, n_classes) / max(int(counted.sum()), 1)
+        confusions = _confusions(suspicion, wrong * counted, n_classes) / max(int(counted.sum()), 1)
         found = Calibrated(wrong, found_rate, confusions, planted)
-        weights = evidence.wrong.weights * _weights(evidence, confusions, given, n_classes)
+        weights = evidence.wrong.weights * _weights(planted_as, confusions, len(given))
     return found
 
 
@@ -154,32 +159,54 @@ def _part(scores: Scores, keep: BoolN) -> Scores:
     return Scores(scores.values[keep], scores.sample[keep], scores.weights[keep])
 
 
-def _confusions(verdicts: Verdicts, given: IntN, wrong: FloatN, n_classes: int) -> Table:
+@dataclass(frozen=True, slots=True)
+class _Suspicion:
+    """Which other classes the predictions name."""
+
+    pairs: IntN  # (N K) C times the class named, plus the given label
+    shares: NDArray[np.float64]  # (N, K) of what the others hold; 0 for the given label
+
+
+def _suspicion(verdicts: Verdicts, given: IntN, n_classes: int) -> _Suspicion:
+    shares = verdicts.top_probs * (verdicts.top_labels != given[:, None])
+    shares /= np.maximum(shares.sum(axis=1, keepdims=True), _TINY)
+    return _Suspicion((verdicts.top_labels * n_classes + given[:, None]).ravel(), shares)
+
+
+def _confusions(suspicion: _Suspicion, wrong: FloatN, n_classes: int) -> Table:
     """Return (C, C) expected numbers of wrong labels, true label by given label, from p(wrong) and the predictions."""
-    is_other = verdicts.top_labels != given[:, None]
-    probs = verdicts.top_probs * is_other
-    share = probs / np.maximum(probs.sum(axis=1, keepdims=True), _TINY) * wrong[:, None]
-    flat = verdicts.top_labels * n_classes + given[:, None]
-    found: Table = np.bincount(flat.ravel(), share.ravel(), minlength=n_classes**2).astype(np.float64)
+    expected = (suspicion.shares * wrong[:, None]).ravel()
+    found: Table = np.bincount(suspicion.pairs, expected, minlength=n_classes**2).astype(np.float64)
     return found.reshape(n_classes, n_classes)
 
 
-def _weights(evidence: _Evidence, confusions: Table, given: IntN, n_classes: int) -> FloatN:
-    """Return (R,) how much more often each known-wrong label's kind of mistake is made than it was planted."""
-    off_diagonal = 1.0 - np.eye(n_classes)
-    even = np.bincount(given, minlength=n_classes)[:, None] * off_diagonal
+@dataclass(frozen=True, slots=True)
+class _PlantedAs:
+    """Which kinds of mistake the known-wrong labels are."""
+
+    pairs: IntN  # (R,) C times the label that one replaces, plus the label; the diagonal holds "any of the rest"
+    density: Table  # (C, C) share of the known-wrong labels, the rest left out
+    even: Table  # (C, C) share if every other label were as likely
+
+
+def _planted_as(evidence: _Evidence, given: IntN, n_classes: int) -> _PlantedAs:
+    even = np.bincount(given, minlength=n_classes)[:, None] * (1.0 - np.eye(n_classes))
     even /= max(float(even.sum()), _TINY)
-    label = np.where(evidence.label < 0, evidence.source, evidence.label)  # the diagonal holds "any of the rest"
-    flat = evidence.source * n_classes + label
-    planted = np.bincount(flat, evidence.wrong.weights, minlength=n_classes**2).reshape(n_classes, n_classes)
+    pairs = evidence.source * n_classes + np.where(evidence.label < 0, evidence.source, evidence.label)
+    planted = np.bincount(pairs, evidence.wrong.weights, minlength=n_classes**2).reshape(n_classes, n_classes)
     np.fill_diagonal(planted, 0.0)
-    n_wrong, n_planted = float(confusions.sum()) * len(given), float(planted.sum())
-    doubt = max(_FEWEST, 0.1 * n_wrong, 0.01 * len(given))
-    made = (confusions * len(given) + doubt * even) / max(n_wrong + doubt, _TINY)
-    density = (planted + _FEWEST / 2 * even) / (n_planted + _FEWEST / 2)
+    density = (planted + _FEWEST / 2 * even) / (float(planted.sum()) + _FEWEST / 2)
+    return _PlantedAs(pairs, density, even)
+
+
+def _weights(planted_as: _PlantedAs, confusions: Table, n: int) -> FloatN:
+    """Return (R,) how much more often each known-wrong label's kind of mistake is made than it was planted."""
+    density = planted_as.density
+    n_wrong = float(confusions.sum()) * n
+    doubt = max(_FEWEST, 0.1 * n_wrong, 0.01 * n)
+    made = (confusions * n + doubt * planted_as.even) / max(n_wrong + doubt, _TINY)
     ratio = made / np.maximum(density, _TINY)
-    np.fill_diagonal(ratio, 0.0)
     # One label that stands for all of the rest has the mean weight of its row.
     row_mean = (made.sum(axis=1) - made.max(axis=1)) / np.maximum(density.sum(axis=1) - density.max(axis=1), _TINY)
-    found = np.where(evidence.label < 0, row_mean[evidence.source], ratio[evidence.source, label])
-    return np.asarray(np.clip(found, *_WEIGHT_RANGE))
+    np.fill_diagonal(ratio, row_mean)
+    return np.asarray(np.clip(ratio, *_WEIGHT_RANGE).ravel()[planted_as.pairs])
