@@ -29,7 +29,7 @@ SIZES = (1_000, 10_000, 100_000, 1_000_000)
 IMAGE_SIZES = (1_000, 10_000, 100_000)
 _CLASSES, _WIDTH, _SIDE, _RATE = 10, 32, 8, 0.1  # made-up data: clouds of numbers and of colours, 10 % wrong labels
 _IMAGES_A_ROW_GROUP = 10_000
-_EPOCHS = 2  # of each stage
+_NETWORKS, _EPOCHS = 2, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def _scan(kind: Kind, n: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="labelaudit-growth-") as name:
         folder = Path(name)
         kind.write(folder, n)
-        epochs = [text for stage in (1, 2) for text in ("-o", f"stage{stage}_epochs={_EPOCHS}")]
+        epochs = ["-o", f"networks={_NETWORKS}", "-o", f"epochs={_EPOCHS}"]
         command = [sys.executable, "-m", "labelaudit", "scan", "labels.parquet", *kind.arguments, *epochs, "--quiet"]
         started, cpu_before = time.monotonic(), _cpu_of_children()
         ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -115,8 +115,8 @@ def _scan(kind: Kind, n: int) -> dict[str, Any]:
         "samples": n,
         "seconds": round(seconds, 2),
         "cpu_s": round(cpu, 2),
-        "training_s": round(sum(results["seconds"][stage] for stage in ("stage1", "stage2")), 2),
-        "passes": meta["recipe"]["options"]["stage1_epochs"] + meta["recipe"]["options"]["stage2_epochs"],
+        "training_s": round(sum(results["seconds"][f"network{number + 1}"] for number in range(_NETWORKS)), 2),
+        "passes": _NETWORKS * _EPOCHS,
         "peak_mib": results["peak_memory_mib"],
     }
 

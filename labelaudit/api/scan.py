@@ -61,13 +61,13 @@ def scan(
         weights: none, default (torchvision's, fetched), or a file.
         seed: on a CPU, the same seed and number of threads give the same findings, byte for byte.
         device: auto, cpu, cuda, cuda:1, mps.
-        method: who looks, see `labelaudit.api.methods`; None = the recipe's, drpl unless it says otherwise.
+        method: who looks, see `labelaudit.api.methods`; None = the recipe's, panel unless it says otherwise.
         epochs_scale: shortens the schedule, for a quick look: 0.1 trains a tenth of the epochs.
         budget: time for the scan, "5m", "1h" or "max": network, image size and epochs are fitted to it by measuring
             this machine; a recipe that is named wins over it.
         finish: a method that then trains a classifier on what the scan suggests; it is in the audit's folder `finish`.
             Its own settings are `finish.KEY` in `overrides`.
-        overrides: `key=value` settings that win over the recipe, e.g. `{"stage1_epochs": "10"}`.
+        overrides: `key=value` settings that win over the recipe, e.g. `{"epochs": "10"}`.
         root: folder that gets `.labelaudit/`.
         resume: go on with the last unfinished scan of this source; its settings are used.
         stop_after: stop at the end of the first epoch after this time, "9m"; the audit is then interrupted and can be

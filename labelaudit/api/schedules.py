@@ -51,9 +51,11 @@ def epochs_for(method: str, options: Mapping[str, Any], stage_epochs: int) -> in
 
 
 def described(method: str, options: Mapping[str, Any]) -> str:
-    """Return the length of a schedule in words: "two stages of 24 epochs", "elr, 48 epochs"."""
-    if "networks" in options:
-        return f"{count(options['networks'], 'network')} of {count(options['epochs'], 'epoch')}"
+    """Return the length of a schedule in words: "2 networks of 24 epochs", "two stages of 24", "elr, 48 epochs"."""
+    fields = dataclasses.fields(require_method(method).Options)
+    networks = options.get("networks", next((field.default for field in fields if field.name == "networks"), None))
+    if networks is not None and "epochs" in options:
+        return f"{count(int(networks), 'network')} of {count(options['epochs'], 'epoch')}"
     if "stage1_epochs" in options:
         return f"two stages of {options['stage1_epochs']} epochs"
     return f"{method}, {count(options['epochs'], 'epoch')}" if "epochs" in options else method

@@ -152,7 +152,7 @@ Override = Annotated[
         "--option",
         "-o",
         metavar="KEY=VALUE",
-        help="Any setting of the recipe or method, e.g. -o stage1_epochs=10 -o train.batch_size=64.",
+        help="Any setting of the recipe or method, e.g. -o epochs=10 -o train.batch_size=64.",
         show_default=False,
         rich_help_panel=_RUN,
     ),
@@ -188,6 +188,6 @@ def parse_overrides(pairs: list[str] | None) -> dict[str, str]:
     for pair in pairs or []:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
-            raise ConfigError(f"-o {pair!r} is not KEY=VALUE.", hint="For example: -o stage1_epochs=10.")
+            raise ConfigError(f"-o {pair!r} is not KEY=VALUE.", hint="For example: -o epochs=10.")
         overrides[key.strip()] = value.strip()
     return overrides

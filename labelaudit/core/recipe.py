@@ -174,7 +174,7 @@ def from_dict(kind: type[T], values: Mapping[str, Any], *, prefix: str) -> T:
 def with_overrides(recipe: Recipe, overrides: Mapping[str, str]) -> Recipe:
     """Return the recipe with `key=value` pairs applied; a key without a section is an option of the method.
 
-    Example: `{"train.batch_size": "64", "stage1_epochs": "10"}`.
+    Example: `{"train.batch_size": "64", "epochs": "10"}`.
     """
     values = recipe.to_dict()
     sections = {f.name for f in dataclasses.fields(Recipe)}

@@ -22,7 +22,7 @@ from labelaudit.core.findings import build_findings, write_findings
 
 COMMAND = [sys.executable, "-m", "labelaudit"]
 PLAIN = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb", "OMP_NUM_THREADS": "1"}
-SHORT = ["-o", "stage1_epochs=2", "-o", "stage2_epochs=1", "--device", "cpu"]
+SHORT = ["-o", "networks=2", "-o", "epochs=2", "--device", "cpu"]
 _SPECIES = ("setosa", "versicolor", "virginica")
 
 
@@ -115,7 +115,7 @@ def write_audit(root: Path, *, ids: tuple[str, ...] = ("cat/1.png", "cat/2.png",
     )
     audit = Audit.create(
         root,
-        method="drpl",
+        method="panel",
         facts={
             "source": "photos",
             "recipe": {"name": "fast"},
@@ -138,7 +138,7 @@ def write_audit(root: Path, *, ids: tuple[str, ...] = ("cat/1.png", "cat/2.png",
         top_probs=np.array([[0.9, 0.1], [0.9, 0.1], [0.95, 0.05], [0.6, 0.4]]),
     )
     write_findings(frame, audit.findings_path)
-    audit.finish({"noise_rate": 0.4225, "seconds": {"stage1": 61.5, "stage2": 63.5}})
+    audit.finish({"noise_rate": 0.4225, "seconds": {"network1": 61.5, "network2": 63.5}})
     return audit
 
 

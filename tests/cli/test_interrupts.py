@@ -10,7 +10,7 @@ from tests.cli.terminal import interrupt_program, run_program, write_flowers
 
 pytestmark = pytest.mark.slow
 SCAN = ["scan", "flowers.csv", "--label-column", "species", "--device", "cpu"]
-LONG = ["-o", "stage1_epochs=20", "-o", "stage2_epochs=400", "--seed", "3"]
+LONG = ["-o", "networks=2", "-o", "epochs=200", "--seed", "3"]
 
 
 @pytest.fixture(scope="module")
@@ -26,15 +26,13 @@ def whole_findings(tmp_path_factory):
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
 def test_an_interrupted_scan_goes_on_and_finds_the_same(by, here, labelaudit, whole_findings):
     write_flowers(here)
-    stopped = interrupt_program(
-        *SCAN, *LONG, "--verbose", cwd=here, after="learn again on the split: epoch 5/400", by=by
-    )
+    stopped = interrupt_program(*SCAN, *LONG, "--verbose", cwd=here, after="Network 2 of 2: epoch 5/200", by=by)
     assert (stopped.exit_code, stopped.stdout) == (130, "")
     assert stopped.stderr.endswith("error: stopped.\n  try: labelaudit scan flowers.csv --resume goes on.\n")
     (audit,) = (here / ".labelaudit" / "audits").iterdir()
     meta = json.loads((audit / "audit.json").read_text())
     assert meta["status"] == "interrupted"
-    assert meta["error"].startswith("stopped by the user: stage2, after epoch ")
+    assert meta["error"].startswith("stopped by the user: network2, after epoch ")
 
     show = labelaudit("show")
     assert show.exit_code == 3
@@ -67,7 +65,7 @@ def test_a_scan_that_is_interrupted_before_its_audit_exists_has_nothing_to_go_on
 def test_a_scan_that_was_killed_without_a_word_goes_on_and_finds_the_same(here, whole_findings):
     write_flowers(here)
     killed = interrupt_program(
-        *SCAN, *LONG, "--verbose", cwd=here, after="learn again on the split: epoch 5/400", by=signal.SIGKILL
+        *SCAN, *LONG, "--verbose", cwd=here, after="Network 2 of 2: epoch 5/200", by=signal.SIGKILL
     )
     assert killed.exit_code == -signal.SIGKILL
     (audit,) = (here / ".labelaudit" / "audits").iterdir()
@@ -75,5 +73,5 @@ def test_a_scan_that_was_killed_without_a_word_goes_on_and_finds_the_same(here, 
 
     resumed = run_program("scan", "flowers.csv", "--resume", cwd=here)
     assert resumed.exit_code == 0
-    assert "Stage 1" not in resumed.stderr  # its result was on disk
+    assert "Network 1" not in resumed.stderr  # its result was on disk
     assert (audit / "findings.parquet").read_bytes() == whole_findings

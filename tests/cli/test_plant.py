@@ -67,7 +67,7 @@ def test_a_bench_prints_both_sides_and_writes_markdown_and_parquet(here, labelau
     assert lines[0] == "sym:0.2 (actual 20.0 %, 2 seeds), 120 samples"
     assert lines[1].split() == ["labelaudit", "fast", "argmax", "elr"]
     assert lines[3].split()[0] == "AUROC"
-    assert lines[-2].split() == ["training", "images", "360", "480", "360"]
+    assert lines[-2].split() == ["training", "images", "480", "480", "480"]
     assert lines[-1] == "± is the standard deviation over the seeds."
     assert max(map(len, lines)) <= 100
     assert (here / "bench.md").read_text().startswith("## sym:0.2 (actual 20.0 %, 2 seeds)\n\n| method | AUROC |")

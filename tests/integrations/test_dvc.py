@@ -28,6 +28,6 @@ def test_the_check_writes_metrics_and_a_report_and_never_stops_the_pipeline(tmp_
 @pytest.mark.slow
 def test_the_audit_stage_writes_its_outputs(tmp_path):
     folder = repository(tmp_path / "repo", GOOD, audited=False)
-    done = bash(STAGES["label-audit"]["cmd"] + " -o stage1_epochs=1 -o stage2_epochs=1 --device cpu", folder)
+    done = bash(STAGES["label-audit"]["cmd"] + " -o networks=2 -o epochs=1 --device cpu", folder)
     assert done.returncode == 0, done.stderr
     assert all((folder / name).exists() for name in written_by("label-audit"))

@@ -107,7 +107,7 @@ def test_the_cache_follows_the_data_its_names_and_the_options(tmp_path):
 @pytest.mark.slow
 def test_the_scan_step_writes_an_audit_that_the_check_step_reads(tmp_path):
     folder = repository(tmp_path / "repo", GOOD, audited=False)
-    options = "-o stage1_epochs=1 -o stage2_epochs=1 --device cpu"
+    options = "-o networks=2 -o epochs=1 --device cpu"
     done, _, _ = run("scan", folder, DATA="photos", SCAN_ARGS=options)
     assert done.returncode == 0, done.stderr
     done, outputs, _ = run("check", folder, DATA="photos", CHECK_ARGS="--exit-zero")

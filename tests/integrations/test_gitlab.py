@@ -54,7 +54,7 @@ def test_data_that_no_audit_has_seen_is_scanned(stale, tmp_path):
     if stale:
         write_rows(folder, write_pictures(folder / "photos", GOOD)[1:])
     before = len(list(folder.glob(".labelaudit/audits/*")))
-    options = "-o stage1_epochs=1 -o stage2_epochs=1 --device cpu"
+    options = "-o networks=2 -o epochs=1 --device cpu"
     done = run(folder, LABELAUDIT_SCAN_ARGS=options, LABELAUDIT_CHECK_ARGS="--exit-zero")
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(list(folder.glob(".labelaudit/audits/*"))) == before + 1

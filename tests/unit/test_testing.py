@@ -36,7 +36,7 @@ def test_bad_labels_name_the_rule_the_worst_samples_and_the_next_step(place):
     with pytest.raises(AssertionError) as caught:
         assert_label_quality(place, max_noise=0.02, max_suspects=0)
     assert str(caught.value) == (
-        "labels of photos: FAILED: 2 errors, 4 passed, 3 skipped; 1 suspect, 0 known, 0 accepted\n\n"
+        "labels of photos: FAILED: 2 errors, 4 passed, 5 skipped; 1 suspect, 0 known, 0 accepted\n\n"
         "max-noise: about 8.5 % of the labels are wrong (a point: the audit has no interval); 2.0 % allowed\n"
         "labelaudit export --suspect.csv lists them; labelaudit mark records what you decide.\n"
         "  cat/1.png: given cat, more likely dog (clean probability 0.02)\n\n"

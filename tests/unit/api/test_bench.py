@@ -13,7 +13,7 @@ from labelaudit.bench.startup import startup_seconds
 from labelaudit.core.errors import ConfigError
 from labelaudit.core.events import Event, Said
 
-SHORT = {"stage1_epochs": "8", "stage2_epochs": "4"}
+SHORT = {"networks": "2", "epochs": "8"}
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_every_noise_seed_and_method_is_a_row_with_the_actual_rate(table):
 
 
 def test_both_sides_train_on_as_many_samples(table):
-    frame = bench(table, rivals=["argmax", "elr"], overrides={"stage1_epochs": "10", "stage2_epochs": "10"})
+    frame = bench(table, rivals=["argmax", "elr"], overrides={"networks": "2", "epochs": "10"})
     # five folds of five epochs on four fifths of the samples; one training of twenty epochs
     assert frame["images"].tolist() == [20 * 240] * 3
 
@@ -115,7 +115,7 @@ def test_start_up_is_measured_in_a_process_of_its_own():
 
 def test_the_command_prints_json_with_nothing_that_json_does_not_know(table):
     command = [sys.executable, "-m", "labelaudit", "bench", str(table), "--noise", "none", "--json", "--quiet"]
-    options = ["-o", "stage1_epochs=2", "-o", "stage2_epochs=1"]
+    options = ["-o", "networks=2", "-o", "epochs=1"]
     ended = subprocess.run([*command, *options], capture_output=True, text=True, check=True)
     found = json.loads(ended.stdout)
     assert found["schema"] == 2

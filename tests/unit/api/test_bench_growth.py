@@ -76,7 +76,7 @@ def test_growth_reports_time_and_memory_and_draws_them(tmp_path):
 @pytest.mark.slow
 def test_a_second_scan_reaches_every_milestone_without_decoding(tmp_path):
     growth.IMAGES.write(tmp_path, 120)
-    first, second = starts(tmp_path / "labels.parquet", options=["-o", "stage1_epochs=1"], scans=2)
+    first, second = starts(tmp_path / "labels.parquet", options=["-o", "epochs=1"], scans=2)
     for scan in (first, second):
         assert scan.pop("cpu_s") > 0.5
         assert list(scan) == ["started", "prepared", "images found", "images read", "stage began", "first step"]

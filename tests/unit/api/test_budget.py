@@ -56,11 +56,11 @@ def test_what_is_no_duration_is_refused_with_examples(text):
 def test_the_expected_time_is_within_the_budget_and_makes_use_of_it(minutes, side):
     budget = minutes * 60.0
     fit = fitted(prepared(side), budget, machine(4000))
-    assert fit.seconds <= budget * 0.85 or fit.recipe.options["stage1_epochs"] == 1
+    assert fit.seconds <= budget * 0.85 or fit.recipe.options["epochs"] == 1
     assert fit.seconds == pytest.approx(training_passes(fit.recipe) * N / fit.rate)
-    at_the_top = fit.recipe.options["stage1_epochs"] == 60
-    an_epoch = 2 * N / fit.rate  # seconds, both stages
-    assert at_the_top or fit.seconds > budget * 0.85 - an_epoch - 1 or fit.recipe.options["stage1_epochs"] == 1
+    at_the_top = fit.recipe.options["epochs"] == 60
+    an_epoch = 2 * N / fit.rate  # seconds, both networks
+    assert at_the_top or fit.seconds > budget * 0.85 - an_epoch - 1 or fit.recipe.options["epochs"] == 1
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -89,13 +89,13 @@ def test_too_little_time_shrinks_photographs_before_it_gives_up_epochs():
 
 def test_a_time_that_nothing_fits_is_said_to_be_too_short():
     fit = fitted(prepared(), 2, machine(4000))
-    assert fit.recipe.options["stage1_epochs"] == 1
+    assert fit.recipe.options["epochs"] == 1
     assert fit.why.endswith("the time is too short for a good ranking")
 
 
 def test_max_takes_the_largest_network_and_most_epochs():
     fit = fitted(prepared(), math.inf, machine(10))
-    assert (fit.recipe.model.backbone, fit.recipe.options["stage1_epochs"]) == ("preact-resnet18", 60)
+    assert (fit.recipe.model.backbone, fit.recipe.options["epochs"]) == ("preact-resnet18", 60)
 
 
 def test_a_backbone_that_was_asked_for_stays():

@@ -110,7 +110,7 @@ def scanned_table(folder):
         label_column="species",
         id_column=None,
         device="cpu",
-        overrides={"stage1_epochs": "1", "stage2_epochs": "1"},
+        overrides={"networks": "1", "epochs": "1"},
     )
     return table, lines, audit
 

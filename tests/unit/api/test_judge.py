@@ -25,7 +25,7 @@ def audited(tmp_path_factory):
     frame["trusted"] = [True] + [False] * 239
     frame.loc[5, "label"] = None
     frame.to_csv(folder / "t.csv", index=False)
-    options = {"stage1_epochs": "8", "stage2_epochs": "6"}
+    options = {"epochs": "8"}
     return scan(folder / "t.csv", root=folder, label_column="label", overrides=options)
 
 
@@ -66,8 +66,8 @@ def test_near_duplicates_are_taken_over(audited):
 
 
 def test_a_setting_that_needs_training_is_refused(audited):
-    with pytest.raises(ConfigError, match=r"'stage1_epochs' cannot be changed without training.\nOnly the policy can"):
-        judge(audited, overrides={"stage1_epochs": "3"})
+    with pytest.raises(ConfigError, match=r"'epochs' cannot be changed without training.\nOnly the policy can"):
+        judge(audited, overrides={"epochs": "3"})
 
 
 def test_a_threshold_out_of_range_is_refused_before_anything_is_written(audited):

@@ -7,20 +7,16 @@ import pytest
 from labelaudit.api.paper import PAPER_ROWS
 from labelaudit.api.recipes import Facts, choose_recipe, settle
 from labelaudit.core.errors import ConfigError
-from labelaudit.core.recipe import DataSettings, ModelSettings, from_dict, recipe_from_dict
-from labelaudit.methods import drpl
+from labelaudit.core.recipe import DataSettings, ModelSettings, recipe_from_dict
+from labelaudit.methods.registry import read_options
 
 PHOTOS = Facts("images", 10_000, 10, 32)
-
-
-def options(recipe):
-    return from_dict(drpl.Options, recipe.options, prefix="method.")
 
 
 def test_photos_get_the_fast_recipe_and_are_told_so():
     recipe, why = choose_recipe(PHOTOS)
     assert (recipe.name, recipe.model.backbone, recipe.data.image_size) == ("fast", "small", 32)
-    assert why.startswith("fast: two stages of ")
+    assert why.startswith("fast: 2 networks of ")
     assert "10,000 images of 32x32" in why
 
 
@@ -48,7 +44,7 @@ def test_an_asked_image_size_and_backbone_win():
 def test_small_data_gets_smaller_batches_and_more_epochs():
     small, large = (choose_recipe(dataclasses.replace(PHOTOS, samples=n))[0] for n in (200, 50_000))
     assert small.train.batch_size < large.train.batch_size
-    assert options(small).stage1_epochs > options(large).stage1_epochs
+    assert read_options(small).epochs > read_options(large).epochs
 
 
 @pytest.mark.parametrize("kind", ["features", "embeddings"])
@@ -84,7 +80,7 @@ def test_the_paper_row_follows_from_size_and_classes(side, classes, row):
 )
 def test_the_paper_recipe_has_the_published_constants(row, q, total, lr, stage2, lr2, gamma):
     recipe, _ = choose_recipe(PHOTOS, name=f"paper:{row}")
-    found = options(recipe)
+    found = read_options(recipe)
     assert (found.relabel_from, found.stage1_epochs, found.stage1_milestones) == (q, total, lr)
     assert (found.stage2_epochs, found.stage2_milestones, found.stage1_threshold) == (stage2, lr2, gamma)
     assert (found.peak_lr, found.prior_weight, found.entropy_weight, found.uniform_reset) == (0.1, 0.8, 0.4, 0.2)
@@ -109,17 +105,17 @@ def test_every_recipe_survives_json():
     for name in ("fast", *(f"paper:{row}" for row in PAPER_ROWS)):
         recipe, _ = choose_recipe(PHOTOS, name=name)
         again = recipe_from_dict(recipe.to_dict())
-        assert options(again) == options(recipe)
+        assert read_options(again) == read_options(recipe)
         assert dataclasses.replace(again, options={}) == dataclasses.replace(recipe, options={})
 
 
 def test_a_toml_file_builds_on_the_recipe_it_names(tmp_path):
     path = tmp_path / "mine.toml"
-    path.write_text('name = "fast"\n[options]\nstage1_epochs = 3\n[train]\nbatch_size = 64\n')
-    recipe, why = choose_recipe(PHOTOS, name=str(path), overrides={"stage2_epochs": "2"})
-    assert (options(recipe).stage1_epochs, options(recipe).stage2_epochs, recipe.train.batch_size) == (3, 2, 64)
+    path.write_text('name = "fast"\n[options]\nepochs = 3\n[train]\nbatch_size = 64\n')
+    recipe, why = choose_recipe(PHOTOS, name=str(path), overrides={"networks": "3"})
+    assert (read_options(recipe).epochs, read_options(recipe).networks, recipe.train.batch_size) == (3, 3, 64)
     assert why.startswith("mine.toml, on top of fast")
-    assert why.endswith("; with stage1_epochs=3, train.batch_size=64, stage2_epochs=2")
+    assert why.endswith("; with epochs=3, train.batch_size=64, networks=3")
     assert recipe.name == "mine"
 
 

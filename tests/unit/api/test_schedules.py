@@ -55,11 +55,11 @@ def test_every_published_schedule_can_be_shortened(name, row, scale):
 
 
 def test_a_shortened_recipe_includes_settings_of_the_command_line_and_is_not_shortened_again():
-    recipe, why = choose_recipe(PHOTOS, epochs_scale=0.1, overrides={"stage1_epochs": "50"})
-    assert (recipe.options["stage1_epochs"], recipe.options["stage2_epochs"]) == (5, 2)
-    assert why.endswith("; with stage1_epochs=50; schedule scaled to 0.1")
+    recipe, why = choose_recipe(PHOTOS, epochs_scale=0.1, overrides={"epochs": "50"})
+    assert (recipe.options["networks"], recipe.options["epochs"]) == (2, 5)
+    assert why.endswith("; with epochs=50; schedule scaled to 0.1")
     stored = recipe_from_dict(recipe.to_dict())
-    assert read_options(stored).stage1_epochs == 5
+    assert read_options(stored).epochs == 5
 
 
 def test_a_recipe_file_and_a_setting_name_the_method_and_the_scale(tmp_path):
