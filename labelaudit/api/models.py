@@ -70,7 +70,7 @@ def write_judges(
     folder: Path, kept: KeptNetworks, loaded: Loaded, prepared: Prepared, *, fingerprint: str
 ) -> Path | None:
     """Write the networks that a scan judged with, of all its stages; None where its method showed none."""
-    networks = tuple(weights for stage in kept.networks().values() for weights in stage)
+    networks = kept.every()
     if not networks:
         return None
     facts = model_facts(loaded, prepared, len(networks), labels="given", fingerprint=fingerprint)

@@ -37,7 +37,7 @@ from labelaudit.core.model_facts import ModelFacts
 from labelaudit.core.recipe import DataSettings, ModelSettings, from_dict, recipe_from_dict
 from labelaudit.training.job import Classifier
 from labelaudit.training.kept_networks import KeptNetworks
-from labelaudit.training.model_file import StoredModel, Weights, build_networks, write_model
+from labelaudit.training.model_file import StoredModel, build_networks, write_model
 from labelaudit.training.ranks import ALONE, launched_ranks
 
 DEFAULT_METHOD = "elr+"
@@ -266,7 +266,11 @@ def train_on(
             on_classifier=watch,
             targets=targets_of(chosen, device),
         )
-    networks = _of_last_stage(kept, recipe.method)
+    networks = kept.every()
+    if not networks:
+        raise ConfigError(
+            f"method {recipe.method!r} trains no classifier that could be kept.", hint="Use --method elr+."
+        )
     metrics: dict[str, Any] = {"labels": dict(chosen.counts or {})}
     model = StoredModel(replace(facts, networks=len(networks)), networks, loaded.frozen)
     if tested is not None:
@@ -277,14 +281,6 @@ def train_on(
     write_model(run.model_path, model)
     run.finish(metrics)
     return Trained(run.model_path, model.facts, chosen.describe())
-
-
-def _of_last_stage(kept: KeptNetworks, method: str) -> tuple[Weights, ...]:
-    """Return the networks of the last stage; those of earlier ones only prepared it."""
-    stages = kept.networks()  # stages are named so that their order is the alphabet's
-    if not stages:
-        raise ConfigError(f"method {method!r} trains no classifier that could be kept.", hint="Use --method elr+.")
-    return stages[max(stages)]
 
 
 def _read_test(plan: Plan, prepared: Prepared) -> tuple[Dataset, DataSettings]:

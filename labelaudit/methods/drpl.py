@@ -185,6 +185,7 @@ def _semi_supervised_stage(job: Job, options: Options, labelled: Tensor, probs: 
             _renew_pseudo_labels_(state, options, labelled, draw, own=job.own)
         else:
             job.train_epoch("stage2", state, _soft_loss(state, options, recorder), lr_at, epochs=options.stage2_epochs)
+        job.show("stage2", state.epoch, options.stage2_epochs, state.model)
         job.checkpoint("stage2", state)
     return _read_out(job, "stage2", state, options)
 

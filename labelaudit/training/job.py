@@ -209,7 +209,10 @@ class Job:
             raise StopAsked
 
     def show(self, stage: str, epoch: int, epochs: int, *models: nn.Module) -> None:
-        """Show the networks after an epoch to whoever tests or keeps them; their weights must stay as they are."""
+        """Show the networks after an epoch to whoever tests or keeps them; their weights must stay as they are.
+
+        Networks of several stages are kept together. One that only prepares a later stage is not shown.
+        """
         if self.on_classifier is not None:
             self.on_classifier(Classifier(stage, epoch, epochs, models))
 

@@ -44,6 +44,10 @@ class KeptNetworks:
             )
         return dict(sorted(found.items()))
 
+    def every(self) -> tuple[dict[str, Tensor], ...]:
+        """Return the weights of all networks that were shown; the mean of their softmax outputs is the classifier."""
+        return tuple(weights for stage in self.networks().values() for weights in stage)
+
 
 def _states(models: tuple[nn.Module, ...]) -> list[list[tuple[str, Tensor]]]:
     return [list(model.state_dict().items()) for model in models]

@@ -17,12 +17,7 @@ from tests.methods.jobs import blobs, image_job, vector_job
 
 _STAGE_EPOCHS = 5  # of the default; the others get as many passes
 _TRUSTED = 3  # samples per class, for methods that cannot do without
-_NOT_YET = pytest.mark.xfail(reason="drpl shows no classifier yet", strict=False)
-_CAN_TRAIN = [
-    pytest.param(name, marks=[_NOT_YET] if name == "drpl" else [])
-    for name in METHODS
-    if getattr(require_method(name), "TRAINS_CLASSIFIER", True)
-]
+_CAN_TRAIN = [name for name in METHODS if getattr(require_method(name), "TRAINS_CLASSIFIER", True)]
 
 
 def short_options(name):

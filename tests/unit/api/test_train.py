@@ -12,7 +12,7 @@ from labelaudit.api.tested import accuracies
 from labelaudit.core.audits import Audit
 from labelaudit.core.decisions import Known, record_decision
 from labelaudit.core.errors import ConfigError, DataError
-from labelaudit.core.events import EpochTested, Event, Said
+from labelaudit.core.events import EpochFinished, EpochTested, Event, Said
 from labelaudit.training.model_file import read_model
 from tests.cli.terminal import write_photos
 
@@ -94,6 +94,30 @@ def test_soft_and_split_labels_have_a_method_of_their_own(scanned, tmp_path, kin
 def test_elr_plus_leaves_two_networks_and_is_the_default(tmp_path):
     trained = train(write_clouds(tmp_path / "t.csv"), tmp_path, method=None, overrides={"epochs": "2"})
     assert (trained.facts.method, trained.facts.networks) == ("elr+", 2)
+
+
+def test_all_networks_of_a_panel_are_kept_those_from_before_a_stop_included(tmp_path, monkeypatch):
+    monkeypatch.setattr("labelaudit.training.job._CHECKPOINT_EVERY_S", 0.0)
+    table, short = write_clouds(tmp_path / "t.csv"), {"networks": "3", "epochs": "2"}
+    whole = train(table, tmp_path, method="panel", overrides=short, out=tmp_path / "whole")
+    ended = 0
+
+    def stop(event):
+        nonlocal ended
+        ended += isinstance(event, EpochFinished)
+        if ended == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(table, tmp_path, method="panel", overrides=short, on_event=stop)
+    resumed = labelaudit.train(out=tmp_path / "model", resume=True)
+    assert whole.facts.networks == resumed.facts.networks == 3
+    of_whole, of_resumed = (read_model(trained.path).networks for trained in (whole, resumed))
+    for one, other in zip(of_whole, of_resumed, strict=True):
+        assert all(np.array_equal(one[key].numpy(), other[key].numpy()) for key in one)
+    outputs = [network["layers.7.weight"].numpy() for network in of_whole]
+    assert not np.array_equal(outputs[0], outputs[1])
+    assert not np.array_equal(outputs[1], outputs[2])
 
 
 def test_a_stopped_training_goes_on_to_the_same_model(tmp_path, monkeypatch):
