@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from labelaudit.api.inputs import Loaded
-from labelaudit.api.prepare import Prepared, dataset_facts, resolved
+from labelaudit.api.prepare import Prepared, dataset_facts, require_trusted, resolved
 from labelaudit.api.recipes import recipe_for
 from labelaudit.api.schedules import known_options
 from labelaudit.api.throughput import training_passes
@@ -58,6 +58,7 @@ def finishing_recipe(prepared: Prepared, method: str, *, overrides: Mapping[str,
     late = {key: value for key, value in asked.overrides.items() if "." in key and not key.startswith("method.")}
     own = {key.removeprefix("method."): value for key, value in asked.overrides.items() if key not in late}
     asked = replace(asked, method=method, overrides={**late, **known_options(method, own), **overrides})
+    require_trusted(method, prepared.dataset)
     recipe, _ = recipe_for(dataset_facts(prepared.dataset, device=prepared.device.type), asked)
     return resolved(replace(recipe, data=scan.data, model=scan.model, train=scan.train), prepared.dataset)
 

@@ -46,6 +46,7 @@ def prepare(
     method: str | None = None,
     epochs_scale: float = 1.0,
     overrides: Mapping[str, str] | None = None,
+    decided: bool = False,
 ) -> Prepared:
     """Read and check a dataset and resolve its recipe; nothing is trained.
 
@@ -59,9 +60,10 @@ def prepare(
         method: its name; None = as the recipe says.
         epochs_scale: shortens the schedule of a recipe that is chosen.
         overrides: `key=value` settings.
+        decided: whether people decided on labels, so that there is a trusted set that the dataset does not know of.
 
     Raises:
-        ConfigError: settings that cannot be used.
+        ConfigError: settings that cannot be used, or a trusted set is missing; found before anything slow begins.
         DataError: data that cannot be audited.
     """
     if isinstance(recipe, Recipe):
@@ -83,6 +85,8 @@ def prepare(
     facts = dataset_facts(dataset, device=chosen_device.type)
     dataset, model = _with_weights_at_hand(dataset, asked.model)
     chosen, why = recipe_for(facts, dataclasses.replace(asked, model=model))
+    if not decided:
+        require_trusted(chosen.method, dataset)
     return Prepared(dataset, resolved(chosen, dataset), why, chosen_device, asked)
 
 
@@ -137,17 +141,15 @@ def resolved(recipe: Recipe, dataset: Dataset) -> Recipe:
     """Return the recipe with every option of its method written out, as it is stored with the audit.
 
     Raises:
-        ConfigError: a method, an option or a backbone does not exist, or a trusted set is missing; found before
-            anything slow begins.
+        ConfigError: a method, an option or a backbone does not exist.
     """
     options = read_options(recipe)
-    _require_trusted(recipe.method, dataset)
     if dataset.kind == "images":
         require_image_backbone(recipe.model.backbone)
     return dataclasses.replace(recipe, options=dataclasses.asdict(options))
 
 
-def _require_trusted(method: str, dataset: Dataset) -> None:
+def require_trusted(method: str, dataset: Dataset) -> None:
     """Raise ConfigError where a method cannot do without a trusted set, and there is none."""
     if dataset.trusted.any() or dataset.kind == "probs" or not getattr(require_method(method), "NEEDS_TRUSTED", False):
         return

@@ -14,7 +14,7 @@ from labelaudit.api.inputs import Loaded, load_inputs
 from labelaudit.api.learn import precision_for, run_method
 from labelaudit.api.paper import published_schedules
 from labelaudit.api.planting import small_classifier
-from labelaudit.api.prepare import Prepared, dataset_facts, resolved
+from labelaudit.api.prepare import Prepared, dataset_facts, require_trusted, resolved
 from labelaudit.api.published_data import Split, read_published_split, with_published_noise
 from labelaudit.api.recipes import recipe_for, settle
 from labelaudit.api.reproduction import Reproduction, Run, add_result
@@ -201,6 +201,7 @@ def _with_recipe(
 ) -> Prepared:
     if stored is not None:
         return Prepared(dataset, stored, f"the recipe of the run that goes on ({stored.name})", device)
+    require_trusted(setting.method, dataset)
     name, overrides = published_recipe(setting)
     asked = settle(
         name, seed=seed, device=str(device), method=setting.method, epochs_scale=epochs_scale, overrides=overrides

@@ -31,6 +31,7 @@ from labelaudit.api.training_run import TrainingRun
 from labelaudit.api.tuning import threads
 from labelaudit.core.audits import HOME, Audit, plain
 from labelaudit.core.dataset import Dataset, fingerprint
+from labelaudit.core.decisions import read_decisions
 from labelaudit.core.errors import ConfigError, DataError, did_you_mean
 from labelaudit.core.events import EventSink, Said, ignore
 from labelaudit.core.model_facts import ModelFacts
@@ -148,6 +149,8 @@ def train(
             method=_method(method, plan.labels),
             epochs_scale=epochs_scale,
             overrides=overrides,
+            decided=found.audit is not None
+            and any(known.verdict != "open" for known in read_decisions(found.audit).known.values()),
         )
         if plan.test is not None:
             _read_test(plan, prepared)  # a mistake in it must not wait until the data is read

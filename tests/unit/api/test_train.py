@@ -83,6 +83,22 @@ def test_suggestions_of_the_audit_are_learnt_and_decisions_before_them(scanned, 
     assert f"1 decided by people, {relabelled - 1} as suggested" in decided.labels
 
 
+def test_decisions_of_people_are_trusted_set_enough(scanned, tmp_path):
+    audit = labelaudit.load(scanned)
+    copy = Audit(tmp_path / "copy" / ".labelaudit" / "audits" / audit.path.name)
+    copy.path.mkdir(parents=True)
+    for file in ("audit.json", "findings.parquet"):
+        (copy.path / file).write_bytes((audit.path / file).read_bytes())
+    settings = {"method": "ieg", "overrides": {"epochs": "1"}}
+    with pytest.raises(ConfigError, match=r"method 'ieg' needs a trusted set"):
+        train(copy.path, tmp_path, **settings)
+    for _, row in audit.findings.iloc[20:32].iterrows():  # rightly labelled, four of each class
+        record_decision(copy, Known(row["content_hash"], row["given_label"], "ok"), sample_id=row["sample_id"])
+    trained = train(copy.path, tmp_path, **settings)
+    assert "12 decided by people" in trained.labels
+    assert trained.facts.method == "ieg"
+
+
 @pytest.mark.parametrize("kind", ["soft", "split"])
 def test_soft_and_split_labels_have_a_method_of_their_own(scanned, tmp_path, kind):
     trained = train(scanned / ".labelaudit", tmp_path, labels=kind, method=None)
