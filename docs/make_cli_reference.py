@@ -50,7 +50,7 @@ def _rows(command: Callable[..., Any]) -> Iterator[str]:
     hints = get_type_hints(command, include_extras=True)
     for name, parameter in inspect.signature(command).parameters.items():
         kind, info = get_args(hints[name])
-        cells = (_flags(name, info), _value(kind, info), _default(parameter, info), info.help or "")
+        cells = (_flags(name, info), _value(kind, info), _default(parameter, info), _meaning(info))
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
@@ -73,6 +73,11 @@ def _value(kind: Any, info: ParameterInfo) -> str:
         (inner,) = get_args(inner)
     word = info.metavar or {bool: "", int: "NUMBER", float: "NUMBER", str: "TEXT"}[inner]
     return f"{word}, several times" if several else word
+
+
+def _meaning(info: ParameterInfo) -> str:
+    """Return the help without the marks that keep the terminal from taking [words] for its own."""
+    return (info.help or "").replace("\\[", "[")
 
 
 def _default(parameter: inspect.Parameter, info: ParameterInfo) -> str:

@@ -24,7 +24,7 @@ Data = Annotated[
     typer.Option(metavar="PATH", help="The dataset.", show_default="where the audit found it", rich_help_panel=_WHAT),
 ]
 Profile = Annotated[
-    str | None, typer.Option(help="A table below [profiles].", show_default=False, rich_help_panel=_WHAT)
+    str | None, typer.Option(help="A table below \\[profiles].", show_default=False, rich_help_panel=_WHAT)
 ]
 Since = Annotated[
     str | None,
@@ -87,7 +87,7 @@ Override = Annotated[
         "--option",
         "-o",
         metavar="KEY=VALUE",
-        help="Any key of [check], e.g. -o max_leaks=none -o classes.cat.max_noise=0.2.",
+        help="Any key of \\[check], e.g. -o max_leaks=none -o classes.cat.max_noise=0.2.",
         show_default=False,
         rich_help_panel=_LIMITS,
     ),

@@ -168,7 +168,7 @@ Config = Annotated[
     str | None,
     typer.Option(
         metavar="FILE",
-        help="labelaudit.toml, or pyproject.toml with [tool.labelaudit].",
+        help="labelaudit.toml, or pyproject.toml with \\[tool.labelaudit].",
         show_default="the nearest here or above",
     ),
 ]
