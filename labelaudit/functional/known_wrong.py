@@ -29,7 +29,8 @@ from labelaudit.functional.calibration import (
 
 Table = NDArray[np.float64]  # (C, C), true label by given label
 
-_ROUNDS = 3  # of weighting known-wrong labels by the confusions that they help to find
+_ROUNDS = 6  # of weighting known-wrong labels by the confusions that they help to find
+_OPEN = 0.1  # share of the confusions found that is kept for others, when a wrong label is put down to a class
 _FEWEST = 10.0  # labels' worth of doubt in the confusions that were found
 _WEIGHT_RANGE = (0.02, 20.0)
 _TINY = 1e-12
@@ -141,7 +142,7 @@ def _by_rounds(
     suspicion = _suspicion(verdicts, given, n_classes)
     planted_as = _planted_as(evidence, given, n_classes)
     weights = evidence.wrong.weights
-    found = None
+    found, likely = None, planted_as.even
     for _ in range(_ROUNDS):
         sides = contrast_of(sides_found, weights, luck=1.0 / max(n_classes - 1, 1))
         if sides is None:
@@ -149,7 +150,8 @@ def _by_rounds(
         found_rate = noise_rate(sides) if rate is None else rate
         of_judges = wrong_posterior(sides, found_rate.rate, at=evidence.others.values)
         wrong = np.bincount(evidence.others.sample, of_judges, minlength=len(given)) / n_judges
-        confusions = _confusions(suspicion, wrong * counted, n_classes) / max(int(counted.sum()), 1)
+        confusions = _confusions(suspicion, wrong * counted, likely) / max(int(counted.sum()), 1)
+        likely = (1.0 - _OPEN) * confusions / max(float(confusions.sum()), _TINY) + _OPEN * planted_as.even
         found = Calibrated(wrong, found_rate, confusions, planted)
         weights = evidence.wrong.weights * _weights(planted_as, confusions, len(given))
     return found
@@ -173,11 +175,18 @@ def _suspicion(verdicts: Verdicts, given: IntN, n_classes: int) -> _Suspicion:
     return _Suspicion((verdicts.top_labels * n_classes + given[:, None]).ravel(), shares)
 
 
-def _confusions(suspicion: _Suspicion, wrong: FloatN, n_classes: int) -> Table:
-    """Return (C, C) expected numbers of wrong labels, true label by given label, from p(wrong) and the predictions."""
-    expected = (suspicion.shares * wrong[:, None]).ravel()
-    found: Table = np.bincount(suspicion.pairs, expected, minlength=n_classes**2).astype(np.float64)
-    return found.reshape(n_classes, n_classes)
+def _confusions(suspicion: _Suspicion, wrong: FloatN, likely: Table) -> Table:
+    """Return (C, C) expected numbers of wrong labels, true label by given label.
+
+    Args:
+        suspicion: what the predictions name.
+        wrong: (N,) p(wrong).
+        likely: (C, C) how likely each confusion is before a sample is looked at.
+    """
+    shares = suspicion.shares * likely.ravel()[suspicion.pairs].reshape(suspicion.shares.shape)
+    shares *= (wrong / np.maximum(shares.sum(axis=1), _TINY))[:, None]
+    found: Table = np.bincount(suspicion.pairs, shares.ravel(), minlength=likely.size).astype(np.float64)
+    return found.reshape(likely.shape)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """Who is taken for whom: directed confusions in a network's predictions, and what they say of a label.
 
 A network that is taught cats as dogs often enough says so of every cat: its probabilities are those of the noisy
-labels, and a wrong label looks as likely to it as a hard right one. But mistakes have a direction. Where images look alike the
-network takes each for the other; where labels are wrong one class flows into the other and little comes back. What
-flows more than it comes back is noise; undoing it gives the probabilities of the true labels.
+labels, and a wrong label looks as likely to it as a hard right one. But mistakes have a direction. Where images look
+alike the network takes each for the other; where labels are wrong one class flows into the other and little comes back.
+What flows more than it comes back is noise; undoing it gives the probabilities of the true labels.
 
 Source:
     Counts of confident predictions: Northcutt et al. 2021, "Confident Learning", arXiv:1911.00068, section 3.1.
