@@ -151,8 +151,7 @@ def _confusions(job: Job, taught: list[NDArray[np.int64]], opinions: list[NDArra
         found = _summed(job, found)
     np.fill_diagonal(found, 0.0)
     found = found + 1e-3 * max(float(found.sum()), 1e-6) * (1.0 - np.eye(C))
-    same: Table = job.ranks.from_main(found)
-    return same
+    return np.asarray(job.ranks.from_main(found.tolist()))
 
 
 def _together(
