@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,8 @@ from labelaudit.core.errors import ConfigError
 if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
+
+_RESULTS = ".labelaudit/bench.parquet"
 
 Noise = Annotated[
     list[str] | None,
@@ -54,7 +57,11 @@ Seeds = Annotated[int, typer.Option(min=1, help="Repetitions.")]
 Plot = Annotated[str | None, typer.Option(help="Picture of `growth` to write, .svg or .png.", show_default=False)]
 Trusted = Annotated[
     str,
-    typer.Argument(metavar="DATA", help="A dataset as for scan; or `speed`, or `growth`.", show_default=False),
+    typer.Argument(
+        metavar="DATA",
+        help="A dataset as for scan; or one of `speed`, `growth`, `probs` and `intervals`.",
+        show_default=False,
+    ),
 ]
 
 
@@ -73,7 +80,7 @@ def bench(
     recipe: opt.RecipeName = None,
     option: opt.Override = None,
     device: opt.Device = "auto",
-    results: Results = ".labelaudit/bench.parquet",
+    results: Results = _RESULTS,
     fresh: Fresh = False,
     markdown: Markdown = None,
     plot: Plot = None,
@@ -98,10 +105,12 @@ def bench(
       labelaudit bench speed
 
       labelaudit bench growth --plot growth.svg
+
+      labelaudit bench intervals
     """
-    if data in ("speed", "growth"):
+    if data in _OWN:
         with ScanProgress(quiet=quiet, verbose=verbose, no_color=no_color) as progress:
-            found = _own_bench(data, device, plot, progress)
+            found = _OWN[data](_Asked(device, seeds, results, plot, progress))
         if json:
             print_json(found)
         else:
@@ -160,15 +169,43 @@ def _as_json(frame: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _own_bench(name: str, device: str, plot: str | None, progress: ScanProgress) -> dict[str, Any]:
-    """Run the benchmark of our own speed or growth."""
-    if name == "speed":
-        from labelaudit.api.bench_speed import bench_speed
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the benchmarks of our own look at."""
 
-        return bench_speed(device=device, on_event=progress)
+    device: str
+    seeds: int
+    results: str
+    plot: str | None
+    progress: ScanProgress
+
+
+def _speed(asked: _Asked) -> dict[str, Any]:
+    from labelaudit.api.bench_speed import bench_speed
+
+    return bench_speed(device=asked.device, on_event=asked.progress)
+
+
+def _growth(asked: _Asked) -> dict[str, Any]:
     from labelaudit.api.bench_growth import bench_growth
 
-    return bench_growth(plot=None if plot is None else Path(plot), on_event=progress)
+    return bench_growth(plot=None if asked.plot is None else Path(asked.plot), on_event=asked.progress)
+
+
+def _probs(asked: _Asked) -> dict[str, Any]:
+    from labelaudit.api.bench_probs import bench_probs
+
+    return bench_probs(seeds=asked.seeds, on_event=asked.progress)
+
+
+def _intervals(asked: _Asked) -> dict[str, Any]:
+    from labelaudit.api.bench_intervals import RESULTS, bench_intervals
+
+    results = RESULTS if asked.results == _RESULTS else asked.results
+    return bench_intervals(seeds=asked.seeds, results=results, on_event=asked.progress)
+
+
+_OWN = {"speed": _speed, "growth": _growth, "probs": _probs, "intervals": _intervals}
 
 
 def _rows_table(rows: list[dict[str, Any]]) -> Table:
@@ -186,5 +223,5 @@ def _rows_table(rows: list[dict[str, Any]]) -> Table:
 
 def _cell(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:,.2f}"
+        return f"{value:,.2f}" if abs(value) >= 1 else f"{value:.3f}"
     return "-" if value is None else str(value)
