@@ -175,6 +175,8 @@ def _counts(job: Job, probs: NDArray[np.float32], given: NDArray[np.int64]) -> T
 
 
 def _summed(job: Job, table: Table) -> Table:
+    if job.ranks.size == 1:
+        return table  # as it is: not every device knows float64
     return np.asarray(job.ranks.sum_(torch.from_numpy(table.copy()).to(job.device)).cpu().numpy())
 
 
