@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from labelaudit.api.load import load
+from labelaudit.api.results import judged_results, learns_alike
 from labelaudit.core.audits import Audit
 from labelaudit.core.dataset import IntN
 from labelaudit.core.errors import ConfigError, DataError
@@ -55,6 +56,7 @@ def judge(audit: Audit | Path | str | None = None, *, overrides: Mapping[str, st
         trusted=np.asarray(table["trusted"])[scanned],
         conflict=issues[scanned] == Issue.DUPLICATE_CONFLICT,
         class_counts=np.bincount(given, minlength=len(classes)),
+        check_trusted=learns_alike(recipe.method),
     )
     judged = judged_anew(
         table,
@@ -72,7 +74,7 @@ def judge(audit: Audit | Path | str | None = None, *, overrides: Mapping[str, st
         if (old.path / file).exists():
             shutil.copyfile(old.path / file, new.path / file)
     write_findings(frame_of(judged), new.findings_path)
-    new.finish(meta["results"] | {"noise_rate": judgements.noise_rate, "mixture": judgements.mixture})
+    new.finish(meta["results"] | judged_results(judgements, meta["dataset"]["classes"]))
     return new
 
 

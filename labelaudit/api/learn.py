@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from labelaudit.api.inputs import Loaded
 from labelaudit.api.network import network_builder
 from labelaudit.api.prepare import Prepared
+from labelaudit.api.results import learns_alike
 from labelaudit.core.dataset import Dataset, Probabilities
 from labelaudit.core.errors import ConfigError, TrainingError
 from labelaudit.core.events import EventSink
@@ -38,6 +39,7 @@ def judge_dataset(loaded: Loaded, verdicts: Verdicts, recipe: Recipe) -> Judgeme
         trusted=dataset.trusted,
         conflict=loaded.conflict,
         class_counts=dataset.class_counts(),
+        check_trusted=learns_alike(recipe.method),
     )
 
 

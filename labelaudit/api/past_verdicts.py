@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from labelaudit.api.results import review_facts
 from labelaudit.core.audits import Audit
 from labelaudit.core.dataset import BoolN, Dataset, IntN
 from labelaudit.core.errors import shorten
@@ -17,6 +18,7 @@ from labelaudit.core.issues import Action, Issue
 from labelaudit.core.recipe import PolicySettings, from_dict
 from labelaudit.core.verdicts import FloatN, Verdicts
 from labelaudit.functional.policy import best_other, decide
+from labelaudit.functional.reckoning import review_effort
 
 UNSEEN = "unseen"  # .npz in an audit: which samples its networks never saw
 _NOTE = "judged by networks that never saw this sample"
@@ -150,7 +152,8 @@ def joined_results(before: Mapping[str, Any], columns: Mapping[str, Any], left: 
     interval = before.get("noise_interval")
     if interval:
         results["noise_interval"] = [end * share + added for end in interval]
-    return results | {"mixture": before.get("mixture"), "seconds": {}}
+    review = review_facts(review_effort(columns["clean_prob"][left]))
+    return results | {"review": review, "mixture": before.get("mixture"), "seconds": {}}
 
 
 def _unseen_rows(audit: Audit, n: int) -> BoolN:

@@ -19,6 +19,7 @@ from labelaudit.api.models import write_judges
 from labelaudit.api.near import NEAR_NAME, near_arrays
 from labelaudit.api.prepare import Prepared, plain_paths, prepare
 from labelaudit.api.record import AuditLog, is_running, opening_facts, peak_memory_mib, ranks_fact, recorded
+from labelaudit.api.results import judged_results
 from labelaudit.api.tuning import threads
 from labelaudit.core.audits import HOME, Audit, list_audits
 from labelaudit.core.dataset import fingerprint
@@ -201,8 +202,7 @@ def _run(audit: Audit, prepared: Prepared, log: AuditLog, stop_at: float, ranks:
     audit.update(warnings=log.warnings)
     audit.finish(
         {
-            "noise_rate": judgements.noise_rate,
-            "mixture": judgements.mixture,
+            **judged_results(judgements, loaded.dataset.classes),
             "stages": verdicts.stages,
             "seconds": log.seconds,
             "peak_memory_mib": peak_memory_mib(),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelaudit.cli.progress import duration
+from labelaudit.cli.render_verdict import is_lost, percent, plain_table, print_verdict, range_of
 from labelaudit.core.errors import count
 
 if TYPE_CHECKING:
@@ -22,12 +23,13 @@ _CLASSES_SHOWN, _PAIRS_SHOWN = 10, 5
 def print_summary(console: Console, summary: Mapping[str, Any], *, root: str = ".") -> None:
     """Print an audit's summary and the commands that come next."""
     _print_header(console, summary)
-    _print_verdict(console, summary)
-    if summary["worst"]:
+    print_verdict(console, summary)
+    if summary["worst"] and not summary["noise"]["quiet"] and not is_lost(summary):
         console.print()
         console.print(_worst_table(summary["worst"]), markup=False)  # a file may be called [red].png
         console.print()
-        tables = _side_by_side(_class_table(summary["per_class"]), _pair_table(summary["confused_pairs"]))
+        pairs = _confusion_table(summary["confusions"]) if summary["confusions"] else None
+        tables = _side_by_side(_class_table(summary["per_class"]), pairs or _pair_table(summary["confused_pairs"]))
         console.print(tables, markup=False)
     _print_set_aside(console, summary["set_aside"])
     _print_next(console, summary, root)
@@ -70,25 +72,6 @@ def print_demo(console: Console, demo: Demo) -> None:
     console.print(f"  the truth:    {demo.folder / 'truth.csv'}", markup=False)
 
 
-def percent(share: float) -> str:
-    """Return a share as "21.3 %", and very small ones as "< 0.1 %"."""
-    return "< 0.1 %" if 0 < share < 0.0005 else f"{share:.1%}".replace("%", " %")
-
-
-def plain_table(title: str, *columns: str | tuple[str, str]) -> Table:
-    """Return an empty table without a frame; a column is its name, or its name and how it is justified."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False
-    )
-    for column in columns:
-        name, justify = (column, "left") if isinstance(column, str) else column
-        table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
-    return table
-
-
 def _print_header(console: Console, summary: Mapping[str, Any]) -> None:
     seconds = summary["seconds"]
     parts = [
@@ -103,15 +86,6 @@ def _print_header(console: Console, summary: Mapping[str, Any]) -> None:
     console.print()
     console.print(str(summary["source"]), style="bold", markup=False)
     console.print(" · ".join(parts), style="dim", markup=False)
-
-
-def _print_verdict(console: Console, summary: Mapping[str, Any]) -> None:
-    rate, actions = summary["noise"]["rate"], summary["actions"]
-    wrong = round(sum(row["expected_wrong"] for row in summary["per_class"]))
-    console.print()
-    console.print(f"Estimated noise  [bold]{percent(rate)}[/] of the labels, about {wrong:,} of {summary['samples']:,}")
-    counts = " · ".join(f"{actions[name]:,} {name}" for name in ("keep", "relabel", "review", "drop") if actions[name])
-    console.print(f"Verdicts         {counts}")
 
 
 def _worst_table(rows: Sequence[Mapping[str, Any]]) -> Table:
@@ -133,9 +107,19 @@ def _worst_table(rows: Sequence[Mapping[str, Any]]) -> Table:
 def _class_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     noisiest = sorted(rows, key=lambda row: (-row["share"], row["label"]))[:_CLASSES_SHOWN]
     title = "Noise per class" if len(rows) <= _CLASSES_SHOWN else f"Noisiest {_CLASSES_SHOWN} of {len(rows)} classes"
-    table = plain_table(title, "class", ("samples", "right"), ("suspects", "right"), ("noise", "right"))
+    knows_ranges = any(row["interval"] for row in noisiest)
+    ranges = [("90 % interval", "right")] if knows_ranges else []
+    table = plain_table(title, "class", ("samples", "right"), ("suspects", "right"), ("noise", "right"), *ranges)
     for row in noisiest:
-        table.add_row(row["label"], f"{row['samples']:,}", f"{row['suspects']:,}", percent(row["share"]))
+        cells = [row["label"], f"{row['samples']:,}", f"{row['suspects']:,}", percent(row["share"])]
+        table.add_row(*cells, *([range_of(row["interval"])] if knows_ranges else []))
+    return table
+
+
+def _confusion_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    table = plain_table("Most confused", "true", "given", ("labels", "right"), ("of the true", "right"))
+    for row in rows[:_PAIRS_SHOWN]:
+        table.add_row(row["true"], row["given"], f"{row['expected']:,.0f}", percent(row["rate"]))
     return table
 
 
@@ -187,7 +171,9 @@ def _print_next(console: Console, summary: Mapping[str, Any], root: str) -> None
     path = Path(summary["audit"]["path"])
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     console.print(f"\nResults in {shown}", markup=False, soft_wrap=True)
-    steps = [(f"labelaudit export --suspect.csv{where}", "the suspects as a table")]
+    steps = []
+    if summary["suspects"]:
+        steps.append((f"labelaudit export --suspect.csv{where}", "the suspects as a table"))
     finish = summary.get("finish")
     if finish:
         model = shlex.quote(str(shown / Path(finish["model"]).parent))

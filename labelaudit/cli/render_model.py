@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from labelaudit.cli.render import plain_table
+from labelaudit.cli.render_verdict import plain_table
 
 if TYPE_CHECKING:
     from rich.console import Console

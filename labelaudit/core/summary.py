@@ -42,11 +42,14 @@ def summarise(audit_meta: Mapping[str, Any], frame: pd.DataFrame) -> dict[str, A
         "classes": len(classes),
         "actions": _counts(frame["action"], Action),
         "issues": _counts(frame["issue"], (issue for issue in Issue if issue)),
-        "noise": {"rate": six_digits(results.get("noise_rate") or 0.0), "interval": results.get("noise_interval")},
+        "noise": _noise(results, int((~scanned["trusted"]).sum())),
         "suspects": len(suspect),
         "worst": _records(suspect[~suspect["issue"].isin([*SET_ASIDE_ACTIONS])], _WORST_COLUMNS, _WORST),
-        "per_class": _per_class(scanned, classes),
+        "per_class": _per_class(scanned, classes, results.get("noise_by_class")),
         "confused_pairs": _confused_pairs(suspect),
+        "confusions": _six_digits_in(results.get("confusions") or []),
+        "review": _six_digits_in(results.get("review")),
+        "trusted_check": _six_digits_in(results.get("trusted_check")),
         "set_aside": {
             "count": int(is_set_aside.sum()),
             "first": _records(frame[is_set_aside], ("sample_id", "path", "issue", "detail"), _SET_ASIDE),
@@ -54,6 +57,28 @@ def summarise(audit_meta: Mapping[str, Any], frame: pd.DataFrame) -> dict[str, A
         "finish": results.get("finish"),
         "warnings": list(audit_meta.get("warnings") or []),
     }
+
+
+def _noise(results: Mapping[str, Any], labels: int) -> dict[str, Any]:
+    """Return what is known about the share of wrong labels; old audits have a rate alone."""
+    rate = results.get("noise_rate") or 0.0
+    return {
+        "rate": six_digits(rate),
+        "interval": _six_digits_in(results.get("noise_interval")),
+        "labels": labels,
+        "expected": six_digits(rate * labels),
+        "quiet": bool(results.get("quiet", False)),
+        "identifiable": bool(results.get("identifiable", True)),
+        "doubts": list(results.get("doubts") or []),
+    }
+
+
+def _six_digits_in(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _six_digits_in(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_six_digits_in(item) for item in value]
+    return six_digits(value) if isinstance(value, float) else value
 
 
 def six_digits(number: float) -> float:
@@ -82,8 +107,16 @@ def _counts(column: pd.Series[Any], names: Iterable[str]) -> dict[str, int]:
     return {str(name): int(counts.get(str(name), 0)) for name in names}
 
 
-def _per_class(scanned: pd.DataFrame, classes: list[str]) -> list[dict[str, Any]]:
-    """Return one dict per class; `share` is the part of its samples expected to be wrong."""
+def _per_class(
+    scanned: pd.DataFrame, classes: list[str], rates: Mapping[str, Mapping[str, float]] | None
+) -> list[dict[str, Any]]:
+    """Return one dict per class; `share` is the part of its samples expected to be wrong.
+
+    Args:
+        scanned: the findings.
+        classes: their names.
+        rates: what the audit says of them, with an interval; where it says nothing, p(wrong) is added up.
+    """
     marks = pd.DataFrame(
         {
             "label": scanned["given_label"],
@@ -100,9 +133,18 @@ def _per_class(scanned: pd.DataFrame, classes: list[str]) -> list[dict[str, Any]
             "suspects": int(suspected),
             "expected_wrong": six_digits(wrong),
             "share": six_digits(wrong / samples) if samples else 0.0,
+            "interval": None,
         }
+        | _rate_of(label, rates)
         for label, samples, suspected, wrong in sums.itertuples()
     ]
+
+
+def _rate_of(label: str, rates: Mapping[str, Mapping[str, float]] | None) -> dict[str, Any]:
+    found = (rates or {}).get(label)
+    if found is None:
+        return {}
+    return {"share": six_digits(found["rate"]), "interval": [six_digits(found["low"]), six_digits(found["high"])]}
 
 
 def _confused_pairs(suspect: pd.DataFrame) -> list[dict[str, Any]]:

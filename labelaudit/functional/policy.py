@@ -18,8 +18,11 @@ from labelaudit.core.findings import Action, Issue
 from labelaudit.core.recipe import PolicySettings
 from labelaudit.core.verdicts import FloatN, Verdicts
 from labelaudit.functional.beta_mixture import BetaMixture, fit_beta_mixture, noisy_posterior
-from labelaudit.functional.calibration import NoiseRate
-from labelaudit.functional.known_wrong import Table, calibrate
+from labelaudit.functional.calibration import FEWEST_PLANTED, NoiseRate
+from labelaudit.functional.doubts import Doubt, find_doubts, is_quiet, none_fits
+from labelaudit.functional.known_wrong import Calibrated, Table, calibrate
+from labelaudit.functional.reckoning import ConfusedPair, Review, class_rates, confused_pairs, review_effort
+from labelaudit.functional.trusted_check import TrustedCheck, check_on_trusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,12 @@ class Judgements:
     noise: NoiseRate | None  # the same with its 90 % interval, None where nothing was planted
     confusions: Table | None  # (C, C) expected share of all labels, true class by given one
     mixture: Mapping[str, Any] | None  # parameters of the final mixture, None = none was needed, or no evidence
+    by_class: list[NoiseRate | None] | None  # noise of each class, None for empty ones; None where nothing was planted
+    pairs: list[ConfusedPair]  # largest first; of samples that are not trusted
+    review: Review  # what looking at them would bring
+    is_quiet: bool  # there is no evidence of label noise
+    doubts: tuple[Doubt, ...]  # why the labels cannot be judged; empty = they can
+    on_trusted: TrustedCheck | None  # what was said of trusted labels, None where too few say anything
 
 
 def judge(
@@ -45,6 +54,7 @@ def judge(
     trusted: BoolN,
     conflict: BoolN,
     class_counts: IntN,
+    check_trusted: bool = False,
 ) -> Judgements:
     """Turn evidence into verdicts.
 
@@ -55,6 +65,7 @@ def judge(
         trusted: (N,) labels that are right by decree; they are never suspects.
         conflict: (N,) samples with a pixel-for-pixel twin under another label.
         class_counts: (C,) samples of each class.
+        check_trusted: the method learnt from trusted samples as from any other, so that they can test it.
     """
     found = calibrate(verdicts, given, len(class_counts), counted=~trusted)
     mixture = None if found is not None else fit_beta_mixture(verdicts.losses[~trusted], method="published")
@@ -68,20 +79,52 @@ def judge(
     action, issue = decide(clean_prob, suggested_prob, settings)
     rare = (class_counts[given] < SMALLEST_CLASS) & (action == Action.RELABEL)
     action[rare], issue[rare] = Action.REVIEW, Issue.RARE_CLASS
-    doubtful = conflict & ~trusted
+    asked, likely_wrong = ~trusted, clean_prob < 0.5  # whatever the thresholds
+    if found is not None:
+        strange = none_fits(verdicts.top_probs, verdicts.given_probs, len(class_counts)) & asked
+        action[strange], issue[strange] = Action.REVIEW, Issue.OUT_OF_DISTRIBUTION
+        likely_wrong |= strange
+    noise_rate = _mean_or_zero(1.0 - clean_prob[asked]) if found is None else found.rate.rate
+    quiet = is_quiet(noise_rate if found is None else found.rate.low, _mean_or_zero(likely_wrong[asked]))
+    doubts = _doubts(found, verdicts, given, asked)
+    if quiet or any(doubt.is_general for doubt in doubts):
+        offered = action == Action.RELABEL
+        action[offered], issue[offered] = Action.REVIEW, Issue.AMBIGUOUS
+    doubtful = conflict & asked
     action[doubtful & (action == Action.KEEP)] = Action.REVIEW
     issue[doubtful] = Issue.DUPLICATE_CONFLICT
+    is_enough = check_trusted and int(trusted.sum()) >= FEWEST_PLANTED
     return Judgements(
         clean_prob=clean_prob,
         suggested=suggested,
         suggested_prob=suggested_prob,
         action=action,
         issue=issue,
-        noise_rate=_mean_or_zero(1.0 - clean_prob[~trusted]) if found is None else found.rate.rate,
+        noise_rate=noise_rate,
         noise=None if found is None else found.rate,
         confusions=None if found is None else found.confusions,
         mixture=None if mixture is None else mixture.to_dict(),
+        by_class=None if found is None else _by_class(found, given, asked, len(class_counts)),
+        pairs=[] if found is None else confused_pairs(found.confusions, given[asked], overall=found.rate),
+        review=review_effort(clean_prob[asked], wrong=wrong[asked]),
+        is_quiet=quiet,
+        doubts=doubts,
+        on_trusted=check_on_trusted(evidence, 1.0 - wrong, trusted, suspect_below=settings.suspect_below)
+        if is_enough
+        else None,
     )
+
+
+def _by_class(found: Calibrated, given: IntN, asked: BoolN, n_classes: int) -> list[NoiseRate | None]:
+    return class_rates(found.wrong[asked], given[asked], n_classes, overall=found.rate)
+
+
+def _doubts(found: Calibrated | None, verdicts: Verdicts, given: IntN, asked: BoolN) -> tuple[Doubt, ...]:
+    """Return why the labels cannot be judged; a mixture has no interval to tell it by."""
+    if found is None:
+        return ()
+    predicted = verdicts.top_labels[asked, 0]
+    return find_doubts(found.rate, found.confusions, given=given[asked], predicted=predicted, smallest=SMALLEST_CLASS)
 
 
 def _by_mixture(mixture: BetaMixture | None, verdicts: Verdicts) -> FloatN:
@@ -130,5 +173,5 @@ def break_ties(clean_prob: FloatN, losses: FloatN) -> FloatN:
 _TIE_WIDTH = 1e-3  # far below what a reviewer or the calibration could see
 
 
-def _mean_or_zero(values: FloatN) -> float:
+def _mean_or_zero(values: FloatN | BoolN) -> float:
     return float(values.mean()) if len(values) else 0.0

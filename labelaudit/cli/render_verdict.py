@@ -1,0 +1,120 @@
+"""What a scan says of the whole dataset, as text on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from labelaudit.core.errors import count
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+_CATCH = 0.8  # share of the errors that the review is planned for
+_GENERAL = ("near-chance", "wide-interval")
+
+
+def is_lost(summary: Mapping[str, Any]) -> bool:
+    """Whether nothing can be told of any label."""
+    return any(doubt["kind"] in _GENERAL for doubt in summary["noise"]["doubts"])
+
+
+def print_verdict(console: Console, summary: Mapping[str, Any]) -> None:
+    """Print how much is wrong, what cannot be told, and what a review would bring."""
+    noise, actions = summary["noise"], summary["actions"]
+    console.print()
+    if is_lost(summary):
+        console.print("Cannot tell right labels from wrong ones", style="bold yellow")
+    elif noise["quiet"]:
+        console.print(_quiet(noise), style="bold green", markup=False)
+    else:
+        of_range = f" ({range_of(noise['interval'])} with 90 % certainty)" if noise["interval"] else ""
+        console.print(
+            f"Estimated noise  [bold]{percent(noise['rate'])}[/] of the labels{of_range},"
+            f" about {round(noise['expected']):,} of {noise['labels']:,}"
+        )
+    counts = " · ".join(f"{actions[name]:,} {name}" for name in ("keep", "relabel", "review", "drop") if actions[name])
+    console.print(f"Verdicts         {counts}")
+    _print_kinds(console, summary["issues"])
+    _print_doubts(console, noise["doubts"])
+    _print_trusted(console, summary["trusted_check"])
+    review = summary["review"]
+    if review and not noise["quiet"] and not is_lost(summary):
+        _print_review(console, review)
+
+
+def percent(share: float) -> str:
+    """Return a share as "21.3 %", and very small ones as "< 0.1 %"."""
+    return "< 0.1 %" if 0 < share < 0.0005 else f"{share:.1%}".replace("%", " %")
+
+
+def range_of(interval: Sequence[float] | None) -> str:
+    """Return an interval as "8.9 to 11.4 %"; "-" for none."""
+    return "-" if interval is None else f"{interval[0] * 100:.1f} to {interval[1] * 100:.1f} %"
+
+
+def plain_table(title: str | None, *columns: str | tuple[str, str]) -> Table:
+    """Return an empty table without a frame; a column is its name, or its name and how it is justified."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False
+    )
+    for column in columns:
+        name, justify = (column, "left") if isinstance(column, str) else column
+        table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
+    return table
+
+
+def _quiet(noise: Mapping[str, Any]) -> str:
+    if not noise["interval"]:
+        return "No evidence of label noise"
+    return f"No evidence of label noise: at most {percent(noise['interval'][1])} of the labels are wrong"
+
+
+def _print_kinds(console: Console, issues: Mapping[str, int]) -> None:
+    if strange := issues["out-of-distribution"]:
+        console.print(f"                 {count(strange, 'sample')} that no class fits")
+    if twins := issues["duplicate-conflict"]:
+        console.print(f"                 {count(twins, 'sample')} with a twin under another label")
+
+
+def _print_doubts(console: Console, doubts: Sequence[Mapping[str, Any]]) -> None:
+    for doubt in doubts:
+        console.print(f"Cannot tell      {doubt['text']}", style="yellow", markup=False, soft_wrap=True)
+    if doubts:
+        console.print("                 Check ten labels of each class, and scan again with --trusted.", style="yellow")
+
+
+def _print_trusted(console: Console, check: Mapping[str, Any] | None) -> None:
+    if check is None:
+        return
+    alarms, share = check["false_alarms"], check["false_alarm_share"]
+    console.print(
+        f"Trusted labels   {alarms:,} of {check['trusted']:,} would have been suspects"
+        f" ({range_of([share['low'], share['high']])} with 90 % certainty)"
+    )
+    if not check["is_calibrated"]:
+        way = "low" if check["clean_prob"] < check["expected_clean_prob"] else "high"
+        console.print(
+            f"                 their clean prob is too {way}: {check['clean_prob']:.2f} on average,"
+            f" {check['expected_clean_prob']:.2f} expected",
+            style="yellow",
+        )
+
+
+def _print_review(console: Console, review: Mapping[str, Any]) -> None:
+    """Print how many errors a reviewer finds who begins with the most suspicious sample."""
+    errors = review["errors"]
+    aims = [row["looks"] for row in review["catch"] if row["share"] == _CATCH]
+    if not aims or errors < 1:
+        return
+    rows = [(row["looks"], row["errors"]) for row in review["found"]] + [(aims[0], _CATCH * errors)]
+    table = plain_table(None, ("looks", "right"), ("errors found", "right"), ("of all", "right"))
+    for looks, found in sorted(dict(rows).items()):
+        table.add_row(f"{looks:,}", f"{found:,.0f}", f"{found / errors:.0%}".replace("%", " %"))
+    title = f"Review {count(aims[0], 'label')} to catch {_CATCH:.0%} of the errors".replace("%", " %")
+    console.print(f"\n{title}", style="bold")  # not the table's title: that is broken at the table's width
+    console.print(table, markup=False)
