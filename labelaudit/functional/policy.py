@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelaudit.core.dataset import SMALLEST_CLASS, BoolN, IntN
+from labelaudit.core.errors import ConfigError
 from labelaudit.core.findings import Action, Issue
 from labelaudit.core.recipe import PolicySettings
 from labelaudit.core.verdicts import FloatN, Verdicts
-from labelaudit.functional.beta_mixture import BetaMixture, fit_beta_mixture, noisy_posterior
 from labelaudit.functional.calibration import FEWEST_PLANTED, NoiseRate
 from labelaudit.functional.doubts import Doubt, find_doubts, is_quiet, none_fits
 from labelaudit.functional.known_wrong import Calibrated, Table, calibrate
+from labelaudit.functional.mixture_choice import MixtureVerdict, judge_by_mixture
 from labelaudit.functional.reckoning import ConfusedPair, Review, class_rates, confused_pairs, review_effort
 from labelaudit.functional.trusted_check import TrustedCheck, check_on_trusted
 
@@ -37,7 +38,7 @@ class Judgements:
     noise_rate: float  # expected share of wrong labels among the samples that are not trusted
     noise: NoiseRate | None  # the same with its 90 % interval, None where nothing was planted
     confusions: Table | None  # (C, C) expected share of all labels, true class by given one
-    mixture: Mapping[str, Any] | None  # parameters of the final mixture, None = none was needed, or no evidence
+    mixture: Mapping[str, Any] | None  # the final mixture and its null gate, None = none was needed, or no evidence
     by_class: list[NoiseRate | None] | None  # noise of each class, None for empty ones; None where nothing was planted
     pairs: list[ConfusedPair]  # largest first; of samples that are not trusted
     review: Review  # what looking at them would bring
@@ -67,12 +68,14 @@ def judge(
         class_counts: (C,) samples of each class.
         check_trusted: the method learnt from trusted samples as from any other, so that they can test it.
     """
-    found = calibrate(verdicts, given, len(class_counts), counted=~trusted)
-    mixture = None if found is not None else fit_beta_mixture(verdicts.losses[~trusted], method="published")
+    found = None
+    if settings.calibration != "mixture":
+        found = calibrate(verdicts, given, len(class_counts), counted=~trusted)
+    mixture = None if found is not None else _by_mixture(verdicts, settings, counted=~trusted)
     if found is not None:
         wrong, evidence = found.wrong, verdicts.scores.get("evidence", -verdicts.scores["margin"])
     else:
-        wrong, evidence = _by_mixture(mixture, verdicts), verdicts.losses
+        wrong, evidence = np.zeros(len(given)) if mixture is None else mixture.wrong, verdicts.losses
     clean_prob = np.where(trusted, 1.0, break_ties(1.0 - wrong, evidence))
     suggested, share = best_other(verdicts, given)
     suggested_prob = (1.0 - clean_prob) * share
@@ -103,7 +106,7 @@ def judge(
         noise_rate=noise_rate,
         noise=None if found is None else found.rate,
         confusions=None if found is None else found.confusions,
-        mixture=None if mixture is None else mixture.to_dict(),
+        mixture=None if mixture is None else mixture.facts,
         by_class=None if found is None else _by_class(found, given, asked, len(class_counts)),
         pairs=[] if found is None else confused_pairs(found.confusions, given[asked], overall=found.rate),
         review=review_effort(clean_prob[asked], wrong=wrong[asked]),
@@ -127,9 +130,14 @@ def _doubts(found: Calibrated | None, verdicts: Verdicts, given: IntN, asked: Bo
     return find_doubts(found.rate, found.confusions, given=given[asked], predicted=predicted, smallest=SMALLEST_CLASS)
 
 
-def _by_mixture(mixture: BetaMixture | None, verdicts: Verdicts) -> FloatN:
-    """Return (N,) p(noisy) under a mixture fitted to the losses; nothing is noisy without evidence."""
-    return np.zeros(len(verdicts.losses)) if mixture is None else noisy_posterior(mixture, verdicts.losses)
+def _by_mixture(verdicts: Verdicts, settings: PolicySettings, *, counted: BoolN) -> MixtureVerdict | None:
+    """Return p(wrong) by a mixture fitted to the losses; None where there is no evidence."""
+    if settings.calibration == "planted":
+        raise ConfigError(
+            "policy.calibration = 'planted': there are no known-wrong labels here, or too few, to calibrate by.",
+            hint="Set it to auto, or scan with --method panel, which plants some.",
+        )
+    return judge_by_mixture(verdicts, counted=counted, kind=settings.mixture)
 
 
 def decide(

@@ -9,10 +9,11 @@ from hypothesis import settings as few
 from hypothesis import strategies as st
 
 from labelaudit.core.dataset import SMALLEST_CLASS
+from labelaudit.core.errors import ConfigError
 from labelaudit.core.findings import Action, Issue
 from labelaudit.core.recipe import PolicySettings
 from labelaudit.core.verdicts import Verdicts, verdicts_from_probs
-from labelaudit.functional.beta_mixture import fit_beta_mixture
+from labelaudit.functional.mixture_choice import judge_by_mixture
 from labelaudit.functional.policy import Judgements, best_other, break_ties, decide, judge
 
 N, C = 200, 4
@@ -76,9 +77,19 @@ def test_the_noise_rate_and_the_mixture_leave_trusted_samples_out():
     found = judged(trusted=trusted)
     assert found.noise_rate == pytest.approx(20 / 180, abs=0.02)
     assert found.noise_rate == pytest.approx((1 - found.clean_prob[~trusted]).mean())
-    mixture = fit_beta_mixture(verdicts_from_probs(evidence(), GIVEN).losses[~trusted], method="published")
-    assert mixture is not None
-    assert found.mixture == mixture.to_dict()
+    alone = judge_by_mixture(
+        verdicts_from_probs(evidence()[~trusted], GIVEN[~trusted]), counted=np.ones(180, dtype=bool)
+    )
+    assert alone is not None
+    assert found.mixture == alone.facts
+
+
+def test_a_mixture_can_be_named_and_planted_labels_be_asked_for():
+    found = judged(settings=PolicySettings(mixture="robust"))
+    assert found.mixture is not None
+    assert (found.mixture["kind"], found.mixture["held_out"]) == ("robust", {})
+    with pytest.raises(ConfigError, match=r"policy\.calibration = 'planted': there are no known-wrong labels here"):
+        judged(settings=PolicySettings(calibration="planted"))
 
 
 def test_where_every_sample_is_trusted_there_is_no_mixture_and_no_noise():
