@@ -88,7 +88,8 @@ def test_an_unknown_setting_is_named_with_its_section_and_the_closest_known_one(
 def test_an_unknown_setting_like_no_other_lists_the_known_ones_with_their_section():
     error = mistake(lambda: recipe_from_dict({"policy": {"zzz": 1}}))
     assert error.problem == "unknown setting 'policy.zzz'."
-    assert error.hint == "Known settings: policy.suspect_below, policy.suggest_above."
+    expected = "policy.suspect_below, policy.suggest_above, policy.calibration, policy.mixture"
+    assert error.hint == f"Known settings: {expected}."
 
 
 @pytest.mark.parametrize(
