@@ -19,7 +19,7 @@ from labelaudit.api.label_files import read_labels_file
 from labelaudit.api.learn import judge_dataset, make_job, run_method
 from labelaudit.api.planting import Planted, plant_noise, require_noise, small_classifier, with_noise
 from labelaudit.api.prepare import Prepared, dataset_facts, prepare, resolved
-from labelaudit.api.recipes import recipe_for
+from labelaudit.api.recipes import default_method, recipe_for
 from labelaudit.api.tuning import threads, tuned
 from labelaudit.bench.opinion import Opinion, figures
 from labelaudit.bench.results import add_row, find_row, make_revision, read_results
@@ -29,7 +29,7 @@ from labelaudit.core.dataset import IntN, fingerprint
 from labelaudit.core.errors import ConfigError, count
 from labelaudit.core.events import EpochFinished, Event, EventSink, Said, ignore
 from labelaudit.core.findings import Action
-from labelaudit.core.recipe import DataSettings, from_dict
+from labelaudit.core.recipe import DataSettings, Recipe, from_dict
 from labelaudit.training.device import describe_device
 from labelaudit.training.job import Job
 
@@ -144,7 +144,7 @@ def _one_setting(
     on_event: EventSink,
 ) -> list[dict[str, Any]]:
     """Return the rows of one noise and seed: ours, then the rivals'; those that are known are not run."""
-    ours = f"labelaudit {prepared.recipe.name}"
+    ours = _own_name(prepared.recipe)
     rows = {name: store.find({**key, "method": name}) for name in (ours, *rivals)}
     missing = [name for name, row in rows.items() if row is None]
     title = f"{plan.setting}, seed {prepared.recipe.seed}"
@@ -175,6 +175,11 @@ def _one_setting(
         for name, finished in run_rivals(contest, family).items():
             rows[name] = keep(name, finished)
     return [row for row in rows.values() if row is not None]
+
+
+def _own_name(recipe: Recipe) -> str:
+    """Return "labelaudit fast", with the method where it is not the recipe's own."""
+    return f"labelaudit {recipe.name}" + ("" if recipe.method == default_method(recipe.name) else f" {recipe.method}")
 
 
 def _scan(prepared: Prepared, loaded: Loaded, on_event: EventSink) -> Finished:

@@ -150,7 +150,7 @@ def settle(
     flags |= {"method": method} if method is not None else {}
     flags |= {"epochs_scale": epochs_scale} if epochs_scale != 1 else {}
     settings: dict[str, Any] = {**from_file, **flags, **(overrides or {})}
-    default = {"method": "drpl"} if base.partition(":")[0] == "paper" else {}
+    default = {"method": default_method(base)}
     plain = from_dict(_Plain, default | {key: settings[key] for key in _PLAIN if key in settings}, prefix="")
     require_method(plain.method)
     _require_recipe(base, plain.method)
@@ -165,6 +165,11 @@ def settle(
         overrides={**from_file, **(overrides or {})},
         file=file,
     )
+
+
+def default_method(recipe: str) -> str:
+    """Return the method of a recipe, by its name, where none is named."""
+    return "drpl" if recipe.partition(":")[0] == "paper" else "panel"
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,13 @@ def test_every_noise_seed_and_method_is_a_row_with_the_actual_rate(table):
     assert set(frame["seed"]) == {0, 1}
 
 
+def test_another_method_is_named_in_its_row_and_is_another_row(table):
+    for method, name in (("panel", "labelaudit fast"), ("ce", "labelaudit fast ce")):
+        frame = bench(table, overrides={"method": method, "epochs": "2"})
+        assert frame["method"].tolist() == [name]
+    assert pd.read_parquet(".labelaudit/bench.parquet")["method"].tolist() == ["labelaudit fast", "labelaudit fast ce"]
+
+
 def test_both_sides_train_on_as_many_samples(table):
     frame = bench(table, rivals=["argmax", "elr"], overrides={"networks": "2", "epochs": "10"})
     # five folds of five epochs on four fifths of the samples; one training of twenty epochs
