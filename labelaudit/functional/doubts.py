@@ -65,6 +65,8 @@ def find_doubts(
     sizes = np.bincount(given, minlength=n_classes)
     right = np.maximum(sizes - wrong.sum(axis=0), 0.0)
     share = wrong / np.maximum(wrong + right[:, None], 1e-12)
+    if found:
+        return tuple(found)  # what is true of all classes need not be said of each
     for true, label in np.argwhere((share >= _PAIR) & (wrong >= _PAIR_LABELS)).tolist():
         found.append(Doubt("pair", (true, label)))
     times = np.bincount(predicted, minlength=n_classes)

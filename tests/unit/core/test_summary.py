@@ -33,7 +33,13 @@ def test_the_summary_repeats_what_the_audit_knows():
     assert summary["schema"] == 1
     assert summary["audit"] == {"path": "/data/.labelaudit/audits/x", "name": "x"}
     assert [summary[key] for key in ("source", "method", "recipe", "device")] == ["pets", "drpl", "fast", "cpu"]
-    assert summary["noise"] == {"rate": 0.6, "interval": [0.4, 0.8]}
+    assert {key: summary["noise"][key] for key in ("rate", "interval", "labels", "expected")} == {
+        "rate": 0.6,
+        "interval": [0.4, 0.8],
+        "labels": 3,
+        "expected": 1.8,
+    }
+    assert (summary["noise"]["quiet"], summary["noise"]["identifiable"]) == (False, True)
     assert summary["seconds"] == 3.75
     assert summary["warnings"] == ["small"]
 
@@ -66,6 +72,7 @@ def test_each_class_has_its_expected_number_of_wrong_labels():
             "suspects": 1,
             "expected_wrong": pytest.approx(1.0),
             "share": pytest.approx(0.5),
+            "interval": None,
         },
         {
             "label": "dog",
@@ -73,8 +80,9 @@ def test_each_class_has_its_expected_number_of_wrong_labels():
             "suspects": 2,
             "expected_wrong": pytest.approx(1.6),
             "share": pytest.approx(0.8),
+            "interval": None,
         },
-        {"label": "elk", "samples": 0, "suspects": 0, "expected_wrong": 0.0, "share": 0.0},
+        {"label": "elk", "samples": 0, "suspects": 0, "expected_wrong": 0.0, "share": 0.0, "interval": None},
     ]
 
 
