@@ -21,7 +21,7 @@ from labelaudit.core.dataset import Dataset, Vectors
 from labelaudit.core.errors import TrainingError
 from labelaudit.core.events import ignore
 from labelaudit.core.recipe import ModelSettings, Recipe
-from labelaudit.methods import drpl
+from labelaudit.methods import drpl, panel
 from labelaudit.training import job as job_module
 from labelaudit.training.batch_norm import share_batch_norm
 from labelaudit.training.batches import Batch, Pixels, Samples, VectorInputs
@@ -35,6 +35,7 @@ from tests.methods.jobs import blobs, image_job, vector_job
 
 N = 71  # 36 and 35, or 24, 24 and 23; with batches of 32, whose last has seven: two, three or four a rank
 SOFT = drpl.Options(stage1_epochs=4, relabel_from=2, stage2_epochs=3, peak_lr=0.02, record=0.5)
+PANEL = panel.Options(networks=2, epochs=4, peak_lr=0.02, elr_weight=1.0)
 PSEUDO = drpl.Options(stage1_epochs=2, stage2_epochs=2, peak_lr=0.02, stage2="pseudo-labels", ssl_warmup=True, record=0)
 
 
@@ -45,6 +46,7 @@ def work_out(ranks: Ranks, folder: Path) -> dict[str, Tensor]:
     found |= {f"linear/{name}": value for name, value in linear_after_an_epoch(ranks).items()}
     found |= {f"normed/{name}": value for name, value in normed_after_an_epoch(ranks).items()}
     found |= {"losses/soft": losses(ranks, SOFT), "losses/pseudo": losses(ranks, PSEUDO)}
+    found |= judged(ranks)
     found["features"] = features(ranks, folder / f"weights.{ranks.rank}.safetensors")
     told = ranks.from_main({"text": "räk", "list": [1, None]} if ranks.is_main else "ignored")
     found["told"] = torch.tensor([told == {"text": "räk", "list": [1, None]}])
@@ -133,6 +135,16 @@ def losses(ranks: Ranks, options: drpl.Options) -> Tensor:
     alone, _ = image_job(N, 3)
     job = dataclasses.replace(alone, samples=_shared(alone.samples, ranks))
     return torch.from_numpy(of_all_ranks(drpl.run(job, options), job).losses)
+
+
+def judged(ranks: Ranks) -> dict[str, Tensor]:
+    """Return what a panel says of images, and what its networks were taught."""
+    alone, _ = image_job(N, 3)
+    job = dataclasses.replace(alone, samples=_shared(alone.samples, ranks))
+    verdicts = of_all_ranks(panel.run(job, PANEL), job)
+    assert verdicts.judges is not None
+    labels = torch.from_numpy(verdicts.judges.labels.copy())
+    return {"panel/evidence": torch.from_numpy(verdicts.scores["evidence"]), "panel/labels": labels}
 
 
 def features(ranks: Ranks, weights: Path) -> Tensor:

@@ -98,6 +98,11 @@ def test_a_detector_that_learns_from_its_tables_finds_what_it_finds_alone(ranks,
     assert np.isfinite(ranks[0][0]["losses/pseudo"].numpy()).all()  # mixup is each rank's own
 
 
+def test_a_panel_of_several_ranks_plants_and_finds_what_it_does_alone(ranks, alone):
+    assert torch.equal(ranks[0][0]["panel/labels"][0], alone["panel/labels"][0])  # later ones depend on rounding
+    assert spearmanr(ranks[0][0]["panel/evidence"], alone["panel/evidence"]).statistic > 0.95
+
+
 def test_features_of_a_frozen_network_are_those_of_one_process(ranks, alone):
     assert alone["features"].shape[0] == N
     assert torch.allclose(ranks[0][0]["features"], alone["features"], atol=1e-4)

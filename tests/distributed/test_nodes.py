@@ -67,7 +67,7 @@ def test_two_machines_with_their_own_disks_scan_images_and_start_anew_when_a_ran
             node.terminate()
     said = output(first, "torchrun")
     assert codes == [0, 0], said + output(second, "torchrun")
-    assert said.count("Stage 1 of 2: learn, and relabel: epoch 1/4") == 1  # not begun again
+    assert said.count("Network 1 of 2: epoch 1/4") == 1  # not begun again
     assert "the recipe of the scan that is resumed" in said
     correlation, alike = agreement(findings(tmp_path / "one"), findings(first))
     assert correlation > 0.98

@@ -22,13 +22,13 @@ TABLE = [
     "--device",
     "cpu",
     "-o",
-    "stage1_epochs=8",
+    "networks=2",
     "-o",
-    "stage2_epochs=6",
+    "epochs=8",
     "-o",
     "train.batch_size=32",
 ]
-IMAGES = ["scan", "photos", "--device", "cpu", "-o", "stage1_epochs=4", "-o", "stage2_epochs=3"]
+IMAGES = ["scan", "photos", "--device", "cpu", "-o", "epochs=4"]
 SCRIPT = str(Path(__file__).with_name("fast_checkpoints.py"))
 
 
@@ -94,7 +94,7 @@ def test_three_ranks_with_parts_of_different_sizes_find_what_one_finds(table):
 
 def test_the_summary_and_the_progress_are_printed_once(table):
     assert output(table, "torchrun", "stdout").count("Estimated noise") == 1
-    assert output(table, "torchrun").count("Stage 1 of 2: learn, and relabel ...") == 1
+    assert output(table, "torchrun").count("Network 1 of 2 ...") == 1
 
 
 def test_one_audit_is_written_and_says_who_worked_on_it(table):
@@ -102,11 +102,14 @@ def test_one_audit_is_written_and_says_who_worked_on_it(table):
     meta = json.loads((audit / "audit.json").read_text())
     assert meta["ranks"]["size"] == 2
     assert sorted(path.name for path in audit.iterdir()) == [
+        "MODEL.md",
         "audit.json",
         "checkpoints",
         "events.jsonl",
         "findings.parquet",
         "lock",
+        "model.safetensors",
+        "near.npz",
         "verdicts.npz",
     ]
     (alone,) = (table / "one" / ".labelaudit" / "audits").iterdir()
@@ -147,7 +150,7 @@ def test_torchrun_starts_killed_ranks_anew_and_the_scan_goes_on_to_the_same_bits
     os.kill(int((table / "pid.1").read_text()), signal.SIGKILL)
     assert process.wait(timeout=TIMEOUT_S) == 0, output(table, "anew")
     said = output(table, "anew")
-    assert said.count("Stage 1 of 2: learn, and relabel: epoch 1/8") == 1  # not begun again
+    assert said.count("Network 1 of 2: epoch 1/8") == 1  # not begun again
     assert "the recipe of the scan that is resumed" in said
     (anew,) = (table / "anew").rglob("findings.parquet")
     (two,) = (table / "two").rglob("findings.parquet")
@@ -157,7 +160,7 @@ def test_torchrun_starts_killed_ranks_anew_and_the_scan_goes_on_to_the_same_bits
 @pytest.mark.parametrize("killed", [0, 1])
 def test_a_rank_that_is_killed_ends_the_other_with_a_message(killed, tmp_path):
     write_table(tmp_path, 200)
-    words = ["scan", "t.csv", "--device", "cpu", "-o", "stage1_epochs=5000", "--verbose"]
+    words = ["scan", "t.csv", "--device", "cpu", "-o", "epochs=5000", "--verbose"]
     ranks = start_ranks(2, "-m", "labelaudit", *words, cwd=tmp_path)
     try:
         wait_for("epoch 3/5000", ranks[0], tmp_path, "rank0")
@@ -177,16 +180,16 @@ def test_a_rank_that_is_killed_ends_the_other_with_a_message(killed, tmp_path):
 
 def test_a_mistake_is_told_once(tmp_path):
     write_table(tmp_path, 200)
-    words = ["scan", "t.csv", "-o", "stage1_epoch=3", "--device", "cpu"]
+    words = ["scan", "t.csv", "-o", "epoch=3", "--device", "cpu"]
     process = start_torchrun("--nproc-per-node", "2", "-m", "labelaudit", *words, cwd=tmp_path)
     assert process.wait(timeout=TIMEOUT_S) == 1  # torchrun's own, whatever the ranks' is
     assert output(tmp_path, "torchrun").count("error: ") == 1
-    assert "error: unknown setting 'method.stage1_epoch'" in output(tmp_path, "torchrun")
+    assert "error: unknown setting 'method.epoch'" in output(tmp_path, "torchrun")
 
 
 def test_ctrl_c_stops_all_ranks_and_the_next_scan_can_go_on(tmp_path):
     write_table(tmp_path, 200)
-    words = ["scan", "t.csv", "--device", "cpu", "-o", "stage1_epochs=5000", "--verbose"]
+    words = ["scan", "t.csv", "--device", "cpu", "-o", "epochs=5000", "--verbose"]
     ranks = start_ranks(2, "-m", "labelaudit", *words, cwd=tmp_path)
     wait_for("epoch 3/5000", ranks[0], tmp_path, "rank0")
     for rank in ranks:
