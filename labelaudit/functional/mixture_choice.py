@@ -41,6 +41,7 @@ _SCALES: Mapping[Kind, Scale] = {"gaussian": "gaussian", "log-gaussian": "log-ga
 _APART = 3.5  # deviations of the clean component between the means
 _LARGEST_NOISE = 0.5  # weight of the noisy component
 
+_ENOUGH = 200_000  # losses to choose by; evenly spaced ranks stand for more
 _CELLS = 512  # of the log odds, in which held-out samples are counted: masses need no Jacobian
 _SPREAD_EVENLY = 0.01  # of every candidate's mass, so that one sample outside its range does not decide
 
@@ -122,7 +123,7 @@ def choose_mixture(losses: FloatN, *, kind: Literal["auto"] | Kind = "auto") -> 
     if kind != "auto":
         mixture = fit_mixture(losses, kind)
         return None if mixture is None else ChosenMixture(kind, mixture, {})
-    ranked = np.sort(losses)
+    ranked = np.sort(losses)[:: -(-len(losses) // _ENOUGH) or 1]
     first = np.random.default_rng(0).random(len(ranked)) < 0.5
     whole = {name: mixture for name in KINDS if (mixture := fit_mixture(ranked, name)) is not None}
     if not whole:
@@ -131,7 +132,13 @@ def choose_mixture(losses: FloatN, *, kind: Literal["auto"] | Kind = "auto") -> 
     held_out = {name: held_out_likelihood(half, ranked[~first]) for name, half in halves.items() if half is not None}
     able = {name: value for name, value in held_out.items() if name != "published" and is_readable(whole[name])}
     best = max(able, key=lambda name: able[name], default="published" if "published" in whole else next(iter(whole)))
-    return ChosenMixture(best, whole[best], held_out)
+    return ChosenMixture(best, whole[best] if len(ranked) == len(losses) else _of_all(losses, best), held_out)
+
+
+def _of_all(losses: FloatN, kind: Kind) -> Mixture:
+    mixture = fit_mixture(losses, kind)
+    assert mixture is not None  # some of them were enough
+    return mixture
 
 
 def fit_mixture(losses: FloatN, kind: Kind) -> Mixture | None:
