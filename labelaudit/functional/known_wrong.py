@@ -142,9 +142,9 @@ def _by_rounds(
     suspicion = _suspicion(verdicts, given, n_classes)
     planted_as = _planted_as(evidence, given, n_classes)
     weights = evidence.wrong.weights
-    found, likely = None, planted_as.even
+    found, likely, luck = None, planted_as.even, 1.0 / max(n_classes - 1, 1)
     for _ in range(_ROUNDS):
-        sides = contrast_of(sides_found, weights, luck=1.0 / max(n_classes - 1, 1))
+        sides = contrast_of(sides_found, weights, luck=luck)
         if sides is None:
             return found
         found_rate = noise_rate(sides) if rate is None else rate
@@ -154,6 +154,11 @@ def _by_rounds(
         likely = (1.0 - _OPEN) * confusions / max(float(confusions.sum()), _TINY) + _OPEN * planted_as.even
         found = Calibrated(wrong, found_rate, confusions, planted)
         weights = evidence.wrong.weights * _weights(planted_as, confusions, len(given))
+        if planted:
+            # A planted label is right by accident where the label that it replaced was a mistake of just that kind.
+            chance = confusions * len(given) / np.maximum(np.bincount(given, minlength=n_classes), 1)
+            lucky = float((weights * chance.T.ravel()[planted_as.pairs]).sum() / max(float(weights.sum()), _TINY))
+            luck = min(lucky / max(found_rate.rate, 1e-6), 1.0)
     return found
 
 
