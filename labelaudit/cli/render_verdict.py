@@ -70,8 +70,8 @@ def plain_table(title: str | None, *columns: str | tuple[str, str]) -> Table:
 
 def _quiet(noise: Mapping[str, Any]) -> str:
     if not noise["interval"]:
-        return "No evidence of label noise"
-    return f"No evidence of label noise: at most {percent(noise['interval'][1])} of the labels are wrong"
+        return "No wrong label found; this method cannot tell that there is none (the default, panel, can)"
+    return f"No evidence of label noise: at most {percent(noise['interval'][1])} of the labels look wrong"
 
 
 def _print_kinds(console: Console, issues: Mapping[str, int]) -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from labelaudit.functional.calibration import NoiseRate
 from labelaudit.functional.doubts import Doubt, find_doubts, is_quiet, none_fits
@@ -51,19 +52,24 @@ def test_there_is_no_evidence_where_little_is_certain_and_little_is_flagged(low,
     assert is_quiet(low, flagged) is quiet
 
 
-def sure(n=200, strange=10, held=0.35):
+def sure(n: int = 200, strange: int = 10, held: float = 0.35) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     probs = np.tile([0.99, 0.005, 0.003], (n, 1))
     probs[:strange] = [held, held, 0.2]
     return probs, np.where(np.arange(n) < strange, 0.3, 0.99)
 
 
+def strange_of(strange: int = 10, held: float = 0.35) -> NDArray[np.bool_]:
+    probs, given = sure(strange=strange, held=held)
+    return none_fits(probs, given, 10)
+
+
 def test_samples_that_no_two_classes_hold_fit_none():
-    assert np.flatnonzero(none_fits(*sure(), 10)).tolist() == list(range(10))
+    assert np.flatnonzero(strange_of()).tolist() == list(range(10))
 
 
 def test_nothing_is_strange_to_an_unsure_network_or_between_two_classes_or_as_seldom_as_in_clean_data():
     probs, given = sure()
     assert not none_fits(probs * 0.95, given, 10).any()
     assert not none_fits(probs, given, 2).any()
-    assert not none_fits(*sure(strange=2), 10).any()
-    assert not none_fits(*sure(held=0.4), 10).any()  # two classes share it
+    assert not strange_of(strange=2).any()
+    assert not strange_of(held=0.4).any()  # two classes share it
