@@ -19,7 +19,8 @@ def test_a_table_becomes_an_audit_a_list_of_suspects_and_a_summary(here, labelau
     assert scan.exit_code == 0
     golden("scan-table-stderr", masked(scan.stderr, here))
     assert re.search(r"^flowers.csv\n120 samples · 3 classes · recipe fast · ", scan.stdout, re.MULTILINE)
-    assert re.search(r"^Estimated noise  \d+\.\d % of the labels, about \d+ of 120$", scan.stdout, re.MULTILINE)
+    rate = r"^Estimated noise  \d+\.\d % of the labels \(\d+\.\d to \d+\.\d % with 90 % certainty\), about \d+ of 120$"
+    assert re.search(rate, scan.stdout, re.MULTILINE)
     assert labelaudit("export", "--suspect.csv").exit_code == 0
     frame = pd.read_csv(here / "suspect.csv")
     assert list(frame.columns) == [name for name in SCHEMA.names if not name.startswith("top_")]
