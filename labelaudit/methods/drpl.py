@@ -28,16 +28,14 @@ from labelaudit.core.verdicts import Verdicts, verdicts_from_probs
 from labelaudit.functional.beta_mixture import fit_beta_mixture, noisy_posterior, published_posterior
 from labelaudit.functional.losses import entropy_term, prior_term, soft_cross_entropy
 from labelaudit.functional.mixup import mix
-from labelaudit.functional.schedules import milestones, one_cycle
 from labelaudit.training.batches import Batch
 from labelaudit.training.checkpoint import StageState
 from labelaudit.training.epoch import LossFn
 from labelaudit.training.job import Job
+from labelaudit.training.one_stage import Record, learning_rate, recorder, with_recorded
 from labelaudit.training.streams import torch_generator
 
 SUMMARY = "two stages: relabel, split by a mixture on the losses, train again semi-supervised, split again"
-
-Recorder = Callable[[Batch, Tensor], None]
 
 _PSEUDO_LABEL_WINDOW = 10  # epochs whose predictions are averaged; S2's published code
 _SSL_WARMUP_EPOCHS = 10  # S2's published code trains them and never loads them: see `ssl_warmup`
@@ -140,13 +138,13 @@ def _relabelling_stage(job: Job, options: Options) -> dict[str, Tensor]:
     if relabels:
         window = torch.zeros(_PSEUDO_LABEL_WINDOW, *targets.shape, dtype=torch.float16, device=job.device)
         state.tables = {"targets": targets, "window": window}
-    recorder = _recorder(job, state, options, options.stage1_epochs)
+    remember = recorder(job, state, epochs=options.stage1_epochs, record=options.record)
     job.resume("stage1", state)
-    lr_at = _learning_rate(job, options, options.stage1_epochs, options.stage1_milestones)
+    lr_at = learning_rate(job, options, epochs=options.stage1_epochs, at=options.stage1_milestones)
 
     def loss(model: nn.Module, batch: Batch) -> Tensor:
         logits = model(batch.inputs)
-        recorder(batch, logits)
+        remember(batch, logits)
         if relabels:
             seen = torch.softmax(logits.detach().float(), dim=1)
             state.tables["window"][state.epoch % _PSEUDO_LABEL_WINDOW, batch.row] = seen.half()
@@ -170,21 +168,21 @@ def _semi_supervised_stage(job: Job, options: Options, labelled: Tensor, probs: 
     state.tables = {"targets": _first_targets(job, options, labelled, probs)}
     if options.stage2 == "pseudo-labels":
         state.tables["seen"] = torch.zeros_like(state.tables["targets"])
-    recorder = _recorder(job, state, options, options.stage2_epochs)
+    remember = recorder(job, state, epochs=options.stage2_epochs, record=options.record)
     job.resume("stage2", state)
     if options.ssl_warmup and not state.epoch:
         _warm_up(job, options, state, labelled)
-    lr_at = _learning_rate(job, options, options.stage2_epochs, options.stage2_milestones)
+    lr_at = learning_rate(job, options, epochs=options.stage2_epochs, at=options.stage2_milestones)
     while state.epoch < options.stage2_epochs:
         if options.stage2 == "pseudo-labels":
             draw = torch_generator(job.seed, "mixup", "stage2", state.epoch)
             job.train_epoch(
-                "stage2", state, _mixup_loss(state, options, recorder, draw), lr_at, epochs=options.stage2_epochs
+                "stage2", state, _mixup_loss(state, options, remember, draw), lr_at, epochs=options.stage2_epochs
             )
             draw = torch_generator(job.seed, "reset", "stage2", state.epoch)
             _renew_pseudo_labels_(state, options, labelled, draw, own=job.own)
         else:
-            job.train_epoch("stage2", state, _soft_loss(state, options, recorder), lr_at, epochs=options.stage2_epochs)
+            job.train_epoch("stage2", state, _soft_loss(state, options, remember), lr_at, epochs=options.stage2_epochs)
         job.show("stage2", state.epoch, options.stage2_epochs, state.model)
         job.checkpoint("stage2", state)
     return _read_out(job, "stage2", state, options)
@@ -224,16 +222,16 @@ def _first_targets(job: Job, options: Options, labelled: Tensor, probs: Tensor) 
     return torch.where(labelled[job.own, None], given, elsewhere)
 
 
-def _soft_loss(state: StageState, options: Options, recorder: Recorder) -> LossFn:
+def _soft_loss(state: StageState, options: Options, remember: Record) -> LossFn:
     def loss(model: nn.Module, batch: Batch) -> Tensor:
         logits = model(batch.inputs)
-        recorder(batch, logits)
+        remember(batch, logits)
         return soft_cross_entropy(logits, state.tables["targets"][batch.row]) + _regulariser(logits, options)
 
     return loss
 
 
-def _mixup_loss(state: StageState, options: Options, recorder: Recorder, draw: torch.Generator) -> LossFn:
+def _mixup_loss(state: StageState, options: Options, remember: Record, draw: torch.Generator) -> LossFn:
     """Return the loss of S2's stage 2: one forward that records predictions, one on mixed images that learns.
 
     Both forwards are in train mode, so both move the running statistics of batch norm, as published.
@@ -243,7 +241,7 @@ def _mixup_loss(state: StageState, options: Options, recorder: Recorder, draw: t
         with torch.no_grad():
             unmixed = model(batch.inputs)
             state.tables["seen"][batch.row] = torch.softmax(unmixed.float(), dim=1)
-            recorder(batch, unmixed)
+            remember(batch, unmixed)
         B = len(batch.index)  # noqa: N806
         weight = float(torch.rand(1, generator=draw))  # Beta(1, 1) is uniform; one weight per batch
         partner = torch.randperm(B, generator=draw).to(batch.index.device)
@@ -292,36 +290,6 @@ def _regulariser(logits: Tensor, options: Options) -> Tensor | float:
     return total
 
 
-def _learning_rate(job: Job, options: Options, epochs: int, at: tuple[int, ...]) -> Callable[[int], float]:
-    """Return the rate as a function of the global step."""
-    steps = job.samples.steps()
-    if options.schedule == "one-cycle":
-        return lambda step: one_cycle(step, steps * epochs, peak=options.peak_lr)
-    return lambda step: milestones(step // steps + 1, base=options.peak_lr, at=at)
-
-
-def _recorder(job: Job, state: StageState, options: Options, epochs: int) -> Recorder:
-    """Return what adds up the training passes' own predictions over the last epochs of a stage.
-
-    They cost nothing and average over many augmentations and many states of the network: measured on 10,000
-    CIFAR-10 images with 20 % wrong labels, +1 point of average precision (docs/benchmarks.md).
-    """
-    first = epochs - _recorded_epochs(options, epochs)
-    if first < epochs:
-        n_own = len(job.samples.labels[job.own])
-        state.tables["recorded"] = torch.zeros(n_own, job.n_classes, device=job.device)
-
-    def record(batch: Batch, logits: Tensor) -> None:
-        if state.epoch >= first:
-            state.tables["recorded"][batch.row] += torch.softmax(logits.detach().float(), dim=1)
-
-    return record
-
-
-def _recorded_epochs(options: Options, epochs: int) -> int:
-    return round(options.record * epochs)
-
-
 def _read_out(job: Job, stage: str, state: StageState, options: Options) -> dict[str, Tensor]:
     """Return (M, C) probabilities for the mixture's fit and for everything else.
 
@@ -331,10 +299,7 @@ def _read_out(job: Job, stage: str, state: StageState, options: Options) -> dict
     if options.losses == "augmented":
         fit_probs = job.predict(stage, state.model, ("augmented",), "fit")
         return {"fit_probs": fit_probs, "probs": job.predict(stage, state.model, ("augmented",), "score")}
-    probs = job.predict(stage, state.model, job.samples.inputs.views())
-    if "recorded" in state.tables:
-        recorded = state.tables["recorded"]
-        probs = (probs + recorded / recorded.sum(dim=1, keepdim=True)) / 2
+    probs = with_recorded(job.predict(stage, state.model, job.samples.inputs.views()), state)
     return {"fit_probs": probs, "probs": probs.clone()}
 
 

@@ -14,6 +14,7 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import torch
@@ -25,7 +26,6 @@ from labelaudit.core.recipe import require
 from labelaudit.core.seeds import numpy_generator
 from labelaudit.core.verdicts import Judges, Verdicts, verdicts_from_probs
 from labelaudit.functional.losses import clamped_softmax, elr_term, moved_averages
-from labelaudit.functional.schedules import one_cycle
 from labelaudit.functional.transitions_found import (
     Table,
     confident_counts,
@@ -34,7 +34,10 @@ from labelaudit.functional.transitions_found import (
     undone,
 )
 from labelaudit.training.batches import Batch
+from labelaudit.training.checkpoint import StageState
+from labelaudit.training.epoch import LossFn
 from labelaudit.training.job import Job
+from labelaudit.training.one_stage import Record, learn
 
 SUMMARY = "networks that each learn a few known-wrong labels besides, and so can say what a wrong label looks like"
 
@@ -67,6 +70,11 @@ class Options:
         require(0 <= self.elr_momentum < 1, "method.elr_momentum", self.elr_momentum, "0 to 1, below 1")
         require(0 <= self.record <= 1, "method.record", self.record, "0 to 1")
 
+    @property
+    def schedule(self) -> Literal["one-cycle"]:
+        """How the learning rate goes down: annealed, or the networks would end on what they learnt by heart."""
+        return "one-cycle"
+
 
 def training_passes(options: Options) -> float:
     """Return how often each sample goes forward and back, to estimate the time; a plain forward counts a third."""
@@ -82,12 +90,9 @@ def run(job: Job, options: Options) -> Verdicts:
     opinions: list[NDArray[np.float32]] = []  # (M, C) each
     for number, name in enumerate(names):
         labels = _planted(job, options, number, taught, opinions)
-        found = job.finished(name)
-        if found is None:
-            with job.stage(name, f"Network {number + 1} of {options.networks}", passes):
-                found = job.finish(name, _network(_teaching(job, labels), options, name))
+        title = f"Network {number + 1} of {options.networks}"
+        opinions.append(_network(_teaching(job, labels), options, name, title))
         taught.append(labels)
-        opinions.append(found["probs"].cpu().numpy())
     return _evidence(job, taught, opinions)
 
 
@@ -180,41 +185,34 @@ def _summed(job: Job, table: Table) -> Table:
     return np.asarray(job.ranks.sum_(torch.from_numpy(table.copy()).to(job.device)).cpu().numpy())
 
 
-def _network(job: Job, options: Options, name: str) -> dict[str, Tensor]:
+def _network(job: Job, options: Options, name: str, title: str) -> NDArray[np.float32]:
     """Return (M, C) probabilities after the whole schedule, averaged with those of the last training passes."""
-    state = job.new_state(name)
-    shape = len(job.samples.labels[job.own]), job.n_classes
-    first = options.epochs - round(options.record * options.epochs)
-    if first < options.epochs:
-        state.tables["recorded"] = torch.zeros(shape, device=job.device)
-    if options.elr_weight:
-        state.tables["targets"] = torch.zeros(shape, device=job.device)
-    job.resume(name, state)
-    steps = job.samples.steps() * options.epochs
-    tables = state.tables
+
+    def loss_of(state: StageState, record: Record) -> LossFn:
+        if options.elr_weight and "targets" not in state.tables:
+            state.tables["targets"] = torch.zeros(len(job.samples.labels[job.own]), job.n_classes, device=job.device)
+        return _loss(options, state, record)
+
+    probs = learn(job, name, title, options, loss_of, epochs=options.epochs, at=(), record=options.record)
+    found: NDArray[np.float32] = probs.cpu().numpy()
+    return found
+
+
+def _loss(options: Options, state: StageState, record: Record) -> LossFn:
+    """Return cross-entropy, with ELR's term where the network is to be held back."""
 
     def loss(model: nn.Module, batch: Batch) -> Tensor:
         logits = model(batch.inputs).float()
-        if state.epoch >= first:
-            tables["recorded"][batch.row] += torch.softmax(logits.detach(), dim=1)
+        record(batch, logits)
         losses = F.cross_entropy(logits, batch.labels, reduction="none")
         if not options.elr_weight:
             return losses
-        probs = clamped_softmax(logits)
-        targets = moved_averages(tables["targets"][batch.row], probs, momentum=options.elr_momentum)
-        tables["targets"][batch.row] = targets  # moved before it is used, as in ELR
-        return losses + options.elr_weight * elr_term(probs, targets)
+        probs, targets = clamped_softmax(logits), state.tables["targets"]
+        moved = moved_averages(targets[batch.row], probs, momentum=options.elr_momentum)
+        targets[batch.row] = moved  # before it is used, as in ELR
+        return losses + options.elr_weight * elr_term(probs, moved)
 
-    while state.epoch < options.epochs:
-        job.train_epoch(
-            name, state, loss, lambda step: one_cycle(step, steps, peak=options.peak_lr), epochs=options.epochs
-        )
-        job.show(name, state.epoch, options.epochs, state.model)
-        job.checkpoint(name, state)
-    probs = job.predict(name, state.model, job.samples.inputs.views())
-    if "recorded" in tables:
-        probs = (probs + tables["recorded"] / tables["recorded"].sum(dim=1, keepdim=True)) / 2
-    return {"probs": probs}
+    return loss
 
 
 def _evidence(job: Job, taught: list[NDArray[np.int64]], opinions: list[NDArray[np.float32]]) -> Verdicts:

@@ -14,6 +14,7 @@ from labelaudit.functional.metrics import auroc
 from labelaudit.methods import drpl
 from labelaudit.training.checkpoint import StageState
 from labelaudit.training.job import Job, make_optimizer
+from labelaudit.training.one_stage import learning_rate
 from labelaudit.training.streams import torch_generator
 from tests.methods.jobs import blobs, vector_job
 
@@ -113,9 +114,9 @@ def test_constant_losses_split_nothing_and_say_so():
 def test_the_learning_rate_follows_the_schedule_by_step():
     values, given, _ = blobs(64, 2, rate=0.0)
     job = vector_job(values, given, 2)  # 2 steps an epoch
-    steps = drpl._learning_rate(job, PAPER_LIKE, 14, (9, 12))
+    steps = learning_rate(job, PAPER_LIKE, epochs=14, at=(9, 12))
     assert [steps(step) for step in (0, 15, 16, 21, 22)] == pytest.approx([0.01, 0.01, 0.001, 0.001, 0.0001])
-    cycle = drpl._learning_rate(job, drpl.Options(peak_lr=0.5), 10, ())
+    cycle = learning_rate(job, drpl.Options(peak_lr=0.5), epochs=10, at=())
     assert cycle(3) == pytest.approx(0.5)
     assert cycle(19) == 0.0
 
