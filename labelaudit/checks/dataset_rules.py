@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from labelaudit.checks.evidence import Comparison, Evidence, class_sizes
+from labelaudit.checks.evidence import Comparison, Evidence, Leaks, NearConflicts, class_sizes
 from labelaudit.checks.limits import Gate
 from labelaudit.checks.result import CheckResult, pass_or_fail
 from labelaudit.checks.suspect_rules import percent
@@ -53,64 +53,66 @@ def max_duplicate_conflicts(evidence: Evidence, gate: Gate) -> Iterator[CheckRes
 
 def max_leaks(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
     """Yield whether splits share samples: exact copies only."""
-    limit, leaks = gate.limits.max_leaks, evidence.leaks
-    if limit is None:
-        return
-    if isinstance(leaks, str):
-        yield CheckResult("max-leaks", "skipped", leaks)
-        return
-    found = len(leaks.pairs)
-    yield pass_or_fail(
+    leaks = evidence.leaks
+    found = 0 if isinstance(leaks, str) else len(leaks.pairs)
+    across = "" if isinstance(leaks, str) else ", ".join(leaks.splits)
+    yield from _at_most(
         "max-leaks",
-        f"{count(found, 'exact copy', 'exact copies')} across {', '.join(leaks.splits)}; {limit:,} allowed",
-        failed=found > limit,
-        limit=limit,
-        measured=found,
+        gate.limits.max_leaks,
+        leaks,
+        found,
+        f"{count(found, 'exact copy', 'exact copies')} across {across}",
         hint="Remove the copies from one of the splits: a test must not hold what was learnt.",
-        rows=leaks.rows,
-        listed=leaks.pairs,
     )
 
 
 def max_near_leaks(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
     """Yield whether splits share samples that are nearly equal."""
-    limit, leaks = gate.limits.max_near_leaks, evidence.near_leaks
-    if limit is None:
-        return
-    if isinstance(leaks, str):
-        yield CheckResult("max-near-leaks", "skipped", leaks)
-        return
-    found = len(leaks.rows)
-    yield pass_or_fail(
+    leaks = evidence.near_leaks
+    found = 0 if isinstance(leaks, str) else len(leaks.rows)
+    across = "" if isinstance(leaks, str) else ", ".join(leaks.splits)
+    yield from _at_most(
         "max-near-leaks",
-        f"{count(found, 'sample')} with a near duplicate across {', '.join(leaks.splits)}; {limit:,} allowed",
-        failed=found > limit,
-        limit=limit,
-        measured=found,
+        gate.limits.max_near_leaks,
+        leaks,
+        found,
+        f"{count(found, 'sample')} with a near duplicate across {across}",
         hint="Look at the pairs, and keep each in one split: a test must not hold what was learnt.",
-        rows=leaks.rows,
-        listed=leaks.pairs,
     )
 
 
 def max_near_conflicts(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
     """Yield whether near duplicates with different labels remain undecided."""
-    limit, conflicts = gate.limits.max_near_conflicts, evidence.near_conflicts
+    conflicts = evidence.near_conflicts
+    found = 0 if isinstance(conflicts, str) else len(conflicts.rows)
+    yield from _at_most(
+        "max-near-conflicts",
+        gate.limits.max_near_conflicts,
+        conflicts,
+        found,
+        f"{count(found, 'sample')} with a near duplicate under another label",
+        hint="One label of each pair is probably wrong: correct it, or labelaudit mark both samples.",
+    )
+
+
+def _at_most(
+    rule: str, limit: int | None, twins: Leaks | NearConflicts | str, found: int, message: str, *, hint: str
+) -> Iterator[CheckResult]:
+    """Yield whether pairs of samples stay within a limit; nothing without one, and why where they are not known."""
     if limit is None:
         return
-    if isinstance(conflicts, str):
-        yield CheckResult("max-near-conflicts", "skipped", conflicts)
+    if isinstance(twins, str):
+        yield CheckResult(rule, "skipped", twins)
         return
-    found = len(conflicts.rows)
     yield pass_or_fail(
-        "max-near-conflicts",
-        f"{count(found, 'sample')} with a near duplicate under another label; {limit:,} allowed",
+        rule,
+        f"{message}; {limit:,} allowed",
         failed=found > limit,
         limit=limit,
         measured=found,
-        hint="One label of each pair is probably wrong: correct it, or labelaudit mark both samples.",
-        rows=conflicts.rows,
-        listed=conflicts.pairs,
+        hint=hint,
+        rows=twins.rows,
+        listed=twins.pairs,
     )
 
 
