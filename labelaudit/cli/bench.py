@@ -108,6 +108,7 @@ def bench(
 
       labelaudit bench intervals
     """
+    reading = opt.data_settings(locals())
     if data in _OWN:
         with ScanProgress(quiet=quiet, verbose=verbose, no_color=no_color) as progress:
             found = _OWN[data](_Asked(device, seeds, results, plot, progress))
@@ -135,10 +136,7 @@ def bench(
             results=results,
             fresh=fresh,
             on_event=progress,
-            split=split,
-            path_column=path_column,
-            label_column=label_column,
-            image_root=image_root,
+            **reading,
         )
     if markdown is not None:
         _write_markdown(Path(markdown), frame)

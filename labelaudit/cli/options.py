@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import dataclasses
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
 from labelaudit.core.errors import ConfigError
+from labelaudit.core.recipe import DataSettings
 
 _DATA, _RUN, _OUT = "What to read", "How to scan", "What to print"
 
@@ -180,6 +183,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instea
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes.", rich_help_panel=_OUT)]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="A line for every epoch.", rich_help_panel=_OUT)]
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colour; NO_COLOR does the same.", rich_help_panel=_OUT)]
+
+
+def data_settings(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of a command's options that say how to read the data; their names are those of `DataSettings`."""
+    return {field.name: options[field.name] for field in dataclasses.fields(DataSettings) if field.name in options}
 
 
 def parse_overrides(pairs: list[str] | None) -> dict[str, str]:

@@ -59,6 +59,7 @@ def plant(
 
       labelaudit plant photos/ noisy-photos --copy --noise open_set:0.2
     """
+    reading = opt.data_settings(locals())
     from labelaudit.api.plant import plant as run
 
     with ScanProgress(quiet=quiet, verbose=verbose, no_color=no_color) as progress:
@@ -71,14 +72,7 @@ def plant(
             copy=copy,
             device=device,
             on_event=progress,
-            split=split,
-            path_column=path_column,
-            label_column=label_column,
-            id_column=id_column,
-            image_root=image_root,
-            path_template=path_template,
-            embeddings=embeddings,
-            fold_labels=fold_labels,
+            **reading,
         )
     if json:
         print_json(found.to_dict())

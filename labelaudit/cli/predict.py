@@ -63,6 +63,7 @@ def predict(
 
       labelaudit predict model/model.safetensors new.csv --out - --top 1 | head
     """
+    reading = opt.data_settings(locals())
     with importing():
         from labelaudit.api.predict import predict as run
 
@@ -75,12 +76,7 @@ def predict(
             raw=raw,
             device=device,
             on_event=progress,
-            split=split,
-            path_column=path_column,
-            id_column=id_column,
-            image_root=image_root,
-            path_template=path_template,
-            embeddings=embeddings,
+            **reading,
         )
     if found.path is None:
         sys.stdout.buffer.write(found.text.encode("utf-8", "backslashreplace"))

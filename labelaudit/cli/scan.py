@@ -113,6 +113,7 @@ def scan(
 
       labelaudit scan photos/ --update
     """
+    reading = opt.data_settings(locals())
     if update:
         _update(data, device=device, root=root, json=json, quiet=quiet, no_color=no_color)
         return
@@ -141,18 +142,7 @@ def scan(
             resume=resume,
             stop_after=stop_after,
             on_event=progress,
-            split=split,
-            path_column=path_column,
-            label_column=label_column,
-            id_column=id_column,
-            image_root=image_root,
-            path_template=path_template,
-            embeddings=embeddings,
-            probs=probs,
-            fold_labels=fold_labels,
-            image_size=image_size,
-            trusted=trusted,
-            trusted_per_class=trusted_per_class,
+            **reading,
         )
     if not is_main:
         return
@@ -199,19 +189,7 @@ def inspect(
     """
     from labelaudit.api.inspect import inspect as run
 
-    asked: dict[str, Any] = {
-        "split": split,
-        "path_column": path_column,
-        "label_column": label_column,
-        "id_column": id_column,
-        "image_root": image_root,
-        "path_template": path_template,
-        "embeddings": embeddings,
-        "probs": probs,
-        "fold_labels": fold_labels,
-        "image_size": image_size,
-        "trusted": trusted,
-        "trusted_per_class": trusted_per_class,
+    asked = opt.data_settings(locals()) | {
         "method": method,
         "recipe": recipe,
         "epochs_scale": epochs_scale,

@@ -123,6 +123,7 @@ def train(
 
       labelaudit train --labels split --backbone resnet18 --weights default
     """
+    reading = opt.data_settings(locals())
     with importing():
         from labelaudit.api.train import train as run
 
@@ -147,17 +148,7 @@ def train(
             resume=resume,
             stop_after=stop_after,
             on_event=progress,
-            split=split,
-            path_column=path_column,
-            label_column=label_column,
-            id_column=id_column,
-            image_root=image_root,
-            path_template=path_template,
-            embeddings=embeddings,
-            fold_labels=fold_labels,
-            image_size=image_size,
-            trusted=trusted,
-            trusted_per_class=trusted_per_class,
+            **reading,
         )
     if json:
         print_json(trained.to_dict())
