@@ -17,6 +17,7 @@ from labelaudit.core.dataset import IntN, Vectors
 from labelaudit.core.errors import DataError
 from labelaudit.core.events import EventSink, SamplesDone, StageFinished, StageStarted
 from labelaudit.core.model_facts import ModelFacts
+from labelaudit.functional.near import HashN
 from labelaudit.sources.unlabelled import Unlabelled
 from labelaudit.training.batches import Inputs, Pixels, VectorInputs
 from labelaudit.training.classify import class_probs, frozen_features
@@ -33,6 +34,7 @@ class Readable:
     inputs: Inputs | None  # of M samples; None where there is not one
     broken: Mapping[int, str]  # position -> why
     content_hashes: tuple[str, ...] = ()  # (M,) of images' bytes; () for vectors
+    near_hashes: HashN | None = None  # (M,) nearly equal for images that nearly look alike; None for vectors
 
 
 def load_readable(
@@ -59,7 +61,7 @@ def load_readable(
         inputs = pixels_on_device(decoded, facts.images, device) if len(decoded.rows) else None
     broken = {**dict(decoded.failures), **samples.broken}
     kept = np.setdiff1d(np.arange(len(samples)), [index for index, _ in decoded.failures])
-    return Readable(kept, inputs, broken, decoded.content_hashes)
+    return Readable(kept, inputs, broken, decoded.content_hashes, decoded.near_hashes)
 
 
 def on_frozen_backbone(

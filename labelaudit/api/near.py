@@ -45,18 +45,23 @@ def read_near(audit: Audit, columns: FindingColumns) -> Near | str:
     Raises:
         DataError: the file is damaged, or does not fit the findings.
     """
-    path = audit.path / f"{NEAR_NAME}.npz"
-    if not path.exists():
-        return "the audit has no near hashes: its samples have none, or an earlier labelaudit made it"
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            near, alike = Near(file["hashes"], file["pairs"]), bool(file["alike"])
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is damaged: {error}.", hint="Scan the data again.") from error
     n = int(columns.scanned.sum())
-    if len(near.hashes) != n or not columns.scanned[:n].all():
-        raise DataError(f"{path} has {len(near.hashes):,} hashes for {n:,} findings.", hint="Scan the data again.")
-    return ALIKE if alike else near
+    arrays = _read_arrays(audit, n)
+    if arrays is None:
+        return "the audit has no near hashes: its samples have none, or an earlier labelaudit made it"
+    if not columns.scanned[:n].all():
+        raise DataError(f"{audit.findings_path}: rows that were set aside stand before others.", hint="Scan again.")
+    return ALIKE if bool(arrays["alike"]) else Near(arrays["hashes"], arrays["pairs"])
+
+
+def kept_hashes(audit: Audit, n: int) -> HashN | None:
+    """Return the hashes that an audit keeps of its n scanned samples, None where it keeps none.
+
+    Raises:
+        DataError: the file is damaged, or does not fit the findings.
+    """
+    arrays = _read_arrays(audit, n)
+    return None if arrays is None else arrays["hashes"]
 
 
 def find_near_conflicts(
@@ -95,6 +100,20 @@ def one_for_each(pairs: PairsP) -> PairsP:
 def split_names(split: str | None) -> list[str]:
     """Return the splits that were scanned: of "test,train" both, of "train" or None nothing to compare."""
     return split.split(",") if split and "," in split else []
+
+
+def _read_arrays(audit: Audit, n: int) -> dict[str, NDArray[Any]] | None:
+    path = audit.path / f"{NEAR_NAME}.npz"
+    if not path.exists():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in ("hashes", "pairs", "alike")}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} is damaged: {error}.", hint="Scan the data again.") from error
+    if len(arrays["hashes"]) != n:
+        raise DataError(f"{path} has {len(arrays['hashes']):,} hashes for {n:,} findings.", hint="Scan the data again.")
+    return arrays
 
 
 def _splits_of(dataset: Dataset) -> IntN:

@@ -11,12 +11,13 @@ import pyarrow as pa
 
 from labelaudit.api.results import review_facts
 from labelaudit.core.audits import Audit
-from labelaudit.core.dataset import BoolN, Dataset, IntN
+from labelaudit.core.dataset import BoolN, Dataset, IntN, Vectors
 from labelaudit.core.errors import shorten
 from labelaudit.core.findings import SET_ASIDE_ACTIONS, read_table
 from labelaudit.core.issues import Action, Issue
 from labelaudit.core.recipe import PolicySettings, from_dict
 from labelaudit.core.verdicts import FloatN, Verdicts
+from labelaudit.functional.near import HashN, near_row_hashes
 from labelaudit.functional.policy import best_other, decide
 from labelaudit.functional.reckoning import review_effort
 
@@ -76,6 +77,7 @@ class Scored:
     samples: IntN  # (M,) positions in the dataset
     verdicts: Verdicts
     clean_prob: FloatN
+    near_hashes: HashN | None = None  # (M,) of images
 
 
 def joined_columns(past: Past, dataset: Dataset, row_of: IntN, scored: Scored) -> dict[str, Any]:
@@ -141,6 +143,30 @@ def mark_twins_(columns: dict[str, Any], dataset: Dataset, hashes: Sequence[str]
             columns["issue"][index], columns["detail"][index] = Issue.DUPLICATE_CONFLICT, f"same content as {names}"
             if columns["action"][index] == Action.KEEP:
                 columns["action"][index] = Action.REVIEW
+
+
+def joined_near_hashes(
+    before: HashN | None, dataset: Dataset, left: IntN, row_of: IntN, scored: Scored
+) -> HashN | None:
+    """Return the near hashes of the samples that are left, as a scan of them would find them.
+
+    Args:
+        before: of the old samples; without them there are none of images.
+        dataset: N samples.
+        left: which of them can be read.
+        row_of: (N,) their rows among the old ones, -1 = none.
+        scored: the new ones.
+    """
+    if isinstance(dataset.content, Vectors):  # each hangs on the means of all rows
+        return near_row_hashes(dataset.content.values[left])
+    if before is None:
+        return None
+    hashes = np.zeros(len(dataset), dtype=np.uint64)
+    known = np.flatnonzero(row_of >= 0)
+    hashes[known] = before[row_of[known]]
+    if scored.near_hashes is not None:
+        hashes[scored.samples] = scored.near_hashes
+    return hashes[left]
 
 
 def joined_results(before: Mapping[str, Any], columns: Mapping[str, Any], left: IntN, row_of: IntN) -> dict[str, Any]:

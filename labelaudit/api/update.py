@@ -15,7 +15,16 @@ import torch
 from labelaudit.api.classify import answers, load_readable
 from labelaudit.api.compare import content_hash_of, data_settings, find_data
 from labelaudit.api.load import load
-from labelaudit.api.past_verdicts import UNSEEN, Past, Scored, joined_columns, joined_results, mark_twins_
+from labelaudit.api.near import NEAR_NAME, kept_hashes, near_arrays
+from labelaudit.api.past_verdicts import (
+    UNSEEN,
+    Past,
+    Scored,
+    joined_columns,
+    joined_near_hashes,
+    joined_results,
+    mark_twins_,
+)
 from labelaudit.api.training_data import is_audit, newest_audit
 from labelaudit.core.audits import Audit
 from labelaudit.core.dataset import Dataset, Images, IntN, SetAside, fingerprint
@@ -173,17 +182,18 @@ def _judge(
 ) -> tuple[Scored, dict[int, str]]:
     """Return verdicts on the samples without a row, and why some have none."""
     fresh = np.flatnonzero(row_of < 0)
-    probs, bad = np.empty((0, dataset.n_classes), dtype=np.float32), {}
+    probs, bad, near = np.empty((0, dataset.n_classes), dtype=np.float32), {}, None
     if len(fresh):
         readable = load_readable(seen.take(fresh), model.facts, device, on_event, cache=cache)
         bad = {int(fresh[i]): reason for i, reason in readable.broken.items()}
         if len(readable.kept):
             probs = answers(model, readable, device, on_event)
+        near = readable.near_hashes
         fresh = fresh[readable.kept]
     verdicts = verdicts_from_probs(probs, dataset.given[fresh])
     clean_prob = unseen_clean_prob(verdicts.given_probs, dataset.n_classes, noise_rate=past.noise_rate)
     clean_prob[dataset.trusted[fresh]] = 1.0
-    return Scored(fresh, verdicts, clean_prob), bad
+    return Scored(fresh, verdicts, clean_prob, near), bad
 
 
 def _write(
@@ -228,6 +238,9 @@ def _write(
         if (old.path / name).exists():
             shutil.copyfile(old.path / name, new.path / name)
     new.write_arrays(UNSEEN, rows=unseen)
+    near = joined_near_hashes(kept_hashes(old, len(past)), dataset, left, row_of, scored)
+    if near is not None:
+        new.write_arrays(NEAR_NAME, **near_arrays(kept, near))
     write_findings(frame, new.findings_path)
     new.finish(joined_results(meta["results"], columns, left, row_of))
     for text in warnings:

@@ -1,17 +1,29 @@
 """An audit that grows with its dataset: what is new is judged, the rest is taken over."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from PIL import Image
 
 import labelaudit
+from labelaudit.api.inputs import load_inputs
+from labelaudit.api.near import near_arrays
+from labelaudit.api.past_verdicts import Scored, joined_near_hashes
 from labelaudit.api.update import update
 from labelaudit.core.audits import list_audits
+from labelaudit.core.dataset import Dataset, Vectors
 from labelaudit.core.decisions import Known, read_decisions, record_decision
 from labelaudit.core.errors import ConfigError, DataError
+from labelaudit.core.events import ignore
+from labelaudit.core.recipe import recipe_from_dict
+from labelaudit.core.verdicts import verdicts_from_probs
+from labelaudit.functional.near import near_row_hashes
 from labelaudit.functional.unseen_labels import unseen_clean_prob
+from labelaudit.sources.read import read_dataset
 from tests.cli.terminal import write_photos, write_truncated_jpeg
 from tests.unit.api.test_train import write_clouds
 
@@ -162,6 +174,47 @@ def test_photos_are_known_by_their_content(photos):
     assert found.loc["dog/torn.jpg", "issue"] == "unreadable"
     again = renewed(photos)
     assert again.audit.path == updated.audit.path  # what is still unreadable is nothing new
+
+
+def test_near_duplicates_are_those_that_a_scan_of_the_grown_data_would_find(photos):
+    pixels = np.array(Image.open(photos / "cat" / "000.png"))
+    pixels[0, 0] += 1
+    Image.fromarray(pixels).save(photos / "dog" / "nearly.png")
+    (photos / "cat" / "002.png").unlink()
+    write_truncated_jpeg(photos / "cat" / "torn.jpg")
+    updated = renewed(photos)
+    recipe = recipe_from_dict(updated.audit.meta["recipe"])
+    loaded = load_inputs(read_dataset(photos, recipe.data), recipe, torch.device("cpu"), ignore)
+    expected = near_arrays(loaded.dataset, loaded.near_hashes)
+    near = np.load(updated.audit.path / "near.npz")
+    assert np.count_nonzero(near["hashes"]) == 40
+    assert {name: near[name].tolist() for name in near} == {name: kept.tolist() for name, kept in expected.items()}
+    assert named_pairs(updated.audit, near["pairs"]) >= {("cat/000.png", "dog/nearly.png")}
+
+
+def test_rows_are_compared_by_the_means_of_the_grown_table():
+    values = np.random.default_rng(0).normal(size=(30, 5)).astype(np.float32)
+    ids = tuple(map(str, range(30)))
+    vectors = Vectors(values, "embeddings")
+    dataset = Dataset(Path("t.csv"), ids, ids, np.arange(30) % 2, ("x", "y"), vectors, np.zeros(30, dtype=np.bool_))
+    row_of = np.where(np.arange(30) < 20, np.arange(30), -1)
+    new = np.arange(20, 30)
+    scored = Scored(new, verdicts_from_probs(np.full((10, 2), 0.5), np.zeros(10, dtype=np.int64)), np.ones(10))
+    left = np.delete(np.arange(30), 25)
+    found = joined_near_hashes(near_row_hashes(values[:20]), dataset, left, row_of, scored)
+    assert found.tolist() == near_row_hashes(values[left]).tolist()
+    assert found[0] not in (0, near_row_hashes(values[:20])[0])
+
+
+def test_images_of_an_audit_that_kept_no_near_hashes_have_none_after_an_update(photos):
+    (only(photos.parent).path / "near.npz").unlink()
+    shutil.copy(photos / "dog" / "001.png", photos / "cat" / "dog.png")
+    assert not (renewed(photos).audit.path / "near.npz").exists()
+
+
+def named_pairs(audit, pairs):
+    names = audit.findings["sample_id"].tolist()
+    return {(names[left], names[right]) for left, right in pairs.tolist()}
 
 
 def test_an_audit_without_networks_says_what_to_do(copied):
