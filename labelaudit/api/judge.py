@@ -8,20 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from labelaudit.api.load import load
+from labelaudit.api.past_verdicts import joined_results, unseen_rows
 from labelaudit.api.results import judged_results, learns_alike
 from labelaudit.core.audits import Audit
 from labelaudit.core.dataset import IntN
 from labelaudit.core.errors import ConfigError, DataError
-from labelaudit.core.findings import SET_ASIDE_ACTIONS, Issue, frame_of, judged_anew, read_table, write_findings
-from labelaudit.core.recipe import Recipe, recipe_from_dict, with_overrides
+from labelaudit.core.findings import SET_ASIDE_ACTIONS, Action, Issue, frame_of, judged_anew, read_table, write_findings
+from labelaudit.core.recipe import PolicySettings, Recipe, recipe_from_dict, with_overrides
 from labelaudit.core.verdicts import read_verdicts
+from labelaudit.functional.policy import decide
 from labelaudit.functional.policy import judge as judge_verdicts
 
 _OWN_FACTS = frozenset(
     {"schema", "name", "status", "method", "created", "finished", "labelaudit", "results", "error", "judged_from"}
 )
+_KEPT = ("verdicts.npz", "unseen.npz", "near.npz", "model.safetensors", "MODEL.md", "decisions.jsonl")
 
 
 def judge(audit: Audit | Path | str | None = None, *, overrides: Mapping[str, str] | None = None) -> Audit:
@@ -34,6 +38,8 @@ def judge(audit: Audit | Path | str | None = None, *, overrides: Mapping[str, st
     Raises:
         ConfigError: a setting that is not one of the policy's, or out of its range.
         DataError: no finished audit there, or its evidence is missing or damaged.
+
+    Samples that the networks never saw (of an update) keep their clean_prob; thresholds hold for them, too.
     """
     old = audit if isinstance(audit, Audit) else load(audit)
     meta = old.require_finished().meta
@@ -42,40 +48,64 @@ def judge(audit: Audit | Path | str | None = None, *, overrides: Mapping[str, st
     table = read_table(old.findings_path)
     issues = np.asarray(table["issue"])
     scanned = np.flatnonzero(~np.isin(issues, [str(issue) for issue in SET_ASIDE_ACTIONS]))
-    if len(scanned) != len(verdicts.losses):
+    unseen = unseen_rows(old, len(scanned))
+    seen = np.flatnonzero(~unseen)
+    if len(seen) != len(verdicts.losses):
         raise DataError(
-            f"{old.path} has evidence for {len(verdicts.losses):,} samples and findings for {len(scanned):,}.",
+            f"{old.path} has evidence for {len(verdicts.losses):,} samples and findings for {len(seen):,}.",
             hint="Scan the data again.",
         )
     classes = np.array(meta["dataset"]["classes"])
     given = _positions(np.asarray(table["given_label"])[scanned], classes)
     judgements = judge_verdicts(
         verdicts,
-        given,
+        given[seen],
         settings=recipe.policy,
-        trusted=np.asarray(table["trusted"])[scanned],
-        conflict=issues[scanned] == Issue.DUPLICATE_CONFLICT,
+        trusted=np.asarray(table["trusted"])[scanned[seen]],
+        conflict=issues[scanned[seen]] == Issue.DUPLICATE_CONFLICT,
         class_counts=np.bincount(given, minlength=len(classes)),
         check_trusted=learns_alike(recipe.method),
     )
     judged = judged_anew(
         table,
-        scanned,
+        scanned[seen],
         clean_prob=judgements.clean_prob,
         suggested_label=classes[judgements.suggested],
         suggested_prob=judgements.suggested_prob,
         action=judgements.action,
         issue=judgements.issue,
     )
+    results = judged_results(judgements, meta["dataset"]["classes"])
+    if len(seen) < len(scanned):
+        judged = _decided_anew(judged, scanned[unseen], recipe.policy)
+        results = joined_results(results, np.asarray(judged["clean_prob"])[scanned], unseen)
     facts = {name: value for name, value in meta.items() if name not in _OWN_FACTS}
     facts |= {"recipe": recipe.to_dict(), "judged_from": old.path.name}
     new = Audit.create(old.home.parent, method=meta["method"], facts=facts)
-    for file in ("verdicts.npz", "near.npz", "decisions.jsonl"):
+    for file in _KEPT:
         if (old.path / file).exists():
             shutil.copyfile(old.path / file, new.path / file)
     write_findings(frame_of(judged), new.findings_path)
-    new.finish(meta["results"] | judged_results(judgements, meta["dataset"]["classes"]))
+    new.finish(meta["results"] | results)
     return new
+
+
+def _decided_anew(table: pa.Table, rows: IntN, settings: PolicySettings) -> pa.Table:
+    """Return findings with other actions for samples that the networks never saw; their clean_prob stays."""
+    part = table.take(pa.array(rows))
+    clean_prob, suggested_prob = (np.asarray(part[name]) for name in ("clean_prob", "suggested_prob"))
+    action, issue = decide(clean_prob, np.nan_to_num(suggested_prob), settings)
+    doubtful = (np.asarray(part["issue"]) == Issue.DUPLICATE_CONFLICT) & ~np.asarray(part["trusted"])
+    action[doubtful & (action == Action.KEEP)], issue[doubtful] = Action.REVIEW, Issue.DUPLICATE_CONFLICT
+    return judged_anew(
+        table,
+        rows,
+        clean_prob=clean_prob,
+        suggested_label=np.asarray(part["suggested_label"]),
+        suggested_prob=suggested_prob,
+        action=action,
+        issue=issue,
+    )
 
 
 def _with_policy(recipe: Recipe, overrides: Mapping[str, str]) -> Recipe:

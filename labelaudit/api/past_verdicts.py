@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from labelaudit.api.results import review_facts
 from labelaudit.core.audits import Audit
 from labelaudit.core.dataset import BoolN, Dataset, IntN, Vectors
-from labelaudit.core.errors import shorten
+from labelaudit.core.errors import DataError, shorten
 from labelaudit.core.findings import SET_ASIDE_ACTIONS, read_table
 from labelaudit.core.issues import Action, Issue
 from labelaudit.core.recipe import PolicySettings, from_dict
-from labelaudit.core.verdicts import FloatN, Verdicts
+from labelaudit.core.verdicts import FloatN, Verdicts, read_verdicts
 from labelaudit.functional.near import HashN, near_row_hashes
 from labelaudit.functional.policy import best_other, decide
 from labelaudit.functional.reckoning import review_effort
@@ -35,7 +36,8 @@ class Past:
         self.policy = from_dict(PolicySettings, audit.meta["recipe"].get("policy") or {}, prefix="policy.")
         self.noise_rate = float(audit.meta["results"].get("noise_rate") or 0.0)
         self.aside = set(table.filter(pa.array(~scanned))["sample_id"].to_pylist())
-        self.unseen = _unseen_rows(audit, len(self))  # (N,) judged by networks that never saw them
+        self.evidence_path = audit.path / "verdicts.npz"
+        self.unseen = unseen_rows(audit, len(self))  # (N,) judged by networks that never saw them
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -169,23 +171,55 @@ def joined_near_hashes(
     return hashes[left]
 
 
-def joined_results(before: Mapping[str, Any], columns: Mapping[str, Any], left: IntN, row_of: IntN) -> dict[str, Any]:
-    """Return the noise of the old part as it was judged, and the expected errors of the new part on top."""
-    fresh = left[row_of[left] < 0]
-    share = 1.0 - len(fresh) / len(left)
-    added = float((1.0 - columns["clean_prob"][fresh]).sum()) / len(left)
-    results: dict[str, Any] = {"noise_rate": (before.get("noise_rate") or 0.0) * share + added}
-    interval = before.get("noise_interval")
-    if interval:
-        results["noise_interval"] = [end * share + added for end in interval]
-    review = review_facts(review_effort(columns["clean_prob"][left]))
-    return results | {"review": review, "mixture": before.get("mixture"), "seconds": {}}
-
-
-def _unseen_rows(audit: Audit, n: int) -> BoolN:
+def unseen_rows(audit: Audit, n: int) -> BoolN:
+    """Return (n,) which scanned samples of an audit its networks never saw."""
     path = audit.path / f"{UNSEEN}.npz"
     if not path.exists():
         return np.zeros(n, dtype=np.bool_)
     with np.load(path, allow_pickle=False) as stored:
         rows: BoolN = stored["rows"]
     return rows
+
+
+def kept_evidence(past: Past, rows: IntN) -> dict[str, NDArray[Any]] | None:
+    """Return what the networks say of old samples that they learnt from, None where the audit keeps no evidence.
+
+    What they say of others is no evidence: they would have to be held against labels that were planted, and learnt.
+
+    Args:
+        past: the old samples.
+        rows: (M,) which of them; those that were never learnt from are passed over.
+
+    Raises:
+        DataError: the evidence is damaged, or does not fit the findings.
+    """
+    path = past.evidence_path
+    if not path.exists():
+        return None
+    n = len(read_verdicts(path).losses)
+    place = np.cumsum(~past.unseen) - 1
+    if n != int((~past.unseen).sum()):
+        raise DataError(f"{path} has evidence on {n:,} samples, not on those of the findings.", hint="Scan again.")
+    chosen = place[rows[~past.unseen[rows]]]
+    with np.load(path, allow_pickle=False) as stored:
+        return {
+            name: stored[name][..., chosen] if name.startswith("judge_") else stored[name][chosen] for name in stored
+        }
+
+
+def joined_results(before: Mapping[str, Any], clean_prob: FloatN, new: BoolN) -> dict[str, Any]:
+    """Return the noise of the old part as it was judged, and the expected errors of the new part on top.
+
+    Args:
+        before: results of the old part.
+        clean_prob: (N,) of old and new samples.
+        new: (N,) which are new.
+    """
+    share = 1.0 - float(new.mean())
+    added = float((1.0 - clean_prob[new]).sum()) / len(new)
+    results: dict[str, Any] = {"noise_rate": (before.get("noise_rate") or 0.0) * share + added}
+    interval = before.get("noise_interval")
+    if interval:
+        results["noise_interval"] = [end * share + added for end in interval]
+    review = review_facts(review_effort(clean_prob))
+    return results | {"review": review, "mixture": before.get("mixture"), "seconds": {}}

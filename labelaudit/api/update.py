@@ -23,6 +23,7 @@ from labelaudit.api.past_verdicts import (
     joined_columns,
     joined_near_hashes,
     joined_results,
+    kept_evidence,
     mark_twins_,
 )
 from labelaudit.api.training_data import is_audit, newest_audit
@@ -238,11 +239,14 @@ def _write(
         if (old.path / name).exists():
             shutil.copyfile(old.path / name, new.path / name)
     new.write_arrays(UNSEEN, rows=unseen)
+    evidence = kept_evidence(past, row_of[left][row_of[left] >= 0])
+    if evidence is not None:
+        new.write_arrays("verdicts", **evidence)
     near = joined_near_hashes(kept_hashes(old, len(past)), dataset, left, row_of, scored)
     if near is not None:
         new.write_arrays(NEAR_NAME, **near_arrays(kept, near))
     write_findings(frame, new.findings_path)
-    new.finish(joined_results(meta["results"], columns, left, row_of))
+    new.finish(joined_results(meta["results"], columns["clean_prob"][left], row_of[left] < 0))
     for text in warnings:
         on_event(Said("warning", text))
     return Updated(new, judged, taken_over, gone, due)

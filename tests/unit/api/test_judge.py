@@ -9,6 +9,7 @@ import pytest
 
 from labelaudit.api.judge import judge
 from labelaudit.api.scan import scan
+from labelaudit.api.update import update
 from labelaudit.core.audits import find_audit
 from labelaudit.core.errors import ConfigError, DataError
 
@@ -63,6 +64,67 @@ def test_near_duplicates_are_taken_over(audited):
     old, new = (np.load(each.path / "near.npz") for each in (audited, judge(audited)))
     assert len(old["hashes"]) == 239  # one row has no label
     assert all(np.array_equal(old[name], new[name]) for name in ("hashes", "pairs", "alike"))
+
+
+@pytest.fixture
+def grown(audited, tmp_path):
+    """Return the audit of the same table with twelve rows more, of which four have wrong labels."""
+    shutil.copytree(audited.home.parent, tmp_path / "grown")
+    table = pd.read_csv(tmp_path / "grown" / "t.csv")
+    values = np.random.default_rng(5).normal(size=(12, 3)) * 0.3 + np.eye(3)[np.arange(12) % 3] * 4
+    given = np.where(np.arange(12) < 4, np.arange(12) + 1, np.arange(12)) % 3
+    more = pd.DataFrame(values, columns=list("abc")).assign(label=[f"c{number}" for number in given], trusted=False)
+    pd.concat([table, more]).to_csv(tmp_path / "grown" / "t.csv", index=False)
+    return update(find_audit(tmp_path / "grown").path, data=tmp_path / "grown" / "t.csv", device="cpu").audit
+
+
+def test_an_update_is_judged_by_the_evidence_on_what_was_learnt_and_as_before_on_what_was_not(audited, grown):
+    again = judge(grown)
+    old, new = grown.findings, again.findings
+    assert len(old) == 252
+    for column in ("sample_id", "suggested_label", "issue", "action", "detail", "trusted"):
+        assert old[column].astype(str).tolist() == new[column].astype(str).tolist(), column
+    known = old["clean_prob"].notna()
+    assert np.allclose(old["clean_prob"][known], new["clean_prob"][known], atol=2e-3)
+    fresh = old["detail"] == "judged by networks that never saw this sample"
+    assert (fresh.sum(), (old["action"][fresh] == "relabel").sum()) == (12, 4)
+    assert old["clean_prob"][fresh].tolist() == new["clean_prob"][fresh].tolist()
+    before, after = (audit.meta["results"] for audit in (grown, again))
+    assert after["noise_rate"] == pytest.approx(before["noise_rate"], abs=2e-3)
+    assert after["noise_interval"] == pytest.approx(before["noise_interval"], abs=2e-3)
+    assert after["review"]["errors"] == pytest.approx(before["review"]["errors"], abs=0.5)
+    assert after["noise_rate"] > audited.meta["results"]["noise_rate"]
+
+
+def test_other_thresholds_hold_for_what_the_networks_never_saw(grown):
+    fresh = grown.findings["detail"] == "judged by networks that never saw this sample"
+    strict = judge(grown, overrides={"policy.suspect_below": "1e-9"})
+    assert strict.findings["action"][fresh].tolist() == ["keep"] * 12
+    unsure = judge(grown, overrides={"policy.suggest_above": "0.9999"})
+    assert sorted(unsure.findings["action"][fresh])[-4:] == ["review"] * 4
+
+
+def test_the_evidence_on_rows_that_are_gone_is_left_out(grown):
+    data = grown.home.parent / "t.csv"
+    pd.read_csv(data).drop(index=range(20, 50)).to_csv(data, index=False)
+    smaller = update(grown.path, data=data, device="cpu").audit
+    with np.load(grown.path / "verdicts.npz") as before, np.load(smaller.path / "verdicts.npz") as after:
+        left = np.delete(np.arange(239), range(19, 49))  # row 5 had no label
+        assert after["losses"].tolist() == before["losses"][left].tolist()
+        assert after["judge_scores"].tolist() == before["judge_scores"][:, left].tolist()
+    assert len(judge(smaller).findings) == 222
+
+
+def test_a_judged_audit_grows_with_its_thresholds(audited, tmp_path):
+    shutil.copytree(audited.home.parent, tmp_path / "copy")
+    strict = judge(tmp_path / "copy", overrides={"policy.suspect_below": "1e-9"})
+    data = tmp_path / "copy" / "t.csv"
+    table = pd.read_csv(data)
+    more = pd.DataFrame({"a": [4.0], "b": [0.0], "c": [0.0], "label": ["c1"], "trusted": [False]})
+    pd.concat([table, more]).to_csv(data, index=False)
+    found = update(strict.path, data=data, device="cpu").audit.findings.set_index("sample_id")
+    assert found.loc["240", "suggested_label"] == "c0"
+    assert found.loc["240", "action"] == "keep"
 
 
 def test_a_setting_that_needs_training_is_refused(audited):
