@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from labelaudit.api.load import load
-from labelaudit.api.past_verdicts import joined_results, unseen_rows
+from labelaudit.api.past_verdicts import decide_unseen, has_general_doubt, joined_results, unseen_rows
 from labelaudit.api.results import judged_results, learns_alike
 from labelaudit.core.audits import Audit
 from labelaudit.core.dataset import IntN
@@ -19,7 +19,6 @@ from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.findings import SET_ASIDE_ACTIONS, Action, Issue, frame_of, judged_anew, read_table, write_findings
 from labelaudit.core.recipe import PolicySettings, Recipe, recipe_from_dict, with_overrides
 from labelaudit.core.verdicts import read_verdicts
-from labelaudit.functional.policy import decide
 from labelaudit.functional.policy import judge as judge_verdicts
 
 _OWN_FACTS = frozenset(
@@ -77,7 +76,7 @@ def judge(audit: Audit | Path | str | None = None, *, overrides: Mapping[str, st
     )
     results = judged_results(judgements, meta["dataset"]["classes"])
     if len(seen) < len(scanned):
-        judged = _decided_anew(judged, scanned[unseen], recipe.policy)
+        judged = _decided_anew(judged, scanned[unseen], recipe.policy, is_lost=has_general_doubt(results))
         results = joined_results(results, np.asarray(judged["clean_prob"])[scanned], unseen)
     facts = {name: value for name, value in meta.items() if name not in _OWN_FACTS}
     facts |= {"recipe": recipe.to_dict(), "judged_from": old.path.name}
@@ -90,11 +89,11 @@ def judge(audit: Audit | Path | str | None = None, *, overrides: Mapping[str, st
     return new
 
 
-def _decided_anew(table: pa.Table, rows: IntN, settings: PolicySettings) -> pa.Table:
+def _decided_anew(table: pa.Table, rows: IntN, settings: PolicySettings, *, is_lost: bool) -> pa.Table:
     """Return findings with other actions for samples that the networks never saw; their clean_prob stays."""
     part = table.take(pa.array(rows))
     clean_prob, suggested_prob = (np.asarray(part[name]) for name in ("clean_prob", "suggested_prob"))
-    action, issue = decide(clean_prob, np.nan_to_num(suggested_prob), settings)
+    action, issue = decide_unseen(clean_prob, suggested_prob, settings, is_lost=is_lost)
     doubtful = (np.asarray(part["issue"]) == Issue.DUPLICATE_CONFLICT) & ~np.asarray(part["trusted"])
     action[doubtful & (action == Action.KEEP)], issue[doubtful] = Action.REVIEW, Issue.DUPLICATE_CONFLICT
     return judged_anew(

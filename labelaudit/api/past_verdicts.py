@@ -18,6 +18,7 @@ from labelaudit.core.findings import SET_ASIDE_ACTIONS, read_table
 from labelaudit.core.issues import Action, Issue
 from labelaudit.core.recipe import PolicySettings, from_dict
 from labelaudit.core.verdicts import FloatN, Verdicts, read_verdicts
+from labelaudit.functional.doubts import Doubt, is_quiet
 from labelaudit.functional.near import HashN, near_row_hashes
 from labelaudit.functional.policy import best_other, decide
 from labelaudit.functional.reckoning import review_effort
@@ -35,6 +36,7 @@ class Past:
         self.table = table.filter(pa.array(scanned))
         self.policy = from_dict(PolicySettings, audit.meta["recipe"].get("policy") or {}, prefix="policy.")
         self.noise_rate = float(audit.meta["results"].get("noise_rate") or 0.0)
+        self.is_lost = has_general_doubt(audit.meta["results"])
         self.aside = set(table.filter(pa.array(~scanned))["sample_id"].to_pylist())
         self.evidence_path = audit.path / "verdicts.npz"
         self.unseen = unseen_rows(audit, len(self))  # (N,) judged by networks that never saw them
@@ -94,7 +96,7 @@ def joined_columns(past: Past, dataset: Dataset, row_of: IntN, scored: Scored) -
     n, found = len(dataset), scored.verdicts
     suggested, share = best_other(found, dataset.given[scored.samples]) if n else (np.empty(0), np.empty(0))
     suggested_prob = (1.0 - scored.clean_prob) * share
-    action, issue = decide(scored.clean_prob, suggested_prob, past.policy)
+    action, issue = decide_unseen(scored.clean_prob, suggested_prob, past.policy, is_lost=past.is_lost)
     place = {name: at for at, name in enumerate(dataset.classes)}
     known = np.flatnonzero(row_of >= 0)
     rows = row_of[known]
@@ -124,6 +126,22 @@ def joined_columns(past: Past, dataset: Dataset, row_of: IntN, scored: Scored) -
         "top_labels": top_labels,
         "top_probs": top_probs,
     }
+
+
+def has_general_doubt(results: Mapping[str, Any]) -> bool:
+    """Whether the results say that no suggestion can be trusted, of whatever class."""
+    return any(Doubt(doubt["kind"]).is_general for doubt in results.get("doubts") or ())
+
+
+def decide_unseen(
+    clean_prob: FloatN, suggested_prob: FloatN, settings: PolicySettings, *, is_lost: bool
+) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
+    """Return (M,) actions and issues of samples that were never learnt; nothing is offered where the scan was lost."""
+    action, issue = decide(clean_prob, suggested_prob, settings)
+    if is_lost:
+        offered = action == Action.RELABEL
+        action[offered], issue[offered] = Action.REVIEW, Issue.AMBIGUOUS
+    return action, issue
 
 
 def mark_twins_(columns: dict[str, Any], dataset: Dataset, hashes: Sequence[str]) -> None:
@@ -221,5 +239,8 @@ def joined_results(before: Mapping[str, Any], clean_prob: FloatN, new: BoolN) ->
     interval = before.get("noise_interval")
     if interval:
         results["noise_interval"] = [end * share + added for end in interval]
+    low = results["noise_interval"][0] if interval else results["noise_rate"]
+    results["quiet"] = is_quiet(low, float((clean_prob < 0.5).mean()))
+    results |= {name: before[name] for name in ("identifiable", "doubts") if name in before}
     review = review_facts(review_effort(clean_prob))
     return results | {"review": review, "mixture": before.get("mixture"), "seconds": {}}

@@ -1,5 +1,6 @@
 """An audit that grows with its dataset: what is new is judged, the rest is taken over."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from PIL import Image
 import labelaudit
 from labelaudit.api.inputs import load_inputs
 from labelaudit.api.near import near_arrays
-from labelaudit.api.past_verdicts import Scored, joined_near_hashes
+from labelaudit.api.past_verdicts import Scored, joined_near_hashes, joined_results
 from labelaudit.api.update import update
 from labelaudit.core.audits import list_audits
 from labelaudit.core.dataset import Dataset, Vectors
@@ -107,6 +108,28 @@ def test_the_noise_rate_counts_the_new_rows(copied):
     assert fresh > 0.15  # nearly all thirty of the 150 are wrong
 
 
+def test_an_update_of_a_scan_that_could_not_tell_cannot_tell_either(copied):
+    old = only(copied)
+    doubt = {"kind": "wide-interval", "classes": [], "text": "anything from 2% to 60% of the labels may be wrong"}
+    results = old.meta["results"] | {"identifiable": False, "doubts": [doubt]}
+    meta = json.loads((old.path / "audit.json").read_text())
+    (old.path / "audit.json").write_text(json.dumps(meta | {"results": results}))
+    wrong = grown(copied)
+    found = renewed(copied / "t.csv").audit
+    assert found.summary["noise"]["doubts"] == [doubt]
+    assert not found.summary["noise"]["identifiable"]
+    assert found.findings.loc[wrong, "action"].tolist() == ["review"] * 5
+
+
+@pytest.mark.parametrize(("wrong", "is_quiet"), [(range(10), False), ((), True)])
+def test_a_dataset_is_quiet_after_an_update_as_long_as_the_new_samples_are(wrong, is_quiet):
+    before = {"noise_rate": 0.004, "noise_interval": [0.0, 0.01], "quiet": True}
+    clean_prob = np.full(200, 0.999)
+    clean_prob[[190 + index for index in wrong]] = 0.01
+    results = joined_results(before, clean_prob, np.arange(200) >= 180)
+    assert results["quiet"] is is_quiet
+
+
 def test_decisions_and_networks_are_taken_over_and_the_old_audit_stays(copied):
     old = only(copied)
     row = old.findings.iloc[0]
@@ -185,6 +208,7 @@ def test_near_duplicates_are_those_that_a_scan_of_the_grown_data_would_find(phot
     updated = renewed(photos)
     recipe = recipe_from_dict(updated.audit.meta["recipe"])
     loaded = load_inputs(read_dataset(photos, recipe.data), recipe, torch.device("cpu"), ignore)
+    assert loaded.near_hashes is not None
     expected = near_arrays(loaded.dataset, loaded.near_hashes)
     near = np.load(updated.audit.path / "near.npz")
     assert np.count_nonzero(near["hashes"]) == 40
@@ -202,6 +226,7 @@ def test_rows_are_compared_by_the_means_of_the_grown_table():
     scored = Scored(new, verdicts_from_probs(np.full((10, 2), 0.5), np.zeros(10, dtype=np.int64)), np.ones(10))
     left = np.delete(np.arange(30), 25)
     found = joined_near_hashes(near_row_hashes(values[:20]), dataset, left, row_of, scored)
+    assert found is not None
     assert found.tolist() == near_row_hashes(values[left]).tolist()
     assert found[0] not in (0, near_row_hashes(values[:20])[0])
 
