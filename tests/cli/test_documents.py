@@ -6,15 +6,17 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import typer.main
 
+import labelaudit
 from labelaudit.cli.app import app
 from labelaudit.core.errors import ConfigError, DataError, TrainingError
 from labelaudit.core.findings import FINDINGS_SCHEMA, SCHEMA, Action, Issue
 from labelaudit.core.summary import SUMMARY_SCHEMA
 from labelaudit.methods import bootstrap, ce, drpl, forward, gce, ieg, joint, mixup, sce
-from tests.cli.terminal import write_audit
+from tests.cli.terminal import write_audit, write_flowers
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
@@ -71,6 +73,22 @@ def test_the_page_on_the_summary_lists_its_keys(tmp_path):
     named = {name.strip() for row in rows for name in row[0].split(",")}
     assert named == set(write_audit(tmp_path).summary)
     assert rows[0] == ["schema", str(SUMMARY_SCHEMA)]
+
+
+def test_the_page_on_the_folder_of_an_audit_names_what_a_scan_keeps(tmp_path):
+    table = write_flowers(tmp_path)
+    np.save(tmp_path / "probs.npy", np.full((120, 3), 0.05) + 0.85 * np.eye(3)[np.arange(120) % 3])
+    audit = labelaudit.scan(table, root=tmp_path, id_column="id", label_column="species", probs=tmp_path / "probs.npy")
+    page = "reference/audit-folder.md"
+    results = {row[0] for row in table_under(page, "### results")}
+    assert results - {"finish"} == set(audit.meta["results"])
+    keys = {name for row in table_under(page, "## audit.json") for name in row[0].split(", ")}
+    assert set(audit.meta) - keys == set()
+    with np.load(audit.path / "verdicts.npz") as stored:
+        shown = {row[0]: row[1] for row in table_under(page, "## verdicts.npz")}
+        for name in stored:
+            shape, kind = shown[name if name in shown else re.sub("(?<=score_).*", "NAME", name)].rsplit(" ", 1)
+            assert (shape.count(",") + (shape != "(N,)"), kind) == (stored[name].ndim, str(stored[name].dtype)), name
 
 
 def test_the_page_on_exit_codes_lists_the_codes_of_the_errors():
