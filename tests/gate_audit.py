@@ -36,6 +36,7 @@ def write_rows(
     source: str = "photos",
     classes: Sequence[str] | None = None,
     split: str | None = None,
+    method: str = "drpl",
     results: dict[str, Any] | None = None,
     finished: bool = True,
 ) -> Audit:
@@ -76,7 +77,7 @@ def write_rows(
         "device": "CPU, 1 threads, a made-up one",
         "dataset": {"kind": "images", "samples": len(rows), "classes": list(names), "split": split},
     }
-    audit = Audit.create(root, method="drpl", facts=facts)
+    audit = Audit.create(root, method=method, facts=facts)
     write_findings(frame, audit.findings_path)
     if finished:
         audit.finish({"noise_rate": float((1 - clean).mean()), **(results or {})})

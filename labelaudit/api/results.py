@@ -66,7 +66,7 @@ def _doubt(doubt: Doubt, noise: NoiseRate | None, classes: Sequence[str]) -> dic
         "pair": "so many of {0} may be labelled {1} that it cannot be told which of the two is meant",
         "class-not-learnt": "{0} is hardly ever predicted: its labels cannot be told from wrong ones",
     }
-    return {"kind": doubt.kind, "classes": names, "text": texts[doubt.kind].format(*names)}
+    return {"kind": doubt.kind, "classes": names, "text": texts[doubt.kind].replace("%", " %").format(*names)}
 
 
 def _trusted(check: TrustedCheck) -> dict[str, Any]:

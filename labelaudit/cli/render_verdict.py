@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from labelaudit.core.errors import count
@@ -34,8 +34,9 @@ def print_verdict(console: Console, summary: Mapping[str, Any]) -> None:
             f"Estimated noise  [bold]{percent(noise['rate'])}[/] of the labels{of_range},"
             f" about {round(noise['expected']):,} of {noise['labels']:,}"
         )
+    lost = " (not to be relied on)" if is_lost(summary) else ""
     counts = " · ".join(f"{actions[name]:,} {name}" for name in ("keep", "relabel", "review", "drop") if actions[name])
-    console.print(f"Verdicts         {counts}")
+    console.print(f"Verdicts         {counts}{lost}")
     _print_kinds(console, summary["issues"])
     _print_doubts(console, noise["doubts"])
     _print_trusted(console, summary["trusted_check"])
@@ -71,7 +72,8 @@ def plain_table(title: str | None, *columns: str | tuple[str, str]) -> Table:
 def _quiet(noise: Mapping[str, Any]) -> str:
     if not noise["interval"]:
         return "No wrong label found; this method cannot tell that there is none (the default, panel, can)"
-    return f"No evidence of label noise: at most {percent(noise['interval'][1])} of the labels look wrong"
+    high = percent(noise["interval"][1])
+    return f"No evidence of label noise: at most {high} of the labels are wrong, with 90 % certainty"
 
 
 def _print_kinds(console: Console, issues: Mapping[str, int]) -> None:
@@ -83,9 +85,11 @@ def _print_kinds(console: Console, issues: Mapping[str, int]) -> None:
 
 def _print_doubts(console: Console, doubts: Sequence[Mapping[str, Any]]) -> None:
     for doubt in doubts:
-        console.print(f"Cannot tell      {doubt['text']}", style="yellow", markup=False, soft_wrap=True)
+        name = "Why" if doubt["kind"] in _GENERAL else "Cannot tell"  # the first line says so of all labels
+        console.print(f"{name:<16} {doubt['text']}", style="yellow", markup=False, soft_wrap=True)
     if doubts:
-        console.print("                 Check ten labels of each class, and scan again with --trusted.", style="yellow")
+        advice = "Check ten labels of each class, and scan again with --trusted FILE."
+        console.print(f"                 {advice}", style="yellow")
 
 
 def _print_trusted(console: Console, check: Mapping[str, Any] | None) -> None:
@@ -93,15 +97,28 @@ def _print_trusted(console: Console, check: Mapping[str, Any] | None) -> None:
         return
     alarms, share = check["false_alarms"], check["false_alarm_share"]
     console.print(
-        f"Trusted labels   {alarms:,} of {check['trusted']:,} would have been suspects"
-        f" ({range_of([share['low'], share['high']])} with 90 % certainty)"
+        f"Trusted labels   {alarms:,} of {check['trusted']:,} would have been suspects:"
+        f" {range_of([share['low'], share['high']])} false alarms, with 90 % certainty",
+        soft_wrap=True,
     )
     if not check["is_calibrated"]:
-        way = "low" if check["clean_prob"] < check["expected_clean_prob"] else "high"
-        console.print(
-            f"                 their clean prob is too {way}: {check['clean_prob']:.2f} on average,"
-            f" {check['expected_clean_prob']:.2f} expected",
-            style="yellow",
+        for line in _miscalibrated(check):
+            console.print(f"                 {line}", style="yellow", soft_wrap=True)
+
+
+def _miscalibrated(check: Mapping[str, Any]) -> Iterator[str]:
+    is_low = check["clean_prob"] < check["expected_clean_prob"]
+    way, number, kind = ("low", "Fewer", "harder") if is_low else ("high", "More", "easier")
+    yield (
+        f"Their clean prob is too {way}: {check['clean_prob']:.2f} on average,"
+        f" {check['expected_clean_prob']:.2f} expected."
+    )
+    yield f"{number} labels may be wrong than estimated, or these samples are {kind} than the others."
+    noise = check["noise_rate"]
+    if noise is not None:
+        yield (
+            f"Beside them {percent(noise['rate'])} of the other labels look wrong"
+            f" ({range_of([noise['low'], noise['high']])} with 90 % certainty)."
         )
 
 

@@ -1,0 +1,76 @@
+"""The end of a scan's output in each state that a dataset can be in, from results made by hand."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from labelaudit.api.results import judged_results
+from labelaudit.functional.calibration import NoiseRate
+from labelaudit.functional.doubts import Doubt
+from labelaudit.functional.policy import Judgements
+from labelaudit.functional.reckoning import ConfusedPair, review_effort
+from labelaudit.functional.trusted_check import Share, TrustedCheck
+from tests.cli.terminal import masked
+from tests.gate_audit import Row, write_rows
+
+CLASSES = ("cat", "dog", "fox")
+NOISY = NoiseRate(0.105, low=0.082, high=0.131)
+PAIRS = (("cat", "dog", 14.0, NoiseRate(0.18, low=0.12, high=0.25)), ("fox", "dog", 5.0, NoiseRate(0.07, 0.03, 0.12)))
+AGREES = TrustedCheck(40, 1, Share(0.025, 0.006, 0.103), 0.96, 0.97, 0.03, NoiseRate(0.11, low=0.05, high=0.18))
+TOO_LOW = TrustedCheck(40, 12, Share(0.3, 0.196, 0.429), 0.71, 0.97, 0.03, NoiseRate(0.02, low=0.0, high=0.06))
+TOO_HIGH = TrustedCheck(40, 0, Share(0.0, 0.0, 0.063), 0.99, 0.9, 0.03, None)
+
+STATES: dict[str, tuple[NoiseRate | None, dict[str, Any]]] = {
+    "quiet": (NoiseRate(0.002, low=0.0, high=0.012), {"wrong": 0, "is_quiet": True}),
+    "noisy": (NOISY, {}),
+    "mixture": (None, {}),
+    "quiet-mixture": (None, {"wrong": 0, "is_quiet": True}),
+    "lost": (NoiseRate(0.3, low=0.04, high=0.61), {"wrong": 60, "doubts": (Doubt("wide-interval"),)}),
+    "near-chance": (NoiseRate(0.6, low=0.5, high=0.63), {"wrong": 60, "doubts": (Doubt("near-chance"),)}),
+    "some-doubt": (NOISY, {"doubts": (Doubt("pair", (0, 1)), Doubt("class-not-learnt", (2,)))}),
+    "trusted-agrees": (NOISY, {"on_trusted": AGREES}),
+    "trusted-too-low": (NOISY, {"on_trusted": TOO_LOW}),
+    "trusted-too-high": (NOISY, {"on_trusted": TOO_HIGH}),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_summary_says_how_things_stand(state, here, labelaudit, golden):
+    noise, told = STATES[state]
+    write_state(here, noise, **told)
+    golden(f"verdict-{state}", masked(labelaudit("show").stdout, here))
+
+
+def write_state(here, noise, *, wrong=21, is_quiet=False, doubts=(), on_trusted=None):
+    """Write the audit of 200 photos; `wrong` of them are suspects, offered where suggestions can be trusted."""
+    is_lost = any(doubt.is_general for doubt in doubts)
+    clean = np.where(np.arange(200) < wrong, 0.04, 0.995 if wrong else 0.998)
+    rows = [
+        Row(
+            f"{CLASSES[i % 3]}/{i:03d}.jpg",
+            CLASSES[i % 3],
+            float(clean[i]),
+            suggested=None if clean[i] > 0.5 or is_lost else CLASSES[(i + 1) % 3],
+        )
+        for i in range(200)
+    ]
+    judgements = Judgements(
+        clean_prob=clean,
+        suggested=np.zeros(200, dtype=np.int64),
+        suggested_prob=1 - clean,
+        action=np.empty(200, dtype=object),
+        issue=np.empty(200, dtype=object),
+        noise_rate=float((1 - clean).mean()) if noise is None else noise.rate,
+        noise=noise,
+        confusions=None,
+        mixture=None,
+        by_class=None if noise is None else [noise] * 3,
+        pairs=[ConfusedPair(CLASSES.index(a), CLASSES.index(b), n, rate) for a, b, n, rate in PAIRS] if noise else [],
+        review=review_effort(clean),
+        is_quiet=is_quiet,
+        doubts=doubts,
+        on_trusted=on_trusted,
+    )
+    results = judged_results(judgements, CLASSES) | {"seconds": {"network1": 61.5}}
+    write_rows(here, rows, method="panel" if noise else "elr", classes=CLASSES, results=results)
