@@ -290,7 +290,8 @@ def _read_test(plan: Plan, prepared: Prepared) -> tuple[Dataset, DataSettings]:
     if plan.test is None:
         raise ValueError("nothing to test on")
     stored = prepared.recipe.data
-    settings = dataclasses.replace(stored, embeddings=plan.test_embeddings)
+    # What is trusted belongs to the training data; a trusted folder would be tested on, too.
+    settings = dataclasses.replace(stored, embeddings=plan.test_embeddings, trusted=None, trusted_per_class=None)
     if stored.embeddings is not None and plan.test_embeddings is None:
         raise ConfigError(
             "--test needs the embeddings of its rows.", hint="Give them with --test-embeddings, .npy or Parquet."

@@ -99,6 +99,17 @@ def test_decisions_of_people_are_trusted_set_enough(scanned, tmp_path):
     assert trained.facts.method == "ieg"
 
 
+def test_trusted_images_from_elsewhere_are_learnt_and_not_tested_on(tmp_path):
+    photos, test = write_photos(tmp_path / "a", n=44), tmp_path / "test"
+    for number in range(44):
+        label = ("cat", "dog")[number % 2]
+        folder = (tmp_path / "trusted", test, photos)[(number >= 4) + (number >= 20)] / label
+        folder.mkdir(parents=True, exist_ok=True)
+        (photos / label / f"{number:03d}.png").rename(folder / f"{number:03d}.png")
+    trained = train(photos, tmp_path, method="ieg", overrides={"epochs": "1"}, trusted=tmp_path / "trusted", test=test)
+    assert (trained.facts.samples, trained.facts.metrics["test"]["samples"]) == (28, 16)
+
+
 @pytest.mark.parametrize("kind", ["soft", "split"])
 def test_soft_and_split_labels_have_a_method_of_their_own(scanned, tmp_path, kind):
     trained = train(scanned / ".labelaudit", tmp_path, labels=kind, method=None)
