@@ -63,6 +63,34 @@ def test_the_noise_rate_by_trusted_samples_is_near_the_true_one_and_rather_too_l
     assert all(each.low <= each.rate <= each.high for each in found if each is not None)
 
 
+@pytest.mark.parametrize(("rate", "n_trusted"), [(0.05, 20), (0.2, 40), (0.5, 100)])
+def test_the_interval_by_trusted_samples_holds_the_rate_nine_times_in_ten(rate, n_trusted):
+    held, widths, errors = [], [], []
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        wrong = rng.random(1000) < rate
+        trusted = np.zeros(1000, dtype=bool)
+        trusted[rng.choice(np.flatnonzero(~wrong), n_trusted, replace=False)] = True
+        found = noise_rate_by_trusted(rng.normal(0.0, 1.0, 1000) + 5.0 * wrong, trusted)
+        assert found is not None
+        true = wrong[~trusted].mean()
+        held.append(found.low <= true <= found.high)
+        widths.append(found.high - found.low)
+        errors.append(found.rate - true)
+    assert 0.8 <= np.mean(held) <= 0.99
+    assert abs(np.mean(errors)) < 0.045
+    assert np.mean(widths) < 0.3
+
+
+def test_equal_losses_are_counted_together():
+    losses = np.repeat([0.0, 5.0], [90, 10])
+    trusted = np.arange(100) < 30
+    found = noise_rate_by_trusted(losses, trusted)
+    assert found is not None
+    assert found.rate == pytest.approx(1 - (60 / 70) / (30 / 31))
+    assert found.low < 10 / 70 < found.high
+
+
 def test_where_nothing_or_everything_is_trusted_there_is_nothing_to_check():
     losses, clean_prob, trusted = made_up(n=50)
     assert check_on_trusted(losses, clean_prob, np.zeros_like(trusted)) is None
