@@ -123,7 +123,8 @@ EpochsScale = Annotated[
 Backbone = Annotated[
     str,
     typer.Option(
-        help="Network: small, medium, preact-resnet18, or torchvision's resnet, mobilenet, convnext, efficientnet",
+        help="Network: small, medium, preact-resnet18, cifar-resnet34, or a resnet, mobilenet, convnext"
+        " or efficientnet of torchvision, such as resnet50.",
         show_default="the recipe's",
         rich_help_panel=_RUN,
     ),

@@ -72,7 +72,8 @@ class ScanProgress:
                 self._advance(samples, f"epoch {epoch}/{epochs}" if epoch else "")
             case EpochFinished(_, epoch, epochs, mean_loss):
                 if self._verbose:
-                    self._print(f"{self._stage}: epoch {epoch}/{epochs}, mean loss {mean_loss:.4f}")
+                    why = " (no error: ELR's term is below 0)" if mean_loss < 0 else ""
+                    self._print(f"{self._stage}: epoch {epoch}/{epochs}, mean loss {mean_loss:.4f}{why}")
             case EpochTested(_, epoch, epochs, accuracy):
                 if self._verbose:
                     self._print(f"{self._stage}: epoch {epoch}/{epochs}, test accuracy {accuracy:.4f}")

@@ -7,6 +7,7 @@ import pytest
 from rich.text import Text
 
 from labelaudit.cli.app import app
+from labelaudit.training.models import OWN_IMAGE_BACKBONES, TORCHVISION_FAMILIES
 
 COMMANDS = {info.callback.__name__: info for info in app.registered_commands if info.callback}
 
@@ -17,6 +18,15 @@ def test_help_shows_the_names_of_tables_in_settings(labelaudit, golden):
     text = " ".join(re.sub(r"[│╭╮╰╯─]", " ", run.stdout).split())
     phrases = [re.search(rf"{start} [^ ]+", text) for start in ("pyproject.toml with", "A table below", "Any key of")]
     golden("help-names-of-tables", "".join(f"{found[0]}\n" for found in phrases if found))
+
+
+@pytest.mark.parametrize("command", ["scan", "inspect", "train"])
+def test_the_help_of_backbone_names_every_network(command):
+    callback = COMMANDS[command].callback
+    assert callback is not None
+    text = get_args(get_type_hints(callback, include_extras=True)["backbone"])[1].help
+    named = re.findall(r"[\w-]+", re.sub(r"^.*?: | of torchvision.*|\b(or|a)\b", "", text))
+    assert named == [*OWN_IMAGE_BACKBONES, *TORCHVISION_FAMILIES]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

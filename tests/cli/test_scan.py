@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from labelaudit.cli.progress import ScanProgress
+from labelaudit.core.events import EpochFinished
 from labelaudit.core.findings import SCHEMA
 from tests.cli.terminal import SHORT, masked, run_program, write_flowers, write_photos, write_truncated_jpeg
 
@@ -52,8 +54,17 @@ def test_quiet_leaves_stderr_empty(here, labelaudit):
 def test_verbose_has_a_line_for_every_epoch(here, labelaudit):
     write_flowers(here)
     run = labelaudit(*FLOWERS, *SHORT, "--verbose")
-    lines = re.findall(r"epoch (\d)/(\d), mean loss -?\d+\.\d{4}$", run.stderr, re.MULTILINE)
+    lines = re.findall(r"epoch (\d)/(\d), mean loss -?\d+\.\d{4}(?: \(|$)", run.stderr, re.MULTILINE)
     assert lines == [("1", "2"), ("2", "2")] * 2
+
+
+@pytest.mark.parametrize(
+    ("mean_loss", "said"), [(0.25, "0.2500\n"), (-1.5, "-1.5000 (no error: ELR's term is below 0)\n")]
+)
+def test_a_loss_below_zero_is_explained(here, capsys, mean_loss, said):
+    progress = ScanProgress(quiet=False, verbose=True, no_color=True)
+    progress(EpochFinished("elr", 3, 10, mean_loss))
+    assert capsys.readouterr().err.endswith(f"epoch 3/10, mean loss {said}")
 
 
 def test_a_truncated_image_is_told_and_set_aside(here, labelaudit, golden):
