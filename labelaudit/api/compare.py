@@ -149,7 +149,6 @@ def match(
         # a new label or content leaves the old finding behind; its sample is not gone
         gone=max(0, int(gone.sum()) - len(names["relabelled"]) - len(names["altered"])),
         renamed=len(names["renamed"]),
-        contents_compared=contents or is_cheap,
     )
     return Match(comparison, gone)
 

@@ -41,16 +41,6 @@ class Facts:
     device: str = "cpu"  # cpu, cuda or mps
 
 
-def choose_recipe(facts: Facts, **asked: Any) -> tuple[Recipe, str]:
-    """Return the resolved recipe and one sentence that says what was chosen and why.
-
-    Args:
-        facts: what there is to scan.
-        **asked: as in `settle`.
-    """
-    return recipe_for(facts, settle(**asked))
-
-
 def recipe_for(facts: Facts, asked: Asked) -> tuple[Recipe, str]:
     """Return the resolved recipe and one sentence that says what was chosen and why.
 

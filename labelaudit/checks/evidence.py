@@ -48,7 +48,6 @@ class Comparison:
     altered: tuple[str, ...] = ()  # their content is another one now
     gone: int = 0  # findings whose sample is there no more
     renamed: int = 0  # samples under another name: still judged
-    contents_compared: bool = True  # False: files with the name and label of old were taken to be the same
 
     @property
     def unjudged(self) -> tuple[str, ...]:

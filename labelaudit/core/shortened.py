@@ -9,12 +9,6 @@ from typing import Any
 _PHASES = ("epochs", "from")  # whole numbers of epochs, 0 = none
 _POINTS = ("milestones",)  # tuples of epochs
 _STEPS = ("steps",)  # whole numbers of optimiser steps, 0 = none
-COUNTING = (*_PHASES, *_POINTS, *_STEPS)
-
-
-def counts_epochs(name: str) -> bool:
-    """Whether a method's setting of this name is part of its schedule, and so is shortened with it."""
-    return name.rpartition("_")[2] in COUNTING
 
 
 def shortened(options: Mapping[str, Any], scale: float) -> dict[str, Any]:

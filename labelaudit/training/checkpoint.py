@@ -40,18 +40,6 @@ def save_stage(path: Path, state: StageState) -> None:
     save_tensors(path, tensors, {"epoch": state.epoch, "step": state.step})
 
 
-def load_stage(path: Path, state: StageState) -> bool:
-    """Fill a freshly made state from a file; return whether there was one.
-
-    Raises:
-        DataError: the file is damaged or belongs to another network.
-    """
-    if not path.exists():
-        return False
-    restore_stage_(state, *load_tensors(path), source=str(path))
-    return True
-
-
 def restore_stage_(state: StageState, tensors: dict[str, Tensor], counters: dict[str, int], *, source: str) -> None:
     """Fill a freshly made state with what `load_tensors` read from `source`.
 

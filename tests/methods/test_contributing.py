@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labelaudit.api.recipes import Facts, choose_recipe
+from labelaudit.api.recipes import Facts
 from labelaudit.core.errors import ConfigError
 from labelaudit.functional.metrics import auroc
 from labelaudit.methods.registry import METHODS, read_options, require_method
 from labelaudit.training.job import Classifier
 from tests.methods.jobs import blobs, vector_job
+from tests.recipes import choose_recipe
 
 PAGE = Path(__file__).parents[2] / "docs" / "contributing.md"
 

@@ -8,10 +8,11 @@ import pytest
 
 from labelaudit.api.budget import fit_budget, parse_duration
 from labelaudit.api.prepare import Prepared
-from labelaudit.api.recipes import Facts, choose_recipe
+from labelaudit.api.recipes import Facts
 from labelaudit.api.throughput import training_passes
 from labelaudit.core.errors import ConfigError
 from labelaudit.methods.registry import METHODS, read_options
+from tests.recipes import choose_recipe
 
 N = 10_000
 

@@ -10,7 +10,8 @@ import torch
 from labelaudit.api import rates
 from labelaudit.api.prepare import Prepared
 from labelaudit.api.rates import load_now, remembered
-from labelaudit.api.recipes import Facts, choose_recipe
+from labelaudit.api.recipes import Facts
+from tests.recipes import choose_recipe
 
 
 class Images:

@@ -5,10 +5,11 @@ import dataclasses
 import pytest
 
 from labelaudit.api.paper import PAPER_ROWS
-from labelaudit.api.recipes import Facts, choose_recipe, settle
+from labelaudit.api.recipes import Facts, settle
 from labelaudit.core.errors import ConfigError
 from labelaudit.core.recipe import DataSettings, ModelSettings, recipe_from_dict
 from labelaudit.methods.registry import read_options
+from tests.recipes import choose_recipe
 
 PHOTOS = Facts("images", 10_000, 10, 32)
 

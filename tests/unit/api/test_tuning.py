@@ -7,8 +7,9 @@ import torch
 
 from labelaudit.api import tuning
 from labelaudit.api.prepare import Prepared
-from labelaudit.api.recipes import Facts, choose_recipe
+from labelaudit.api.recipes import Facts
 from labelaudit.api.tuning import threads, tuned
+from tests.recipes import choose_recipe
 
 CPU = torch.device("cpu")
 

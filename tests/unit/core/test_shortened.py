@@ -5,7 +5,7 @@ import typing
 
 import pytest
 
-from labelaudit.core.shortened import counts_epochs, shortened
+from labelaudit.core.shortened import shortened
 from labelaudit.methods.registry import METHODS, require_method
 
 # Whole numbers of the methods that do not belong to the schedule: everything else must be shortened with it.
@@ -55,8 +55,14 @@ def test_what_is_never_stays_never():
 def test_every_whole_number_of_a_method_is_known_to_count_epochs_or_not_to(name):
     hints = typing.get_type_hints(require_method(name).Options)
     whole = {key for key, kind in hints.items() if kind is int or kind == tuple[int, ...]}
-    assert {key for key in whole if not counts_epochs(key)} <= NO_EPOCHS
-    assert all(hints[key] in (int, tuple[int, ...]) for key in hints if counts_epochs(key))
+    changed = {key for key, kind in hints.items() if is_shortened(key, kind)}
+    assert whole - changed <= NO_EPOCHS
+    assert changed <= whole
+
+
+def is_shortened(name, kind):
+    value = (1000,) if kind == tuple[int, ...] else 1000
+    return shortened({name: value}, 0.5) != {name: value}
 
 
 @pytest.mark.parametrize("name", METHODS)

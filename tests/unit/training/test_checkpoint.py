@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from labelaudit.core.errors import DataError
 from labelaudit.core.recipe import TrainSettings
-from labelaudit.training.checkpoint import StageState, load_stage, load_tensors, save_stage, save_tensors
+from labelaudit.training.checkpoint import StageState, load_tensors, restore_stage_, save_stage, save_tensors
 from labelaudit.training.job import make_optimizer
 from labelaudit.training.models import MultilayerPerceptron, build_image_network, initialised
 
@@ -65,6 +65,10 @@ def assert_equal_states(a: StageState, b: StageState) -> None:
     assert (a.epoch, a.step) == (b.epoch, b.step)
 
 
+def load_stage(path: Path, state: StageState) -> None:
+    restore_stage_(state, *load_tensors(path), source=str(path))
+
+
 def problem(path: Path, state: StageState) -> str:
     with pytest.raises(DataError) as caught:
         load_stage(path, state)
@@ -76,7 +80,7 @@ def test_network_moments_tables_and_counters_come_back(tmp_path, optimizer):
     path, state, loaded = tmp_path / "s.safetensors", new_state(optimizer=optimizer), new_state(optimizer=optimizer)
     train_(state, 3)
     save_stage(path, state)
-    assert load_stage(path, loaded) is True
+    load_stage(path, loaded)
     assert_equal_states(loaded, state)
     assert (loaded.epoch, loaded.step) == (1, 3)
     assert any(name.startswith("optimizer/") for name in numbers(loaded))
@@ -108,14 +112,8 @@ def test_an_optimiser_without_moments_is_saved_and_loaded(tmp_path):
     path, state, loaded = tmp_path / "s.safetensors", new_state(momentum=0.0), new_state(momentum=0.0)
     train_(state, 2)
     save_stage(path, state)
-    assert load_stage(path, loaded) is True
+    load_stage(path, loaded)
     assert_equal_states(loaded, state)
-
-
-def test_a_stage_without_a_file_starts_from_the_beginning(tmp_path):
-    state = new_state()
-    assert load_stage(tmp_path / "s.safetensors", state) is False
-    assert_equal_states(state, new_state())
 
 
 def test_saving_again_replaces_the_file_and_leaves_nothing_else(tmp_path):

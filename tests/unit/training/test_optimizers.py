@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from labelaudit.core.recipe import TrainSettings
-from labelaudit.training.checkpoint import StageState, load_stage, save_stage
+from labelaudit.training.checkpoint import StageState, load_tensors, restore_stage_, save_stage
 from labelaudit.training.job import make_optimizer
 from labelaudit.training.models import build_image_network
 
@@ -78,7 +78,7 @@ def test_a_checkpoint_goes_on_in_ours_and_in_torchs_own(tmp_path, settings):
     for make in (make_optimizer, torchs_own):
         again = network()
         resumed = StageState(again, make(again, settings))
-        assert load_stage(tmp_path / "a.safetensors", resumed)
+        restore_stage_(resumed, *load_tensors(tmp_path / "a.safetensors"), source="a.safetensors")
         assert_same(on, train(again, resumed.optimizer, steps=2, first=2))
 
 

@@ -1,0 +1,13 @@
+"""The recipe that a command would choose, without data: what tests of recipes and their costs start from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labelaudit.api.recipes import Facts, recipe_for, settle
+from labelaudit.core.recipe import Recipe
+
+
+def choose_recipe(facts: Facts, **asked: Any) -> tuple[Recipe, str]:
+    """Return the resolved recipe and the sentence that says why; `asked` is what `settle` takes."""
+    return recipe_for(facts, settle(**asked))
