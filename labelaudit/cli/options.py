@@ -120,6 +120,14 @@ EpochsScale = Annotated[
         rich_help_panel=_RUN,
     ),
 ]
+StopAfter = Annotated[
+    str | None,
+    typer.Option(
+        help="Stop at the end of an epoch after this time (9m, 1h); --resume goes on. Exit code 130.",
+        show_default=False,
+        rich_help_panel=_RUN,
+    ),
+]
 Backbone = Annotated[
     str,
     typer.Option(

@@ -61,13 +61,6 @@ Confusion = Annotated[
 List = Annotated[bool, typer.Option("--list", help="List the published settings; with NAME those that contain it.")]
 Out = Annotated[str, typer.Option(metavar="DIR", help="Gets results.csv and what an unfinished run needs.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run of this name, seed and scale.")]
-StopAfter = Annotated[
-    str | None,
-    typer.Option(
-        help="Stop at the end of an epoch after this time (9m, 1h); --resume goes on. Exit code 130.",
-        show_default=False,
-    ),
-]
 
 
 @reports_errors
@@ -77,7 +70,7 @@ def reproduce(
     labels: Labels = None,
     confusion: Confusion = None,
     epochs_scale: opt.EpochsScale = 1.0,
-    stop_after: StopAfter = None,
+    stop_after: opt.StopAfter = None,
     resume: Resume = False,
     seed: opt.Seed = 0,
     device: opt.Device = "auto",

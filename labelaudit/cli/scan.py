@@ -25,15 +25,6 @@ Resume = Annotated[
     ),
 ]
 
-StopAfter = Annotated[
-    str | None,
-    typer.Option(
-        help="Stop at the end of an epoch after this time (9m, 1h); --resume goes on. Exit code 130.",
-        show_default=False,
-        rich_help_panel="How to scan",
-    ),
-]
-
 Update = Annotated[
     bool,
     typer.Option(
@@ -81,7 +72,7 @@ def scan(
     seed: opt.Seed = 0,
     update: Update = False,
     resume: Resume = False,
-    stop_after: StopAfter = None,
+    stop_after: opt.StopAfter = None,
     root: opt.Root = ".",
     json: opt.Json = False,
     quiet: opt.Quiet = False,

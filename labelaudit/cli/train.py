@@ -65,14 +65,6 @@ Resume = Annotated[
     bool,
     typer.Option("--resume", help="Go on with the stopped training of DIR, with its settings.", rich_help_panel=_RUN),
 ]
-StopAfter = Annotated[
-    str | None,
-    typer.Option(
-        help="Stop at the end of an epoch after this time (9m, 1h); --resume goes on. Exit code 130.",
-        show_default=False,
-        rich_help_panel=_RUN,
-    ),
-]
 
 
 @reports_errors
@@ -104,7 +96,7 @@ def train(
     seed: opt.Seed = 0,
     overwrite: Overwrite = False,
     resume: Resume = False,
-    stop_after: StopAfter = None,
+    stop_after: opt.StopAfter = None,
     root: opt.Root = ".",
     json: opt.Json = False,
     quiet: opt.Quiet = False,

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from labelaudit.core.dataset import Content, Dataset, FilesBelow, ImageFiles, Remark
-from labelaudit.core.errors import ConfigError, DataError, shorten
+from labelaudit.core.errors import DataError, shorten
 from labelaudit.core.recipe import DataSettings
 from labelaudit.functional.images import image_suffixes
 from labelaudit.sources.labels import encode_labels
-from labelaudit.sources.splits import ALL_SPLITS, choose_splits, is_split_name, split_remark
+from labelaudit.sources.splits import choose_split_folders, is_split_name
 from labelaudit.sources.table_file import TABLE_SUFFIXES
 
 
@@ -45,16 +45,7 @@ def read_folder(source: Path, settings: DataSettings) -> Dataset:
     """
     tally = Tally(os.path.realpath(source), image_suffixes())
     levels = _split_folders(source, tally)
-    remarks: list[Remark] = []
-    chosen: list[str] = []
-    if levels:
-        chosen = choose_splits(settings.split, levels, source)
-        remarks.append(split_remark(chosen, levels))
-    elif settings.split not in ("train", ALL_SPLITS):
-        raise ConfigError(
-            f"{source}: there is no split {settings.split!r}: its sub-folders are no train, val or test folders.",
-            hint="Leave --split away, or name the folder that has them.",
-        )
+    chosen, remarks = choose_split_folders(settings.split, levels, source)
     tally.links_out = tally.loops = 0
     for level in chosen or [""]:
         _read_level(source, level, tally)

@@ -7,13 +7,13 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from labelaudit.core.dataset import Dataset, Remark, StreamedImages
-from labelaudit.core.errors import ConfigError, DataError
+from labelaudit.core.dataset import Dataset, StreamedImages
+from labelaudit.core.errors import DataError
 from labelaudit.core.recipe import DataSettings
 from labelaudit.functional.images import image_suffixes
 from labelaudit.sources.folder import Tally, folder_dataset, tally_remarks
 from labelaudit.sources.remote_paths import PlacedImages
-from labelaudit.sources.splits import ALL_SPLITS, choose_splits, is_split_name, split_remark
+from labelaudit.sources.splits import choose_split_folders, is_split_name
 from labelaudit.sources.store import Store
 from labelaudit.sources.urls import Url
 
@@ -34,16 +34,7 @@ def read_remote_folder(source: Url, names: Iterable[str], settings: DataSettings
     visible = [name.split("/") for name in names if not _is_hidden(name)]
     tally = Tally(str(source), image_suffixes())
     levels = _split_folders(visible)
-    remarks: list[Remark] = []
-    chosen: list[str] = []
-    if levels:
-        chosen = choose_splits(settings.split, levels, source)
-        remarks.append(split_remark(chosen, levels))
-    elif settings.split not in ("train", ALL_SPLITS):
-        raise ConfigError(
-            f"{source}: there is no split {settings.split!r}: its sub-folders are no train, val or test folders.",
-            hint="Leave --split away, or name the folder that has them.",
-        )
+    chosen, remarks = choose_split_folders(settings.split, levels, source)
     for parts in visible:
         if not levels or parts[0] in chosen:
             _count(parts, 1 if levels else 0, tally)

@@ -51,6 +51,29 @@ def choose_splits(asked: str, present: Iterable[str], source: object) -> list[st
     return chosen
 
 
+def choose_split_folders(asked: str, present: Iterable[str], source: object) -> tuple[list[str], list[Remark]]:
+    """Return the split folders that are asked for, none where the classes lie at the top, and what to say of it.
+
+    Args:
+        asked: the name that the user gave, or "all".
+        present: the split folders that there are.
+        source: what the message names.
+
+    Raises:
+        ConfigError: there is no such split.
+    """
+    present = list(present)
+    if present:
+        chosen = choose_splits(asked, present, source)
+        return chosen, [split_remark(chosen, present)]
+    if asked not in ("train", ALL_SPLITS):
+        raise ConfigError(
+            f"{source}: there is no split {asked!r}: its sub-folders are no train, val or test folders.",
+            hint="Leave --split away, or name the folder that has them.",
+        )
+    return [], []
+
+
 def split_remark(chosen: list[str], present: Iterable[str]) -> Remark:
     """Return the remark that says which split is read and which others exist."""
     others = [name for name in sorted(set(present)) if name not in chosen]
