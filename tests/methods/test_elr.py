@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import nn
 
-from labelaudit.core.errors import ConfigError
 from labelaudit.core.recipe import from_dict
 from labelaudit.methods import elr
 from labelaudit.training.batches import Batch
@@ -147,27 +146,3 @@ def test_the_weight_is_that_published_for_so_many_classes_unless_it_is_given(n_c
     job = vector_job(values, given, n_classes)
     assert elr.run(job, SHORT).stages == {"elr": {"target_weight": weight}}
     assert elr.run(job, dataclasses.replace(SHORT, target_weight=1.5)).stages == {"elr": {"target_weight": 1.5}}
-
-
-def test_every_published_row_is_a_setting_whose_evidence_is_the_target():
-    for row in elr.PAPER.values():
-        options = from_dict(elr.Options, row.options, prefix="")
-        assert options.evidence_momentum == options.target_momentum
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
-        ("epochs", 0, "method.epochs = 0: expected 1 or more"),
-        ("peak_lr", 0.0, "method.peak_lr = 0.0: expected above 0"),
-        ("milestone_factor", 2.0, "method.milestone_factor = 2.0: expected above 0, at most 1"),
-        ("restart_epochs", 0, "method.restart_epochs = 0: expected 1 or more"),
-        ("lowest_lr", 0.2, "method.lowest_lr = 0.2: expected 0 to 0.1"),
-        ("target_momentum", 1.0, "method.target_momentum = 1.0: expected 0 to 1, below 1"),
-        ("target_weight", -1.0, "method.target_weight = -1.0: expected 0 or more"),
-        ("evidence_momentum", 1.0, "method.evidence_momentum = 1.0: expected 0 to 1, below 1"),
-    ],
-)
-def test_options_out_of_range_name_the_option_and_the_value(name, value, message):
-    with pytest.raises(ConfigError, match=message):
-        elr.Options(**{name: value})

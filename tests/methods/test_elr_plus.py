@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import nn
 
-from labelaudit.core.errors import ConfigError
 from labelaudit.core.recipe import from_dict
 from labelaudit.core.seeds import numpy_generator
 from labelaudit.methods import elr_plus
@@ -186,26 +185,3 @@ def test_the_average_follows_its_own_network_only():
     fresh = next(job.new_state("a", networks=2).model.children())
     for moved, start, weight in zip(average.parameters(), fresh.parameters(), network.parameters(), strict=True):
         assert torch.allclose(moved, 0.75 * start + 0.25 * weight)
-
-
-def test_every_published_row_is_a_setting_whose_evidence_is_the_target():
-    for row in elr_plus.PAPER.values():
-        options = from_dict(elr_plus.Options, row.options, prefix="")
-        assert options.evidence_momentum == options.target_momentum
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
-        ("epochs", 0, "method.epochs = 0: expected 1 or more"),
-        ("peak_lr", 11.0, "method.peak_lr = 11.0: expected above 0, at most 10"),
-        ("target_momentum", 1.0, "method.target_momentum = 1.0: expected 0 to 1, below 1"),
-        ("target_weight", -1.0, "method.target_weight = -1.0: expected 0 or more"),
-        ("evidence_momentum", 1.0, "method.evidence_momentum = 1.0: expected 0 to 1, below 1"),
-        ("mixup_alpha", -1.0, "method.mixup_alpha = -1.0: expected 0 or more"),
-        ("average_decay", 1.0, "method.average_decay = 1.0: expected 0 to 1, below 1"),
-    ],
-)
-def test_options_out_of_range_name_the_option_and_the_value(name, value, message):
-    with pytest.raises(ConfigError, match=message):
-        elr_plus.Options(**{name: value})

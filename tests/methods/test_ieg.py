@@ -207,21 +207,3 @@ def test_classes_without_a_trusted_sample_are_counted_in_a_warning():
     ieg.run(job, dataclasses.replace(SHORT, epochs=1))
     warnings = [event.text for event in said if isinstance(event, Said)]
     assert warnings == ["1 class of 4 without a trusted sample: such labels will look wrong"]
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
-        ("epochs", 0, r"method\.epochs = 0: expected 1 or more"),
-        ("look_ahead_lr", 0.0, r"method\.look_ahead_lr = 0\.0: expected above 0"),
-        ("temperature", 1.5, r"method\.temperature = 1\.5: expected above 0, at most 1"),
-        ("given_share", 1.1, r"method\.given_share = 1\.1: expected 0 to 1"),
-        ("mixed_weight", -1.0, r"method\.mixed_weight = -1\.0: expected 0 or more"),
-        ("mixed_share", 0.0, r"method\.mixed_share = 0\.0: expected above 0, at most 1"),
-        ("trusted_batch", 1, r"method\.trusted_batch = 1: expected 2 or more"),
-        ("average", 1.0, r"method\.average = 1\.0: expected 0 to 1, below 1"),
-    ],
-)
-def test_options_out_of_range_name_the_option_and_the_value(name, value, message):
-    with pytest.raises(ConfigError, match=message):
-        ieg.Options(**{name: value})

@@ -8,8 +8,6 @@ import pytest
 import torch
 from torch import nn
 
-from labelaudit.core.errors import ConfigError
-from labelaudit.core.recipe import from_dict
 from labelaudit.functional.metrics import auroc
 from labelaudit.methods import elr, panel
 from labelaudit.training.batches import Batch
@@ -199,21 +197,3 @@ def test_what_is_confused_both_ways_or_not_at_all_is_not_undone():
         values, given, _ = blobs(900, 3, rate=rate, spread=2.0)
         found = panel.run(vector_job(values, given, 3), panel.Options(networks=2, epochs=6, peak_lr=0.01))
         assert found.stages["panel"] == {"transitions": None}
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
-        ("networks", 0, r"method.networks = 0: expected 1 to 20"),
-        ("epochs", 0, r"method.epochs = 0: expected 1 or more"),
-        ("peak_lr", 0.0, r"method.peak_lr = 0.0: expected above 0, at most 10"),
-        ("planted", 0.6, r"method.planted = 0.6: expected above 0, at most 0.5"),
-        ("along", 1.5, r"method.along = 1.5: expected 0 to 1"),
-        ("elr_weight", -1.0, r"method.elr_weight = -1.0: expected 0 or more"),
-        ("elr_momentum", 1.0, r"method.elr_momentum = 1.0: expected 0 to 1, below 1"),
-        ("record", -0.1, r"method.record = -0.1: expected 0 to 1"),
-    ],
-)
-def test_settings_out_of_range_are_refused(name, value, message):
-    with pytest.raises(ConfigError, match=message):
-        from_dict(panel.Options, {name: value}, prefix="method.")
