@@ -23,6 +23,7 @@ from labelaudit.functional.policy import judge as judge_verdicts
 
 _OWN_FACTS = frozenset(
     {"schema", "name", "status", "method", "created", "finished", "labelaudit", "results", "error", "judged_from"}
+    | {"finish"}  # the classifier stays in the old audit, whose suggestions it learnt from
 )
 _KEPT = ("verdicts.npz", "unseen.npz", "near.npz", "model.safetensors", "MODEL.md", "decisions.jsonl")
 
@@ -85,7 +86,7 @@ def judge(audit: Audit | Path | str | None = None, *, overrides: Mapping[str, st
         if (old.path / file).exists():
             shutil.copyfile(old.path / file, new.path / file)
     write_findings(frame_of(judged), new.findings_path)
-    new.finish(meta["results"] | results)
+    new.finish({name: value for name, value in meta["results"].items() if name != "finish"} | results)
     return new
 
 

@@ -60,6 +60,18 @@ def test_decisions_of_people_are_taken_over(audited):
     assert json.loads((again.path / "decisions.jsonl").read_text())["verdict"] == "ok"
 
 
+def test_a_classifier_that_learnt_from_the_old_suggestions_stays_in_the_old_audit(audited, tmp_path):
+    shutil.copytree(audited.home.parent, tmp_path / "copy")
+    old = find_audit(tmp_path / "copy")
+    meta = json.loads((old.path / "audit.json").read_text())
+    meta["results"]["finish"] = {"method": "elr+", "model": "finish/model", "labels": {}}
+    (old.path / "audit.json").write_text(json.dumps(meta | {"finish": {"method": "elr+"}}))
+    assert old.summary["finish"]["model"] == "finish/model"
+    again = judge(old)
+    assert again.summary["finish"] is None
+    assert "finish" not in again.meta
+
+
 def test_near_duplicates_are_taken_over(audited):
     old, new = (np.load(each.path / "near.npz") for each in (audited, judge(audited)))
     assert len(old["hashes"]) == 239  # one row has no label
