@@ -20,7 +20,8 @@ from labelaudit.core.dataset import Dataset, Probabilities
 from labelaudit.core.errors import ConfigError, TrainingError
 from labelaudit.core.events import EventSink
 from labelaudit.core.recipe import Recipe
-from labelaudit.core.verdicts import Judges, Verdicts, no_judges, verdicts_from_probs
+from labelaudit.core.verdicts import Judges, Verdicts
+from labelaudit.functional.other_labels import verdicts_on_unseen
 from labelaudit.functional.policy import Judgements, judge
 from labelaudit.methods.registry import read_options, require_method
 from labelaudit.training.batches import Inputs, Samples, VectorInputs
@@ -69,7 +70,7 @@ def run_method(
     dataset, recipe = loaded.dataset, prepared.recipe
     if isinstance(dataset.content, Probabilities) or loaded.inputs is None:
         probs = np.asarray(dataset.content.values)  # type: ignore[union-attr]
-        return verdicts_from_probs(probs, dataset.given, judges=no_judges(len(probs)))
+        return verdicts_on_unseen(probs, dataset.given, dataset.n_classes, seed=recipe.seed)
     method = require_method(recipe.method)
     options = read_options(recipe)
     job = make_job(loaded.inputs, dataset, prepared, checkpoints=checkpoints, on_event=on_event, ranks=ranks)

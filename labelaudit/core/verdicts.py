@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,18 +20,21 @@ FloatN = NDArray[np.float64]  # (N,)
 
 @dataclass(frozen=True, slots=True)
 class Judges:
-    """What each of J networks, or stages, was taught and how it then speaks of that label.
+    """Labels that J judges were asked about, and how they speak of them.
 
-    Where the label differs from the given one it was planted: known to be wrong. With J = 0 nobody was taught the given
-    labels, as in cross-validation.
+    Either each judge was taught the label that it is asked about: one that differs from the given label was planted. Or
+    nobody was taught any of them, as in cross-validation: then those that differ have weights. Both are known to be
+    wrong, wherever the given label is right. With J = 0 nobody was taught the given labels, and all others are alike.
 
     Args:
-        scores: (J, N) evidence against the label that was taught; higher is worse.
+        scores: (J, N) evidence against the label; higher is worse.
         labels: (J, N) that label, a position in `classes`.
+        weights: (J, N) how often a mistake like this one is made, of labels that nobody was taught; None = all were.
     """
 
     scores: NDArray[np.float32]
     labels: NDArray[np.int32]
+    weights: NDArray[np.float32] | None = None
 
 
 def no_judges(n: int) -> Judges:
@@ -74,6 +77,9 @@ class Verdicts:
             raise ValueError(f"top_labels {self.top_labels.shape} and top_probs {self.top_probs.shape} differ")
         if self.judges is not None and self.judges.scores.shape != self.judges.labels.shape:
             raise ValueError(f"judges: scores {self.judges.scores.shape}, labels {self.judges.labels.shape}")
+        weights = None if self.judges is None else self.judges.weights
+        if self.judges is not None and weights is not None and weights.shape != self.judges.labels.shape:
+            raise ValueError(f"judges: weights {weights.shape}, labels {self.judges.labels.shape}")
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays to store, by name."""
@@ -82,6 +88,7 @@ class Verdicts:
         }
         if self.judges is not None:
             named |= {"judge_scores": self.judges.scores, "judge_labels": self.judges.labels}
+            named |= {} if self.judges.weights is None else {"judge_weights": self.judges.weights}
         return named | {
             "losses": self.losses.astype(np.float32),
             "given_probs": self.given_probs.astype(np.float32),
@@ -109,7 +116,9 @@ def read_verdicts(path: Path) -> Verdicts:
                 for name, values in arrays.items()
                 if name.startswith("score_")
             },
-            judges=Judges(arrays["judge_scores"], arrays["judge_labels"]) if "judge_scores" in arrays else None,
+            judges=Judges(arrays["judge_scores"], arrays["judge_labels"], arrays.get("judge_weights"))
+            if "judge_scores" in arrays
+            else None,
         )
     except FileNotFoundError:
         raise DataError(f"{path} does not exist.", hint="Scan the data again.") from None
@@ -153,6 +162,31 @@ def verdicts_from_probs(
         scores={"margin": margin, **(scores or {})},
         stages=stages or {},
         judges=judges,
+    )
+
+
+def joined(parts: Sequence[Verdicts]) -> Verdicts:
+    """Return the verdicts on the samples of all parts, one after the other; they were made alike."""
+
+    def together(values: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        return np.concatenate(values, axis=-1)
+
+    judges = [part.judges for part in parts if part.judges is not None]
+    weights = [each.weights for each in judges if each.weights is not None]
+    return Verdicts(
+        losses=together([part.losses for part in parts]),
+        given_probs=together([part.given_probs for part in parts]),
+        top_labels=np.concatenate([part.top_labels for part in parts]),
+        top_probs=np.concatenate([part.top_probs for part in parts]),
+        scores={name: together([part.scores[name] for part in parts]) for name in parts[0].scores},
+        stages=parts[0].stages,
+        judges=Judges(
+            together([each.scores for each in judges]),
+            together([each.labels for each in judges]),
+            together(weights) if weights else None,
+        )
+        if judges
+        else None,
     )
 
 

@@ -4,12 +4,14 @@ Two kinds of evidence, because a network that was taught a label speaks differen
 
 - Judges that were taught the given label. Their known-wrong labels are those that the scan planted, and taught.
 - Judges that were not (cross-validated probabilities; samples whose label was replaced by a planted one). Any other
-  label of the same sample is then a known-wrong one, at no cost.
+  label of the same sample is then a known-wrong one, at no cost. Where mistakes have a direction the evidence names
+  those labels, and how much each counts (functional/other_labels.py).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +45,6 @@ class Calibrated:
     wrong: FloatN  # (N,) p(given label is wrong)
     rate: NoiseRate
     confusions: Table  # (C, C) share of all labels whose true class is the row and whose given one the column
-    planted: int  # known-wrong labels that were taught
 
 
 def calibrate(verdicts: Verdicts, given: IntN, n_classes: int, *, counted: BoolN) -> Calibrated | None:
@@ -58,14 +59,26 @@ def calibrate(verdicts: Verdicts, given: IntN, n_classes: int, *, counted: BoolN
     judges = verdicts.judges
     if judges is None:
         return None
-    taught, unseen = _taught(judges, given), _untaught(verdicts, given, n_classes)
+    asked = _asked(judges, given)
+    if judges.weights is not None:
+        return _by_rounds(asked, verdicts, given, n_classes, counted=counted, known=_Known.EXPECTED)
     seen = (judges.labels == given).any(axis=0)
-    if not seen.any():
-        return _by_rounds(unseen, verdicts, given, n_classes, counted=counted, planted=0)
-    found = _by_rounds(taught, verdicts, given, n_classes, counted=counted & seen, planted=len(taught.wrong.values))
-    if found is None or seen.all():
-        return found
-    rest = _by_rounds(unseen, verdicts, given, n_classes, counted=counted & ~seen, planted=0, rate=found.rate)
+    found = None
+    if seen.any():
+        found = _by_rounds(asked, verdicts, given, n_classes, counted=counted & seen, known=_Known.PLANTED)
+        if found is None or seen.all():
+            return found
+    rest = _by_rounds(
+        _untaught(verdicts, given, n_classes),
+        verdicts,
+        given,
+        n_classes,
+        counted=counted & ~seen,
+        known=_Known.OTHERS,
+        rate=None if found is None else found.rate,
+    )
+    if found is None:
+        return rest
     wrong = np.where(seen, found.wrong, found.rate.rate if rest is None else rest.wrong)
     return replace(found, wrong=wrong)
 
@@ -80,15 +93,25 @@ class _Evidence:
     label: IntN  # (R,) the known-wrong label
 
 
-def _taught(judges: Judges, given: IntN) -> _Evidence:
-    is_planted = judges.labels != given  # (J, N)
-    _, sample = np.nonzero(is_planted)
-    _, asked = np.nonzero(~is_planted)
+class _Known(Enum):
+    """Where known-wrong labels come from."""
+
+    PLANTED = auto()  # and taught
+    OTHERS = auto()  # of the same samples, all alike
+    EXPECTED = auto()  # of the same samples, as often as such mistakes are made
+
+
+def _asked(judges: Judges, given: IntN) -> _Evidence:
+    """Return the given labels that judges were asked about, beside the known-wrong ones."""
+    is_wrong = judges.labels != given  # (J, N)
+    _, sample = np.nonzero(is_wrong)
+    _, asked = np.nonzero(~is_wrong)
+    weights = np.ones(len(sample)) if judges.weights is None else judges.weights[is_wrong].astype(np.float64)
     return _Evidence(
-        Scores(judges.scores[~is_planted].astype(np.float64), asked, np.ones(len(asked))),
-        Scores(judges.scores[is_planted].astype(np.float64), sample, np.ones(len(sample))),
+        Scores(judges.scores[~is_wrong].astype(np.float64), asked, np.ones(len(asked))),
+        Scores(judges.scores[is_wrong].astype(np.float64), sample, weights),
         given[sample],
-        judges.labels[is_planted].astype(np.int64),
+        judges.labels[is_wrong].astype(np.int64),
     )
 
 
@@ -131,7 +154,7 @@ def _by_rounds(
     n_classes: int,
     *,
     counted: BoolN,
-    planted: int,
+    known: _Known,
     rate: NoiseRate | None = None,
 ) -> Calibrated | None:
     """Judge, find who is confused with whom, give known-wrong labels weights to match, and judge again."""
@@ -142,7 +165,8 @@ def _by_rounds(
     suspicion = _suspicion(verdicts, given, n_classes)
     planted_as = _planted_as(evidence, given, n_classes)
     weights = evidence.wrong.weights
-    found, likely, luck = None, planted_as.even, 1.0 / max(n_classes - 1, 1)
+    found, likely = None, planted_as.even
+    luck = 0.0 if known is _Known.EXPECTED else 1.0 / max(n_classes - 1, 1)
     for _ in range(_ROUNDS):
         sides = contrast_of(sides_found, weights, luck=luck)
         if sides is None:
@@ -152,9 +176,11 @@ def _by_rounds(
         wrong = np.bincount(evidence.others.sample, of_judges, minlength=len(given)) / n_judges
         confusions = _confusions(suspicion, wrong * counted, likely) / max(int(counted.sum()), 1)
         likely = (1.0 - _OPEN) * confusions / max(float(confusions.sum()), _TINY) + _OPEN * planted_as.even
-        found = Calibrated(wrong, found_rate, confusions, planted)
+        found = Calibrated(wrong, found_rate, confusions)
+        if known is _Known.EXPECTED:
+            continue  # they have their weights
         weights = evidence.wrong.weights * _weights(planted_as, confusions, len(given))
-        if planted:
+        if known is _Known.PLANTED:
             # A planted label is right by accident where the label that it replaced was a mistake of just that kind.
             chance = confusions * len(given) / np.maximum(np.bincount(given, minlength=n_classes), 1)
             lucky = float((weights * chance.T.ravel()[planted_as.pairs]).sum() / max(float(weights.sum()), _TINY))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelaudit.core.errors import DataError
-from labelaudit.core.verdicts import TOP_LABELS, Judges, Verdicts, no_judges, read_verdicts, verdicts_from_probs
+from labelaudit.core.verdicts import TOP_LABELS, Judges, Verdicts, joined, read_verdicts, verdicts_from_probs
 
 
 def random_table(n: int, C: int, seed: int = 0) -> tuple[Any, Any]:
@@ -156,12 +156,31 @@ def test_judges_survive_the_disk(tmp_path):
     assert read.losses == pytest.approx(verdicts.losses, rel=1e-6)
 
 
-def test_nobody_was_taught_survives_the_disk_as_well(tmp_path):
+def test_weights_of_labels_that_nobody_was_taught_survive_the_disk(tmp_path):
     probs, labels = random_table(4, 3)
-    store(tmp_path, verdicts_from_probs(probs, labels, judges=no_judges(4)).arrays())
+    shape = (2, 4)
+    judges = Judges(np.zeros(shape, np.float32), np.ones(shape, np.int32), np.full(shape, 0.25, np.float32))
+    store(tmp_path, verdicts_from_probs(probs, labels, judges=judges).arrays())
     read = read_verdicts(tmp_path / "verdicts.npz")
     assert read.judges is not None
-    assert read.judges.labels.shape == (0, 4)
+    assert read.judges.weights is not None
+    assert read.judges.weights.tolist() == [[0.25] * 4] * 2
+
+
+def test_joined_parts_are_the_whole():
+    probs, labels = random_table(6, 3)
+    scores, asked = np.arange(12.0, dtype=np.float32).reshape(2, 6), np.tile(labels, (2, 1)).astype(np.int32)
+    weights = (scores / 12).astype(np.float32)
+
+    def part(rows: slice) -> Verdicts:
+        judges = Judges(scores[:, rows], asked[:, rows], weights[:, rows])
+        return verdicts_from_probs(probs[rows], labels[rows], judges=judges, stages={"one": {"n": 1}})
+
+    whole, together = part(slice(6)), joined([part(slice(0, 4)), part(slice(4, 6))])
+    assert {name: values.tolist() for name, values in together.arrays().items()} == {
+        name: values.tolist() for name, values in whole.arrays().items()
+    }
+    assert together.stages == {"one": {"n": 1}}
 
 
 def test_audits_from_before_there_were_judges_are_read(tmp_path):
@@ -186,4 +205,8 @@ def test_judges_whose_scores_and_labels_differ_in_shape_are_refused():
     probs, labels = random_table(4, 3)
     judges = Judges(np.zeros((2, 4), dtype=np.float32), np.zeros((1, 4), dtype=np.int32))
     with pytest.raises(ValueError, match=r"judges: scores \(2, 4\), labels \(1, 4\)"):
+        verdicts_from_probs(probs, labels, judges=judges)
+    three = np.zeros((3, 4), dtype=np.float32)
+    judges = Judges(np.zeros((2, 4), dtype=np.float32), np.zeros((2, 4), dtype=np.int32), three)
+    with pytest.raises(ValueError, match=r"judges: weights \(3, 4\), labels \(2, 4\)"):
         verdicts_from_probs(probs, labels, judges=judges)

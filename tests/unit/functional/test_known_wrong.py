@@ -1,14 +1,12 @@
 """Judges from known distributions, and probabilities that are calibrated by construction."""
 
-import itertools
-import math
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy.stats import norm
 
-from labelaudit.core.verdicts import Judges, Verdicts, no_judges, verdicts_from_probs
+from labelaudit.core.verdicts import Judges, Verdicts, verdicts_from_probs
 from labelaudit.functional.calibration import Scores, contrast, noise_rate, wrong_posterior
 from labelaudit.functional.known_wrong import Calibrated, calibrate
 from labelaudit.functional.metrics import expected_calibration_error
@@ -77,7 +75,6 @@ def test_two_judges_give_the_rate_the_posterior_and_the_confusions(kind, rate):
     found = calibrated(verdicts, given, 5)
     assert found.rate.rate == pytest.approx(actual, abs=0.01 + rate / 20)
     assert found.rate.low <= found.rate.rate <= found.rate.high
-    assert found.planted == 1600
     scores, asked = judges.scores, judges.labels == given
     of_wrong = norm.pdf(scores - SHIFT) * rate
     expected = np.average(of_wrong / (of_wrong + norm.pdf(scores) * (1 - rate)), axis=0, weights=asked)
@@ -146,63 +143,15 @@ def test_permuting_the_samples_permutes_p_wrong():
     assert moved.rate.high == pytest.approx(whole.rate.high)
 
 
-# Judges that were not
-
-
-def out_of_sample(transitions: Any, *, n: int, separation: float, seed: int = 0) -> tuple[Any, Any, Any]:
-    """Return p(given label | sample) by Bayes, given labels and true ones, of normal clouds in two dimensions."""
-    rng = np.random.default_rng(seed)
-    n_classes = len(transitions)
-    angle = 2 * np.pi * np.arange(n_classes) / n_classes
-    centre = separation * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    true = rng.integers(0, n_classes, size=n)
-    points = centre[true] + rng.normal(size=(n, 2))
-    logits = -((points[:, None] - centre) ** 2).sum(axis=2) / 2
-    probs = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return probs / probs.sum(axis=1, keepdims=True) @ transitions, drawn(rng, transitions[true]), true
-
-
-@pytest.mark.parametrize("separation", [3.0, 6.0])
-@pytest.mark.parametrize(
-    "transitions", [even(0.0, 4), even(0.1, 4), even(0.2, 4), even(0.4, 4), even(0.2, 2), even(0.2, 12)]
-)
-def test_calibrated_probabilities_that_never_saw_a_label_give_a_calibrated_p_wrong(transitions, separation):
-    probs, given, true = out_of_sample(transitions, n=10_000, separation=separation)
-    found = calibrated(verdicts_from_probs(probs, given, judges=no_judges(10_000)), given, len(transitions))
-    assert expected_calibration_error(1 - found.wrong, given == true) < 0.08
-    assert found.planted == 0
-
-
-@pytest.mark.parametrize("rate", [0.0, 0.1, 0.3])
-def test_probabilities_of_clouds_far_apart_give_the_rate(rate):
-    probs, given, true = out_of_sample(even(rate, 4), n=10_000, separation=6.0)
-    found = calibrated(verdicts_from_probs(probs, given, judges=no_judges(10_000)), given, 4)
-    actual = (given != true).mean()
-    assert found.rate.rate == pytest.approx(actual, abs=0.01)
-    assert found.rate.low <= actual <= found.rate.high
-
-
-def test_one_label_that_stands_for_the_improbable_ones_counts_as_all_of_them():
-    """Twelve classes, seven of which are never among the five most probable."""
-    probs, given, _ = out_of_sample(even(0.2, 12), n=4000, separation=9.0)
-    found = calibrated(verdicts_from_probs(probs, given, judges=no_judges(4000)), given, 12)
-    assert found.rate.rate == pytest.approx(0.2, abs=0.03)
-    assert found.rate.low <= 0.2 <= found.rate.high
-
-
 # The same, slowly
 
 
-def slow(verdicts: Verdicts, probs: Any, given: Any, n_classes: int) -> Any:
-    """One round, with a loop over the judges or over the labels in place of the tables."""
+def slow(verdicts: Verdicts, given: Any, n_classes: int) -> Any:
+    """One round, with a loop over the judges in place of the tables."""
     asked: list[tuple[float, int, bool]] = []  # score, sample, whether it is the given label
     judges = judges_of(verdicts)
     for scores, labels in zip(judges.scores, judges.labels, strict=True):
         asked += [(float(scores[i]), i, bool(labels[i] == given[i])) for i in range(len(given))]
-    if not len(judges.labels):
-        for i, label in itertools.product(range(len(given)), range(n_classes)):
-            best_other = max(probs[i, k] for k in range(n_classes) if k != label)
-            asked.append((math.log(best_other) - math.log(probs[i, label]), i, bool(label == given[i])))
     wrong_scores, own_scores = (
         Scores(
             np.array([score for score, _, is_given in asked if is_given == side]),
@@ -219,18 +168,12 @@ def slow(verdicts: Verdicts, probs: Any, given: Any, n_classes: int) -> Any:
     return rate, np.array(means)
 
 
-@pytest.mark.parametrize("unseen", [False, True])
-def test_a_slow_loop_finds_the_same(monkeypatch, unseen):
+def test_a_slow_loop_finds_the_same(monkeypatch):
     monkeypatch.setattr("labelaudit.functional.known_wrong._ROUNDS", 1)
-    if unseen:
-        probs, given, _ = out_of_sample(even(0.2, 4), n=300, separation=2.0)
-        verdicts = verdicts_from_probs(probs, given, judges=no_judges(300))
-    else:
-        verdicts, given, _ = judged(even(0.2, 4), n=300, n_planted=60)
-        probs = None
-    rate, wrong = slow(verdicts, probs, given, 4)
+    verdicts, given, _ = judged(even(0.2, 4), n=300, n_planted=60)
+    rate, wrong = slow(verdicts, given, 4)
     found = calibrated(verdicts, given, 4)
     assert found.wrong == pytest.approx(wrong)
     assert found.rate.rate == pytest.approx(rate.rate)
-    assert found.rate.low == pytest.approx(rate.low, abs=1e-3)  # weights of 1 / (C - 1) are another number of labels
-    assert found.rate.high == pytest.approx(rate.high, abs=1e-3)
+    assert found.rate.low == pytest.approx(rate.low)
+    assert found.rate.high == pytest.approx(rate.high)
