@@ -152,19 +152,6 @@ def wrong_posterior(sides: Contrast, rate: float, *, at: FloatN) -> FloatN:
     return found
 
 
-def estimate_noise_rate(scores: FloatN, planted: BoolN) -> NoiseRate | None:
-    """Return the share of wrong labels among those that were not planted, None where too few were.
-
-    Args:
-        scores: (N,) evidence against each label, higher is worse.
-        planted: (N,) which labels are known to be wrong.
-    """
-    sample = np.arange(len(scores))
-    wrong, others = (Scores(scores[part], sample[part], np.ones(int(part.sum()))) for part in (planted, ~planted))
-    sides = contrast(wrong, others, luck=0.0)
-    return None if sides is None else noise_rate(sides, caution=_SHALLOW)
-
-
 def _place_in_table(scores: Scores, edges: FloatN) -> IntN:
     """Return (M,) the place of each score in a (G, B) table; a bin holds the scores from its edge up to the next."""
     found = np.maximum(np.searchsorted(edges, scores.values, side="right") - 1, 0)

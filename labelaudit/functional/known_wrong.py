@@ -28,6 +28,7 @@ from labelaudit.functional.calibration import (
     noise_rate,
     wrong_posterior,
 )
+from labelaudit.functional.unlearnt import FloatC, credible_shares, learnt_shares
 
 Table = NDArray[np.float64]  # (C, C), true label by given label
 
@@ -56,10 +57,34 @@ def calibrate(verdicts: Verdicts, given: IntN, n_classes: int, *, counted: BoolN
         n_classes: C.
         counted: (N,) samples that the noise rate is about; others are judged but not learnt from.
     """
-    judges = verdicts.judges
+    every = np.ones(n_classes)
+    found = _by_evidence(verdicts, given, every, counted=counted)
+    if found is None:
+        return None
+    learnt = learnt_shares(found.wrong[counted], given[counted], verdicts.top_labels[counted, 0], n_classes)
+    if (learnt == 1.0).all():
+        return found
+    found = _by_evidence(verdicts, given, learnt, counted=counted) or found
+    share = credible_shares(found.wrong[counted], given[counted], learnt)
+    wrong = found.wrong * share[given]
+    scale = float(wrong[counted].mean()) / max(found.rate.rate, _TINY)
+    high = min(found.rate.high * max(scale, 1.0), 1.0)
+    return Calibrated(wrong, NoiseRate(found.rate.rate * scale, found.rate.low * scale, high), found.confusions * share)
+
+
+def _by_evidence(verdicts: Verdicts, given: IntN, learnt: FloatC, *, counted: BoolN) -> Calibrated | None:
+    """Return what the evidence says.
+
+    Args:
+        verdicts: evidence.
+        given: (N,) labels.
+        learnt: (C,) how much labels of each class count.
+        counted: (N,) samples that count.
+    """
+    judges, n_classes = verdicts.judges, len(learnt)
     if judges is None:
         return None
-    asked = _asked(judges, given)
+    asked = _weighed(_asked(judges, given), learnt, given)
     if judges.weights is not None:
         return _by_rounds(asked, verdicts, given, n_classes, counted=counted, known=_Known.EXPECTED)
     seen = (judges.labels == given).any(axis=0)
@@ -69,7 +94,7 @@ def calibrate(verdicts: Verdicts, given: IntN, n_classes: int, *, counted: BoolN
         if found is None or seen.all():
             return found
     rest = _by_rounds(
-        _untaught(verdicts, given, n_classes),
+        _weighed(_untaught(verdicts, given, n_classes), learnt, given),
         verdicts,
         given,
         n_classes,
@@ -144,6 +169,16 @@ def _untaught(verdicts: Verdicts, given: IntN, n_classes: int) -> _Evidence:
         ),
         given[np.concatenate([sample, rows[has_rest]])],
         np.concatenate([label, np.full(int(has_rest.sum()), -1)]),
+    )
+
+
+def _weighed(evidence: _Evidence, learnt: FloatC, given: IntN) -> _Evidence:
+    """Return evidence that counts as far as the classes of its labels are learnt."""
+    of_wrong = np.where(evidence.label < 0, 1.0, learnt[evidence.label])
+    return replace(
+        evidence,
+        others=replace(evidence.others, weights=evidence.others.weights * learnt[given[evidence.others.sample]]),
+        wrong=replace(evidence.wrong, weights=evidence.wrong.weights * of_wrong),
     )
 
 

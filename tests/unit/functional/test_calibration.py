@@ -10,10 +10,8 @@ from scipy.stats import norm
 from labelaudit.functional.calibration import (
     FEWEST_PLANTED,
     Contrast,
-    NoiseRate,
     Scores,
     contrast,
-    estimate_noise_rate,
     noise_rate,
     wrong_posterior,
 )
@@ -226,20 +224,3 @@ def test_a_slow_regression_gives_the_same_posterior(luck):
         ratio = share / max(1 - share, 1e-12) * len(others.values) / len(wrong.values)
         expected.append(min(max(rate * (ratio - lucky) / (1 - lucky), 0), 1))
     assert wrong_posterior(sides, rate, at=np.array(values)) == pytest.approx(expected)
-
-
-# One set of scores, some of them planted
-
-
-def test_scores_some_of_which_are_planted_have_the_rate_of_the_two_sides():
-    case = made(3000, 0.2)
-    together = np.concatenate([case.others.values, case.wrong.values])
-    planted = np.arange(3300) >= 3000
-    found = estimate_noise_rate(together, planted)
-    assert isinstance(found, NoiseRate)
-    assert found.rate == noise_rate(case.sides(), caution=1.0).rate
-
-
-def test_too_few_planted_scores_have_no_rate():
-    case = made(1000, 0.2)
-    assert estimate_noise_rate(case.others.values, np.arange(1000) < FEWEST_PLANTED - 1) is None

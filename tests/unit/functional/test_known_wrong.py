@@ -97,8 +97,24 @@ def test_clean_labels_are_left_alone():
     verdicts, given, _ = judged(even(0.0, 5), shift=5.0)
     found = calibrated(verdicts, given, 5)
     assert found.rate.low == 0
-    assert found.rate.rate < 0.005
+    assert found.rate.low < 0.005
     assert (found.wrong > 0.5).mean() < 0.005
+
+
+def test_a_class_that_nobody_learnt_is_not_accused_in_clean_data():
+    """Its 20 samples look to the judges like planted labels, and are predicted as another class."""
+    verdicts, given, _ = judged(even(0.0, 4), n=4000)
+    rare = np.arange(4000) < 20
+    labels = judges_of(verdicts).labels.copy()
+    labels[:, rare] = 4
+    given = np.where(rare, 4, given)
+    probs = np.full((4000, 5), 0.02)
+    probs[np.arange(4000), np.where(rare, 0, given)] = 0.92
+    scores = np.where(rare, judges_of(verdicts).scores + SHIFT, judges_of(verdicts).scores)
+    found = calibrated(verdicts_from_probs(probs, given, judges=Judges(scores, labels)), given, 5)
+    assert (found.wrong[rare] < 0.5).all()
+    assert found.rate.low < 0.005
+    assert found.confusions[:, 4].sum() < 1e-3
 
 
 def test_samples_that_do_not_count_are_judged_and_not_learnt_from():
