@@ -19,6 +19,8 @@ Pair = tuple[float, float]  # component 0 = clean (low loss), component 1 = nois
 MIN_SAMPLES = 10  # ours: five parameters cannot be told from fewer
 MIN_SPREAD = 1e-4  # nats, ours: below it every label is fitted alike, so the losses say nothing
 EDGE = 1e-4  # S4, arXiv:1904.11238: x is kept in [EDGE, 1 - EDGE]
+_LOGIT_LIMIT = float(np.log((1 - EDGE) / EDGE))
+_BLOCK = 65_536  # samples at a time: what does not fit the cache costs more than the arithmetic
 WEIGHT_FLOOR = 1e-3  # ours: a lighter component has no data to be fitted to
 SHAPE_MIN, SHAPE_MAX = 0.05, 1e3  # ours: range of alpha and beta
 VARIANCE_FLOOR, VARIANCE_CAP = 1e-6, 0.999  # ours: absolute, and as a share of mean (1 - mean)
@@ -102,7 +104,9 @@ def fit_beta_mixture(
     values = np.asarray(losses, dtype=np.float64)
     if values.ndim != 1 or method not in ("robust", "published"):
         raise ValueError(f"need losses (N,) and 'robust' or 'published', not {values.shape} and {method!r}")
-    values = values[np.isfinite(values)]
+    is_finite = np.isfinite(values)
+    if not is_finite.all():
+        values = values[is_finite]
     if values.size < MIN_SAMPLES:
         return None
     return _fit_robust(values) if method == "robust" else _fit_published(values)
@@ -170,13 +174,21 @@ def bin_by_logit(x: FloatN, *, bins: int = ROBUST_BINS) -> LogSample:
     x (N,) lies in [EDGE, 1 - EDGE], which the bins span. Equal steps of the logit bound the error of log x and of
     log(1 - x) alike, at both ends: half a bin, 0.0045.
     """
-    limit = np.log((1 - EDGE) / EDGE)
-    width = 2 * limit / bins
-    cell = ((np.log(x / (1 - x)) + limit) / width).astype(np.int64)
-    size = np.bincount(np.clip(cell, 0, bins - 1), minlength=bins).astype(np.float64)
-    centre = -limit + width * (np.arange(bins) + 0.5)
-    kept = size > 0
-    return LogSample(scipy.special.log_expit(centre[kept]), scipy.special.log_expit(-centre[kept]), size[kept])
+    return _as_sample(_count_logits(x, bins))
+
+
+def _count_logits(x: FloatN, bins: int) -> NDArray[np.int64]:
+    """Return (bins,) how many x are in each bin of the logit."""
+    cell = ((np.log(x / (1 - x)) + _LOGIT_LIMIT) / (2 * _LOGIT_LIMIT / bins)).astype(np.int64)
+    return np.bincount(np.clip(cell, 0, bins - 1), minlength=bins)
+
+
+def _as_sample(counts: NDArray[np.int64]) -> LogSample:
+    bins = len(counts)
+    centre = -_LOGIT_LIMIT + 2 * _LOGIT_LIMIT / bins * (np.arange(bins) + 0.5)
+    kept = counts > 0
+    log_x, log_rest = scipy.special.log_expit(centre[kept]), scipy.special.log_expit(-centre[kept])
+    return LogSample(log_x, log_rest, counts[kept].astype(np.float64))
 
 
 def maximise_likelihood(sample: LogSample, *, max_iterations: int = ROBUST_ITERATIONS) -> tuple[Components, float, int]:
@@ -205,8 +217,11 @@ def _fit_robust(losses: FloatN) -> BetaMixture | None:
     ceiling = min(float(losses.max()), lowest + (highest - lowest) * ROBUST_HEADROOM)
     room = (ceiling - lowest) * ROBUST_MARGIN
     low, high = lowest - room, ceiling + room
-    x = _normalise(np.minimum(losses, ceiling), low, high)
-    return _mixture(low, high, *maximise_likelihood(bin_by_logit(x)))
+    counts = np.zeros(ROBUST_BINS, dtype=np.int64)
+    for start in range(0, len(losses), _BLOCK):
+        x = _normalise(np.minimum(losses[start : start + _BLOCK], ceiling), low, high)
+        counts += _count_logits(x, ROBUST_BINS)
+    return _mixture(low, high, *maximise_likelihood(_as_sample(counts)))
 
 
 def _fit_published(losses: FloatN) -> BetaMixture | None:

@@ -324,3 +324,11 @@ def test_a_million_losses_fit_in_about_a_second():
     mixture = fit(losses)
     assert time.perf_counter() - start < 3.0  # measured 0.1 s; room for a loaded machine
     assert mixture.weight[1] == pytest.approx(0.3, abs=0.05)
+
+
+def test_a_few_losses_at_a_time_are_fitted_alike(monkeypatch):
+    rng = np.random.default_rng(0)
+    losses = np.concatenate([rng.gamma(1.0, 0.3, 800), rng.normal(4.0, 1.0, 200).clip(0)])
+    whole = fit_beta_mixture(losses)
+    monkeypatch.setattr("labelaudit.functional.beta_mixture._BLOCK", 99)
+    assert fit_beta_mixture(losses) == whole
