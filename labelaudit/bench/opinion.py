@@ -23,6 +23,8 @@ from labelaudit.functional.metrics import (
 
 Probs = NDArray[np.floating[Any]]  # (N, C)
 
+_IMBALANCED = 10  # times the smallest class
+
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
@@ -52,6 +54,7 @@ def figures(opinion: Opinion, given: IntN, true: IntN) -> dict[str, float]:
     """
     wrong: BoolN = given != true
     tpr, fpr = true_false_positive_rates(opinion.flagged, wrong)
+    fpr_common, fpr_rare = _rates_by_size(opinion.flagged, given, true)
     clean = opinion.clean_prob
     return {
         "auroc": auroc(opinion.score, wrong),
@@ -60,9 +63,27 @@ def figures(opinion: Opinion, given: IntN, true: IntN) -> dict[str, float]:
         "f1": f1(opinion.flagged, wrong),
         "tpr": tpr,
         "fpr": fpr,
+        "fpr_common": fpr_common,
+        "fpr_rare": fpr_rare,
         "flagged": float(opinion.flagged.mean()),
         "relabel_accuracy": relabel_accuracy(opinion.suggested, true, wrong),
         "noise_rate_error": opinion.noise_rate - float(wrong.mean()),
         "brier": float("nan") if clean is None else brier(clean, ~wrong),
         "ece": float("nan") if clean is None else expected_calibration_error(clean, ~wrong),
     }
+
+
+def _rates_by_size(flagged: BoolN, given: IntN, true: IntN) -> tuple[float, float]:
+    """Return the flagged share of right labels in the larger and in the smaller half of the classes.
+
+    NaN unless the largest class has ten times the samples of the smallest.
+    """
+    sizes = np.bincount(true[true >= 0])
+    if not len(sizes) or sizes.max() < _IMBALANCED * max(int(sizes.min()), 1):
+        return float("nan"), float("nan")
+    is_rare = np.empty(len(sizes), dtype=bool)
+    is_rare[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes)) >= len(sizes) / 2
+    rows = np.flatnonzero(given == true)
+    shares = [flagged[rows[is_rare[true[rows]] == side]] for side in (False, True)]
+    common, rare = (float(part.mean()) if len(part) else float("nan") for part in shares)
+    return common, rare

@@ -14,6 +14,8 @@ MEASURES = {
     "f1": "F1 of the flags",
     "tpr": "TPR",
     "fpr": "FPR",
+    "fpr_common": "FPR, common half",
+    "fpr_rare": "FPR, rare half",
     "flagged": "flagged",
     "relabel_accuracy": "relabel accuracy",
     "noise_rate_error": "noise rate error",
@@ -23,6 +25,16 @@ MEASURES = {
     "images": "training images",
 }
 _COUNTS = ("seconds", "images")
+_IF_IMBALANCED = ("fpr_common", "fpr_rare")
+
+
+def measures_of(frame: pd.DataFrame) -> dict[str, str]:
+    """Return the measures to show, by column: those of rare classes only where there are some."""
+    return {
+        measure: name
+        for measure, name in MEASURES.items()
+        if measure not in _IF_IMBALANCED or (measure in frame and frame[measure].notna().any())
+    }
 
 
 def settings_of(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
@@ -57,7 +69,7 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
             "seeds": group["seed"].nunique(),
             "wrong": group["wrong"].mean(),
         }
-        for measure in MEASURES:
+        for measure in measures_of(frame):
             row[f"{measure}_mean"], row[f"{measure}_sd"] = group[measure].mean(), group[measure].std()
         rows.append(row)
     return pd.DataFrame(rows)
@@ -67,9 +79,10 @@ def to_markdown(frame: pd.DataFrame) -> str:
     """Return a Markdown table per setting, a row per method; ± is the standard deviation over the seeds."""
     parts = []
     for title, rows in settings_of(frame):
-        lines = ["| method | " + " | ".join(MEASURES.values()) + " |", "|---" * (len(MEASURES) + 1) + "|"]
+        measures = measures_of(rows)
+        lines = ["| method | " + " | ".join(measures.values()) + " |", "|---" * (len(measures) + 1) + "|"]
         for method, group in rows.groupby("method", sort=False):
-            cells = [mean_and_sd(group[measure], measure) for measure in MEASURES]
+            cells = [mean_and_sd(group[measure], measure) for measure in measures]
             lines.append(f"| {method} | " + " | ".join(cells) + " |")
         parts.append("\n".join([f"## {title}", "", *lines, ""]))
     return "\n".join(parts)

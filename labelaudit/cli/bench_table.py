@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from labelaudit.bench.tables import MEASURES, mean_and_sd, settings_of
+from labelaudit.bench.tables import mean_and_sd, measures_of, settings_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +41,7 @@ def _table(rows: pd.DataFrame, methods: list[str]) -> Table:
     table.add_column("")
     for method in methods:
         table.add_column(method, justify="right")
-    for measure, name in MEASURES.items():
+    for measure, name in measures_of(rows).items():
         cells = [mean_and_sd(rows.loc[rows["method"] == method, measure], measure) for method in methods]
         table.add_row(name, *cells)
     return table

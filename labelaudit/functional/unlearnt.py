@@ -36,6 +36,9 @@ def learnt_shares(wrong: FloatN, given: IntN, predicted: IntN, n_classes: int) -
 def credible_shares(wrong: FloatN, given: IntN, learnt: FloatC) -> FloatC:
     """Return (C,) the share of each class's p(wrong) that can be believed; 1 where a class is learnt.
 
+    Wrong labels in the learnt classes say nothing while clean data would be read as having as many, and all from twice
+    that share on.
+
     Args:
         wrong: (N,) p(given label is wrong).
         given: (N,) labels.
@@ -44,7 +47,9 @@ def credible_shares(wrong: FloatN, given: IntN, learnt: FloatC) -> FloatC:
     sizes = np.bincount(given, minlength=len(learnt)).astype(np.float64)
     n_wrong = np.bincount(given, wrong, minlength=len(learnt))
     elsewhere = len(given) - (sizes - n_wrong)  # samples that a mistake could bring here
-    beyond_clean = float((learnt * (n_wrong - _READ_ON_CLEAN * sizes)).sum())
-    each = max(beyond_clean, 0.0) / max(float((learnt * elsewhere).sum()), 1e-9)
+    n_learnt = float((learnt * n_wrong).sum())
+    rate = n_learnt / max(float((learnt * sizes).sum()), 1e-9)
+    certain = min(max(rate / _READ_ON_CLEAN - 1.0, 0.0), 1.0)
+    each = certain * n_learnt / max(float((learnt * elsewhere).sum()), 1e-9)
     credible = np.minimum(elsewhere * each / np.maximum(n_wrong, 1e-9), 1.0)
     return np.asarray(learnt + (1.0 - learnt) * credible)

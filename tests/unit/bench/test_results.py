@@ -99,3 +99,12 @@ def test_markdown_has_a_table_for_each_setting():
     )
     assert lines[5].startswith("| theirs | 0.500 | 0.250 |")
     assert "## none (actual 18.0 %, 1 seed)" in lines
+
+
+def test_rare_classes_have_columns_where_there_are_some():
+    without = pd.DataFrame([KEY | ROW])
+    with_some = pd.DataFrame([KEY | ROW | {"fpr_common": 0.01, "fpr_rare": 0.25}])
+    assert "rare half" not in to_markdown(without)
+    assert "| FPR | FPR, common half | FPR, rare half | flagged |" in to_markdown(with_some)
+    assert "fpr_rare_mean" not in summarise(without)
+    assert summarise(with_some)["fpr_rare_mean"].tolist() == [0.25]

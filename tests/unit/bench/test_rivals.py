@@ -7,7 +7,7 @@ import torch
 from labelaudit.bench.cross_validation import argmax_opinion, cleanlab_opinion
 from labelaudit.bench.learning import neighbours_opinion, small_loss_opinion
 from labelaudit.bench.obvious_process import cross_validate_elsewhere
-from labelaudit.bench.opinion import best_other, figures
+from labelaudit.bench.opinion import Opinion, best_other, figures
 from labelaudit.bench.rivals import RIVALS, Contest, families, resolve_rivals, run_rivals
 from labelaudit.core.errors import ConfigError, TrainingError
 from labelaudit.core.events import EpochFinished, ignore
@@ -125,6 +125,20 @@ def test_figures_of_a_perfect_opinion_are_perfect_and_undefined_ones_are_nan():
     clean = figures(opinion, given, given)
     assert np.isnan([clean[name] for name in ("auroc", "ap", "p_at_k", "f1", "tpr", "relabel_accuracy")]).all()
     assert clean["fpr"] == clean["flagged"] == 0.5
+
+
+def test_right_labels_of_common_and_of_rare_classes_are_counted_apart():
+    true = np.repeat([0, 1, 2], [20, 8, 2])
+    given = np.where(np.arange(30) == 0, 1, true)
+    flagged = np.zeros(30, dtype=bool)
+    flagged[[0, 1, 20, 29]] = True
+    opinion = Opinion(flagged.astype(float), flagged, true, noise_rate=0.1)
+    found = figures(opinion, given, true)
+    assert found["fpr_common"] == pytest.approx(2 / 27)  # classes 0 and 1; the first label is wrong
+    assert found["fpr_rare"] == pytest.approx(1 / 2)
+    even = np.repeat([0, 1, 2], 10)
+    balanced = figures(opinion, even, even)
+    assert np.isnan([balanced["fpr_common"], balanced["fpr_rare"]]).all()
 
 
 @pytest.mark.slow

@@ -35,15 +35,15 @@ def test_a_class_that_is_half_learnt_is_accused_of_half():
     assert believed(wrong, given, predicted, 3) == pytest.approx([1, 1, 0.5])
 
 
-def test_as_many_wrong_labels_are_believed_as_learnt_classes_have():
-    """Of 1,000 samples of each learnt class 100 are wrong: 15 % - 5 % that clean data may read as."""
+@pytest.mark.parametrize(("rate", "certain"), [(0.04, 0.0), (0.075, 0.5), (0.1, 1.0), (0.15, 1.0)])
+def test_as_many_wrong_labels_are_believed_as_learnt_classes_have(rate, certain):
+    """Clean data may read as 5 %, so that from 5 % on they begin to be believed, and are from 10 % on."""
     given = labels(1000, 1000, 300)
     predicted = np.where(given == 2, 0, given)
-    wrong = np.where(given == 2, 0.9, 0.15)
-    right = np.array([850, 850, 30])
-    each = 200 / (2 * 2300 - 850 - 850)  # into a learnt class, per sample of the others
-    expected = each * (2300 - right[2])
-    assert believed(wrong, given, predicted, 3) == pytest.approx([1, 1, expected / 270])
+    wrong = np.where(given == 2, 0.9, rate)
+    elsewhere = np.array([1300 + 1000 * rate, 1300 + 1000 * rate, 2270])  # samples that are held for another class
+    each = certain * 2000 * rate / (elsewhere[0] + elsewhere[1])  # into a learnt class, per sample of the others
+    assert believed(wrong, given, predicted, 3) == pytest.approx([1, 1, each * elsewhere[2] / 270])
 
 
 def test_a_rare_class_full_of_wrong_labels_is_believed_where_all_classes_have_them():
