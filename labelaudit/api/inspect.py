@@ -12,6 +12,7 @@ from labelaudit.api.budget import parse_duration
 from labelaudit.api.fitted import within_budget
 from labelaudit.api.prepare import Prepared, plain_paths, prepare
 from labelaudit.api.throughput import estimated_seconds
+from labelaudit.api.tuning import threads, tuned
 from labelaudit.core.dataset import Dataset, Images, SetAside
 from labelaudit.core.recipe import DataSettings, ModelSettings, from_dict
 from labelaudit.functional.images import UnreadableImage, image_size
@@ -88,7 +89,7 @@ def inspect(
         method: as in `scan`.
         epochs_scale: as in `scan`.
         overrides: as in `scan`.
-        estimate: measure the throughput for about two seconds to estimate the time.
+        estimate: measure the throughput for a few seconds to estimate the time.
         **data: fields of `DataSettings`.
 
     Raises:
@@ -112,14 +113,21 @@ def inspect(
         prepared = within_budget(prepared, budget)
     elif budget is not None:
         prepared = replace(prepared, why=f"{prepared.why}; the recipe {recipe} wins over the budget {budget}")
+    if estimate:
+        prepared = tuned(prepared)  # as a scan would be
     sides, unreadable = _headers(prepared.dataset)
     return Inspection(
         prepared=prepared,
         problems=prepared.dataset.set_aside + unreadable,
         sides=sides,
         device=describe_device(prepared.device),
-        seconds=estimated_seconds(prepared) if estimate else None,
+        seconds=_seconds(prepared) if estimate else None,
     )
+
+
+def _seconds(prepared: Prepared) -> float | None:
+    with threads(prepared.recipe.train.threads):
+        return estimated_seconds(prepared)
 
 
 def _headers(dataset: Dataset) -> tuple[tuple[int, int, int] | None, tuple[SetAside, ...]]:
