@@ -30,7 +30,7 @@ def learnt_shares(wrong: FloatN, given: IntN, predicted: IntN, n_classes: int) -
     """
     right = np.bincount(given, 1.0 - wrong, minlength=n_classes)
     times = np.bincount(predicted, minlength=n_classes)
-    return np.asarray(np.minimum(times / np.maximum(_ABOUT * right, 1e-9), 1.0))
+    return np.where(right > 0, np.minimum(times / np.maximum(_ABOUT * right, 1e-9), 1.0), 1.0)
 
 
 def credible_shares(wrong: FloatN, given: IntN, learnt: FloatC) -> FloatC:
