@@ -185,3 +185,8 @@ def test_the_average_follows_its_own_network_only():
     fresh = next(job.new_state("a", networks=2).model.children())
     for moved, start, weight in zip(average.parameters(), fresh.parameters(), network.parameters(), strict=True):
         assert torch.allclose(moved, 0.75 * start + 0.25 * weight)
+
+
+def test_short_fast_schedules_do_not_mix():
+    assert elr_plus.fast_options(24) == {"epochs": 24, "mixup_alpha": 0.0}
+    assert elr_plus.fast_options(150) == {"epochs": 150, "mixup_alpha": 1.0}
