@@ -15,7 +15,7 @@ from tests.cli.terminal import write_photos
 
 # Forward and backward passes of an epoch, all networks together: IEG sees two views of a sample, and thirds of both
 # and of as many trusted ones mixed.
-PASSES = {"ce": 1, "elr+": 2, "bootstrap": 1, "ieg": 3, "split": 1, "drpl": 1, "panel": 2}
+PASSES = {"ce": 1, "elr": 1, "elr+": 2, "bootstrap": 1, "ieg": 3, "split": 1, "drpl": 1, "panel": 2}
 ROW = {
     "last": 0.7,
     "mean_of_last": 0.6,
