@@ -64,6 +64,7 @@ def calibrate(verdicts: Verdicts, given: IntN, n_classes: int, *, counted: BoolN
     learnt = learnt_shares(found.wrong[counted], given[counted], verdicts.top_labels[counted, 0], n_classes)
     if (learnt == 1.0).all():
         return found
+    # Once more without classes that are not learnt: their hard labels would be read as noise everywhere.
     found = _by_evidence(verdicts, given, learnt, counted=counted) or found
     share = credible_shares(found.wrong[counted], given[counted], learnt)
     wrong = found.wrong * share[given]
