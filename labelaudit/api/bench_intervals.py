@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from labelaudit.api.inputs import load_inputs
 from labelaudit.api.learn import judge_dataset, run_method
-from labelaudit.api.prepare import prepare
+from labelaudit.api.small_tables import load_small_table
 from labelaudit.api.tuning import threads
 from labelaudit.bench.results import add_row, find_row, make_revision, read_results
-from labelaudit.bench.small_data import SMALL_DATA, SmallData, load_small, write_small
+from labelaudit.bench.small_data import SMALL_DATA, SmallData, load_small
 from labelaudit.core.audits import HOME
 from labelaudit.core.errors import count
 from labelaudit.core.events import EventSink, Said, ignore
@@ -102,10 +100,7 @@ def _scan(small: SmallData, rate: float, seed: int) -> dict[str, Any]:
     draw = numpy_generator(seed, "plant", round(1000 * rate))
     given = plant_symmetric(small.true, small.n_classes, rate, draw, include_true=False)
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="labelaudit-intervals-") as name:
-        write_small(small, given, Path(name) / "table.parquet")
-        prepared = prepare(Path(name) / "table.parquet", seed=seed, device="cpu")
-        loaded = load_inputs(prepared.dataset, prepared.recipe, prepared.device, ignore)
+    prepared, loaded = load_small_table(small, given, seed=seed)
     judged = judge_dataset(loaded, run_method(loaded, prepared, checkpoints=None, on_event=ignore), prepared.recipe)
     noise = judged.noise
     return {

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,16 +13,14 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from labelaudit.api.inputs import load_inputs
 from labelaudit.api.learn import judge_dataset, make_job, run_method
-from labelaudit.api.prepare import prepare
+from labelaudit.api.small_tables import load_small_table
 from labelaudit.bench.cross_validation import FOLDS, cleanlab_opinion, cross_validated_probs
 from labelaudit.bench.opinion import Opinion, Probs, figures
-from labelaudit.bench.small_data import SmallData, load_small, write_small
+from labelaudit.bench.small_data import SmallData, load_small
 from labelaudit.core.dataset import IntN
 from labelaudit.core.events import EventSink, Said, ignore
 from labelaudit.core.findings import Action
-from labelaudit.core.recipe import DataSettings
 from labelaudit.core.seeds import numpy_generator
 from labelaudit.functional.noise import plant
 from labelaudit.functional.noise_spec import parse_noise
@@ -88,12 +84,7 @@ def _figures(small: SmallData, noise: str, probs_of: Classifier, seed: int) -> d
 
 def _scan(small: SmallData, given: IntN, probs: NDArray[np.float64]) -> tuple[Opinion, float]:
     """Return what a scan with `--probs` says, and its noise rate."""
-    with tempfile.TemporaryDirectory(prefix="labelaudit-probs-") as name:
-        table, file = Path(name) / "labels.parquet", Path(name) / "probs.npy"
-        write_small(small, given, table)
-        np.save(file, probs)
-        prepared = prepare(table, data=DataSettings(probs=str(file)), device="cpu")
-        loaded = load_inputs(prepared.dataset, prepared.recipe, prepared.device, ignore)
+    prepared, loaded = load_small_table(small, given, probs=probs)
     verdicts = run_method(loaded, prepared, checkpoints=None, on_event=ignore)
     judged = judge_dataset(loaded, verdicts, prepared.recipe)
     flagged = np.asarray(judged.action != Action.KEEP, dtype=bool)
@@ -103,10 +94,7 @@ def _scan(small: SmallData, given: IntN, probs: NDArray[np.float64]) -> tuple[Op
 
 def _by_network(small: SmallData, given: IntN, seed: int) -> Probs:
     """Return the probabilities of the network and the schedule that a scan would choose."""
-    with tempfile.TemporaryDirectory(prefix="labelaudit-probs-") as name:
-        write_small(small, given, Path(name) / "table.parquet")
-        prepared = prepare(Path(name) / "table.parquet", seed=seed, device="cpu")
-        loaded = load_inputs(prepared.dataset, prepared.recipe, prepared.device, ignore)
+    prepared, loaded = load_small_table(small, given, seed=seed)
     assert loaded.inputs is not None  # a table of numbers
     job = make_job(loaded.inputs, loaded.dataset, prepared, checkpoints=None, on_event=ignore)
     options = prepared.recipe.options

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from labelaudit.api.load import load
 from labelaudit.api.past_verdicts import decide_unseen, has_general_doubt, joined_results, unseen_rows
-from labelaudit.api.results import judged_results, learns_alike
+from labelaudit.api.results import judged_results
 from labelaudit.core.audits import Audit
 from labelaudit.core.dataset import IntN
 from labelaudit.core.errors import ConfigError, DataError
@@ -64,7 +64,7 @@ def judge(audit: Audit | Path | str | None = None, *, overrides: Mapping[str, st
         trusted=np.asarray(table["trusted"])[scanned[seen]],
         conflict=issues[scanned[seen]] == Issue.DUPLICATE_CONFLICT,
         class_counts=np.bincount(given, minlength=len(classes)),
-        check_trusted=learns_alike(recipe.method),
+        check_trusted=not meta.get("leans_on_trusted", False),
     )
     judged = judged_anew(
         table,

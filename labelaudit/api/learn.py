@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,14 @@ from numpy.typing import NDArray
 from labelaudit.api.inputs import Loaded
 from labelaudit.api.network import network_builder
 from labelaudit.api.prepare import Prepared
-from labelaudit.api.results import learns_alike
 from labelaudit.core.dataset import Dataset, Probabilities
 from labelaudit.core.errors import ConfigError, TrainingError
 from labelaudit.core.events import EventSink
 from labelaudit.core.recipe import Recipe
-from labelaudit.core.verdicts import Judges, Verdicts
+from labelaudit.core.verdicts import Verdicts, joined
 from labelaudit.functional.other_labels import verdicts_on_unseen
 from labelaudit.functional.policy import Judgements, judge
-from labelaudit.methods.registry import read_options, require_method
+from labelaudit.methods.registry import leans_on_trusted, read_options, require_method
 from labelaudit.training.batches import Inputs, Samples, VectorInputs
 from labelaudit.training.device import choose_precision, describe_device, keep_freed_memory
 from labelaudit.training.job import Classifier, Job, Targets
@@ -40,7 +39,7 @@ def judge_dataset(loaded: Loaded, verdicts: Verdicts, recipe: Recipe) -> Judgeme
         trusted=dataset.trusted,
         conflict=loaded.conflict,
         class_counts=dataset.class_counts(),
-        check_trusted=learns_alike(recipe.method),
+        check_trusted=not leans_on_trusted(recipe.method),
     )
 
 
@@ -128,18 +127,10 @@ def precision_for(inputs: Inputs, recipe: Recipe, device: torch.device) -> torch
 def of_all_ranks(own: Verdicts, job: Job) -> Verdicts:
     """Return the verdicts on all samples, from every rank's verdicts on its own."""
 
-    def gathered(values: NDArray[Any]) -> NDArray[Any]:
-        return job.gathered(torch.from_numpy(values)).numpy()
+    def gathered(values: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        return job.gathered(torch.from_numpy(values[0])).numpy()
 
-    return replace(
-        own,
-        losses=gathered(own.losses),
-        given_probs=gathered(own.given_probs),
-        top_labels=gathered(own.top_labels),
-        top_probs=gathered(own.top_probs),
-        scores={name: gathered(values) for name, values in own.scores.items()},
-        judges=None if own.judges is None else Judges(gathered(own.judges.scores.T).T, gathered(own.judges.labels.T).T),
-    )
+    return joined([own], together=gathered)
 
 
 def require_work_for_all(ranks: Ranks, n: int, batch_size: int) -> None:

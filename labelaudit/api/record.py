@@ -27,6 +27,7 @@ from labelaudit.core.events import (
     StageStarted,
     event_record,
 )
+from labelaudit.methods.registry import leans_on_trusted
 from labelaudit.training.device import describe_device
 from labelaudit.training.ranks import RankLost, Ranks
 
@@ -39,6 +40,7 @@ def opening_facts(source: Path | str, prepared: Prepared, ranks: Ranks) -> dict[
         "recipe": prepared.recipe.to_dict(),
         "why": prepared.why,
         "seed": prepared.recipe.seed,
+        "leans_on_trusted": leans_on_trusted(prepared.recipe.method),
         "device": describe_device(prepared.device),
         "dataset": {
             "kind": dataset.kind,

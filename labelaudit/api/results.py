@@ -12,14 +12,6 @@ from labelaudit.functional.policy import Judgements
 from labelaudit.functional.reckoning import Review
 from labelaudit.functional.trusted_check import TrustedCheck
 
-# They lean on trusted samples, or hold on to their labels: what they say of them tells nothing of other right labels.
-_LEANING = frozenset({"drpl", "dividemix", "bootstrap", "joint", "elr", "elr+", "forward", "ieg"})
-
-
-def learns_alike(method: str) -> bool:
-    """Whether a method learns from trusted samples as from any other, so that they can test what it says."""
-    return method not in _LEANING
-
 
 def judged_results(judgements: Judgements, classes: Sequence[str]) -> dict[str, Any]:
     """Return the results of judging, ready for JSON.

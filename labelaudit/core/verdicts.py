@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -165,25 +165,28 @@ def verdicts_from_probs(
     )
 
 
-def joined(parts: Sequence[Verdicts]) -> Verdicts:
-    """Return the verdicts on the samples of all parts, one after the other; they were made alike."""
+def joined(
+    parts: Sequence[Verdicts], *, together: Callable[[Sequence[NDArray[Any]]], NDArray[Any]] = np.concatenate
+) -> Verdicts:
+    """Return the verdicts on the samples of all parts, one after the other; they were made alike.
 
-    def together(values: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        return np.concatenate(values, axis=-1)
-
+    Args:
+        parts: at least one.
+        together: joins arrays whose first axis is the samples.
+    """
     judges = [part.judges for part in parts if part.judges is not None]
-    weights = [each.weights for each in judges if each.weights is not None]
+    weights = [each.weights.T for each in judges if each.weights is not None]
     return Verdicts(
         losses=together([part.losses for part in parts]),
         given_probs=together([part.given_probs for part in parts]),
-        top_labels=np.concatenate([part.top_labels for part in parts]),
-        top_probs=np.concatenate([part.top_probs for part in parts]),
+        top_labels=together([part.top_labels for part in parts]),
+        top_probs=together([part.top_probs for part in parts]),
         scores={name: together([part.scores[name] for part in parts]) for name in parts[0].scores},
         stages=parts[0].stages,
         judges=Judges(
-            together([each.scores for each in judges]),
-            together([each.labels for each in judges]),
-            together(weights) if weights else None,
+            together([each.scores.T for each in judges]).T,
+            together([each.labels.T for each in judges]).T,
+            together(weights).T if weights else None,
         )
         if judges
         else None,

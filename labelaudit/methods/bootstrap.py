@@ -31,6 +31,7 @@ from labelaudit.training.one_stage import Record, learning_rate, recorder, requi
 from labelaudit.training.streams import torch_generator
 
 SUMMARY = "one network with mixup that trusts each label as far as a mixture on the losses says"
+LEANS_ON_TRUSTED = True
 
 Variant = Literal["static-soft", "static-hard", "dy-s", "dy-h", "m-dyr-s", "m-dyr-h", "md-dyr-h", "md-dyr-sh"]
 

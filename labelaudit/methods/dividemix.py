@@ -31,6 +31,7 @@ from labelaudit.training.one_stage import with_recorded
 from labelaudit.training.streams import torch_generator
 
 SUMMARY = "two networks that split the samples for each other by a mixture on the losses, and learn semi-supervised"
+LEANS_ON_TRUSTED = True
 
 _NETWORKS = 2
 _FORWARD = 1 / 3  # of the cost of a training step

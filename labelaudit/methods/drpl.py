@@ -36,6 +36,7 @@ from labelaudit.training.one_stage import Record, learning_rate, recorder, with_
 from labelaudit.training.streams import torch_generator
 
 SUMMARY = "two stages: relabel, split by a mixture on the losses, train again semi-supervised, split again"
+LEANS_ON_TRUSTED = True
 
 _PSEUDO_LABEL_WINDOW = 10  # epochs whose predictions are averaged; S2's published code
 _SSL_WARMUP_EPOCHS = 10  # S2's published code trains them and never loads them: see `ssl_warmup`

@@ -25,6 +25,7 @@ from labelaudit.training.epoch import LossFn
 from labelaudit.training.job import Job
 
 SUMMARY = "one network, held back from memorising by a running average of its own predictions, which is the evidence"
+LEANS_ON_TRUSTED = True
 
 
 @dataclass(frozen=True, slots=True)

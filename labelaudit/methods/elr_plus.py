@@ -30,6 +30,7 @@ from labelaudit.training.job import Job
 from labelaudit.training.streams import torch_generator
 
 SUMMARY = "two networks with mixup, each held back by the other's averaged weights; their targets are the evidence"
+LEANS_ON_TRUSTED = True
 
 _NETWORKS = 2
 _FORWARD = 1 / 3  # of the cost of a training step: the other's average only looks

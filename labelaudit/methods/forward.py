@@ -25,6 +25,7 @@ from labelaudit.training.job import Job
 from labelaudit.training.one_stage import Record, learn, on_outputs, require_schedule
 
 SUMMARY = "two networks: the first estimates which labels turn into which, the second is corrected for it"
+LEANS_ON_TRUSTED = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ from labelaudit.training.streams import torch_generator
 from labelaudit.training.trusted_stream import TrustedStream
 
 SUMMARY = "weighs and re-labels every sample by what it would do to the loss on a small trusted set"
+LEANS_ON_TRUSTED = True
 NEEDS_TRUSTED = True
 
 _STAGE = "ieg"

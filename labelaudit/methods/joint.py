@@ -24,6 +24,7 @@ from labelaudit.training.job import Job
 from labelaudit.training.one_stage import Record, learn, learning_rate, require_schedule
 
 SUMMARY = "two networks: the first learns better labels in turns with itself, the second learns from them"
+LEANS_ON_TRUSTED = True
 
 _WINDOW = 10  # epochs whose predictions are averaged into a label; published code
 

@@ -4,6 +4,8 @@ Beside those names a module may have
     `fast_options(epochs)`: what the fast recipe sets for so many epochs, instead of each `epochs` and `peak_lr` alone;
     `PAPER`: published schedules by row (`core.recipe.PublishedSchedule`), for `--recipe paper`;
     `NEEDS_TRUSTED = True`: it cannot do without samples whose labels are right by decree;
+    `LEANS_ON_TRUSTED = True`: it leans on trusted samples, or holds on to their labels: what it says of them tells
+        nothing of other right labels;
     `TRAINS_CLASSIFIER = False`: `labelaudit train` cannot use it.
 """
 
@@ -59,6 +61,11 @@ def require_method(name: str) -> Method:
             f"method {name!r} is not known.", hint=did_you_mean(name, METHODS) or f"Known: {', '.join(METHODS)}."
         )
     return cast(Method, import_module(places[name]))
+
+
+def leans_on_trusted(name: str) -> bool:
+    """Whether a method does not learn from trusted samples as from any other, so that they cannot test it."""
+    return bool(getattr(require_method(name), "LEANS_ON_TRUSTED", False))
 
 
 def read_options(recipe: Recipe) -> Any:

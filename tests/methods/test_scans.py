@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from labelaudit.api.scan import scan
-from labelaudit.methods.registry import METHODS, require_method
+from labelaudit.methods.registry import METHODS, leans_on_trusted, require_method
 from tests.methods.jobs import blobs
 
 pytestmark = pytest.mark.slow
@@ -66,3 +66,9 @@ def test_every_method_scans(name, kind, tmp_path):
     assert len(audit.findings) >= N
     assert audit.findings["clean_prob"].between(0, 1).all()
     assert set(audit.findings["given_label"]) == {"kind0", "kind1", "kind2"}
+
+
+def test_methods_that_lean_on_trusted_samples_say_so():
+    """By the table in docs/how-to/trusted-set.md; an audit has it, because it says whether trusted labels can test it."""
+    leaning = {"ieg", "drpl", "dividemix", "bootstrap", "joint", "elr", "elr+", "forward"}
+    assert {name for name in METHODS if leans_on_trusted(name)} == leaning

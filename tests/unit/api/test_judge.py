@@ -5,6 +5,8 @@ import shutil
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from labelaudit.api.judge import judge
@@ -70,6 +72,20 @@ def test_a_classifier_that_learnt_from_the_old_suggestions_stays_in_the_old_audi
     again = judge(old)
     assert again.summary["finish"] is None
     assert "finish" not in again.meta
+
+
+@pytest.mark.parametrize("leans", [False, True])
+def test_trusted_labels_test_only_methods_that_do_not_lean_on_them(audited, tmp_path, leans):
+    shutil.copytree(audited.home.parent, tmp_path / "copy")
+    old = find_audit(tmp_path / "copy")
+    findings = pq.read_table(old.findings_path)
+    place = findings.column_names.index("trusted")
+    findings = findings.set_column(place, findings.field(place), pa.array(np.arange(len(findings)) < 40))
+    pq.write_table(findings, old.findings_path)
+    meta = json.loads((old.path / "audit.json").read_text())
+    assert meta["leans_on_trusted"] is False  # panel
+    (old.path / "audit.json").write_text(json.dumps(meta | {"leans_on_trusted": leans}))
+    assert (judge(old).meta["results"]["trusted_check"] is None) == leans
 
 
 def test_near_duplicates_are_taken_over(audited):

@@ -6,13 +6,12 @@ from typing import cast
 import numpy as np
 import pytest
 
-from labelaudit.api.results import judged_results, learns_alike
+from labelaudit.api.results import judged_results
 from labelaudit.checks.columns import FindingColumns
 from labelaudit.checks.evidence import Noise, dataset_noise, noise_by_class
 from labelaudit.core.recipe import PolicySettings
 from labelaudit.core.verdicts import Judges, verdicts_from_probs
 from labelaudit.functional.policy import judge
-from labelaudit.methods.registry import METHODS
 
 N, CLASSES = 2_000, ("ant", "bee", "cow", "dog")
 
@@ -61,9 +60,3 @@ def test_noise_is_loud_and_its_review_planned_and_clean_labels_are_quiet():
     assert noisy["identifiable"] is True
     assert noisy["review"]["errors"] == pytest.approx(wrong * N, rel=0.1)
     assert clean["confusions"] == []
-
-
-def test_every_method_that_leans_on_trusted_samples_is_known():
-    assert {name for name in METHODS if not learns_alike(name)} == {
-        "drpl", "dividemix", "bootstrap", "joint", "elr", "elr+", "forward", "ieg"
-    }  # fmt: skip

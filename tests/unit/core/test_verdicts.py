@@ -181,6 +181,11 @@ def test_joined_parts_are_the_whole():
         name: values.tolist() for name, values in whole.arrays().items()
     }
     assert together.stages == {"one": {"n": 1}}
+    turned = joined([whole], together=lambda arrays: arrays[0][::-1])  # as ranks gather: samples are the first axis
+    assert turned.judges is not None
+    assert turned.judges.weights is not None
+    assert turned.judges.weights.tolist() == weights[:, ::-1].tolist()
+    assert turned.top_labels.tolist() == whole.top_labels[::-1].tolist()
 
 
 def test_audits_from_before_there_were_judges_are_read(tmp_path):

@@ -10,22 +10,9 @@ from labelaudit.core.verdicts import Judges, Verdicts, verdicts_from_probs
 from labelaudit.functional.calibration import Scores, contrast, noise_rate, wrong_posterior
 from labelaudit.functional.known_wrong import Calibrated, calibrate
 from labelaudit.functional.metrics import expected_calibration_error
+from tests.mistakes import cycle, drawn, even
 
 SHIFT = 3.0
-
-
-def even(rate: float, n_classes: int) -> Any:
-    """Return p(given | true) where every mistake is as likely."""
-    return np.eye(n_classes) * (1 - rate) + (1 - np.eye(n_classes)) * rate / (n_classes - 1)
-
-
-def cycle(rate: float, n_classes: int) -> Any:
-    """Return p(given | true) where each class is taken for the next."""
-    return np.eye(n_classes) * (1 - rate) + np.roll(np.eye(n_classes), 1, axis=1) * rate
-
-
-def drawn(rng: Any, probs: Any) -> Any:
-    return (rng.random((len(probs), 1)) < probs.cumsum(axis=1)).argmax(axis=1)
 
 
 def judged(

@@ -15,6 +15,7 @@ from labelaudit.functional.transitions_found import (
     undone,
     unseen_transitions,
 )
+from tests.mistakes import drawn
 
 
 def predictions(n=6000, n_classes=4, *, sharpness=4.0, seed=0):
@@ -24,10 +25,6 @@ def predictions(n=6000, n_classes=4, *, sharpness=4.0, seed=0):
     probs = np.exp(logits - logits.max(axis=1, keepdims=True))
     probs /= probs.sum(axis=1, keepdims=True)
     return drawn(rng, probs), probs
-
-
-def drawn(rng, probs):
-    return (rng.random((len(probs), 1)) < probs.cumsum(axis=1)).argmax(axis=1)
 
 
 def zero_into_one(share, n_classes=4):
