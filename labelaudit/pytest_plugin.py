@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from labelaudit.checks.result import CheckReport, CheckResult
+    from labelaudit.gate.result import CheckReport, CheckResult
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -63,7 +63,7 @@ class LabelAuditItem(pytest.Item):
 
     def runtest(self) -> None:
         """Fail, warn, skip or pass as the rule did."""
-        from labelaudit.checks.result import failure_text
+        from labelaudit.gate.result import failure_text
 
         if self.result.status == "skipped":
             pytest.skip(self.result.message)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from labelaudit.api.check import check
-from labelaudit.checks.result import CheckReport, failure_text, words
 from labelaudit.core.audits import Audit
+from labelaudit.gate.result import CheckReport, failure_text, words
 
 
 def assert_label_quality(

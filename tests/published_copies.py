@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labelaudit.functional.transitions import CIFAR10_CLASSES
+from labelaudit.noise.matrices import CIFAR10_CLASSES
 
 
 def pixel_rows(n: int, side: int = 32, seed: int = 0) -> NDArray[np.uint8]:

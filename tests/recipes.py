@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from labelaudit.api.recipes import Facts, recipe_for, settle
 from labelaudit.core.recipe import Recipe
+from labelaudit.scanning.recipes import Facts, recipe_for, settle
 
 
 def choose_recipe(facts: Facts, **asked: Any) -> tuple[Recipe, str]:

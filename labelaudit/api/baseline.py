@@ -7,11 +7,11 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from labelaudit.api.gate import open_audit, place, settings_in_force, what_is_here
-from labelaudit.checks.baseline import Change, ratcheted, read_baseline, renewed, with_decisions, write_baseline
 from labelaudit.core.audits import Audit
 from labelaudit.core.decisions import Key, Known
 from labelaudit.core.errors import ConfigError, count
+from labelaudit.gate.baseline import Change, ratcheted, read_baseline, renewed, with_decisions, write_baseline
+from labelaudit.gate.opened import open_audit, place, settings_in_force, what_is_here
 
 _LOCK = "baseline.lock"  # in .labelaudit; two people may mark samples at once
 

@@ -13,23 +13,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from labelaudit.api.frozen import with_features
-from labelaudit.api.inputs import Loaded, load_inputs
-from labelaudit.api.label_files import read_labels_file
-from labelaudit.api.learn import judge_dataset, make_job, run_method
-from labelaudit.api.planting import Planted, plant_noise, require_noise, small_classifier, with_noise
-from labelaudit.api.prepare import Prepared, dataset_facts, prepare, resolved
-from labelaudit.api.recipes import default_method, recipe_for
-from labelaudit.api.tuning import threads, tuned
-from labelaudit.bench.opinion import Opinion, figures
-from labelaudit.bench.results import add_row, find_row, make_revision, read_results
-from labelaudit.bench.rivals import Contest, Finished, families, resolve_rivals, run_rivals
 from labelaudit.core.audits import HOME
 from labelaudit.core.dataset import IntN, fingerprint
 from labelaudit.core.errors import ConfigError, count
 from labelaudit.core.events import EpochFinished, Event, EventSink, Said, ignore
 from labelaudit.core.findings import Action
 from labelaudit.core.recipe import DataSettings, Recipe, from_dict
+from labelaudit.lab.label_files import read_labels_file
+from labelaudit.lab.opinion import Opinion, figures
+from labelaudit.lab.planting import Planted, plant_noise, require_noise, small_classifier, with_noise
+from labelaudit.lab.results import add_row, find_row, make_revision, read_results
+from labelaudit.lab.rivals import Contest, Finished, families, resolve_rivals, run_rivals
+from labelaudit.scanning.frozen import with_features
+from labelaudit.scanning.learn import judge_dataset, make_job, run_method
+from labelaudit.scanning.load import Loaded, load_inputs
+from labelaudit.scanning.prepare import Prepared, dataset_facts, prepare, resolved
+from labelaudit.scanning.recipes import default_method, recipe_for
+from labelaudit.scanning.tuning import threads, tuned
 from labelaudit.training.device import describe_device
 from labelaudit.training.job import Job
 

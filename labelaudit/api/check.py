@@ -8,21 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from labelaudit.api.changes import changed_files, changed_rows, changed_samples, repository_root
-from labelaudit.api.compare import DataNow, Match, data_settings, find_data, match, read_data
-from labelaudit.api.gate import Opened, open_audit, place, settings_in_force, what_is_here
-from labelaudit.api.leaks import SplitLeaks, find_leaks
-from labelaudit.api.near import Near, find_near_conflicts, read_near
-from labelaudit.checks.baseline import ratcheted
-from labelaudit.checks.columns import FindingColumns, read_given_labels
-from labelaudit.checks.evidence import Drift, Evidence, dataset_noise, judge_known, noise_by_class
-from labelaudit.checks.limits import Limits
-from labelaudit.checks.result import CheckReport, Origin
-from labelaudit.checks.rules import run_rules
-from labelaudit.checks.settings import load_settings
 from labelaudit.core.audits import Audit, list_audits
 from labelaudit.core.dataset import BoolN
 from labelaudit.core.errors import DataError, shorten
+from labelaudit.gate.baseline import ratcheted
+from labelaudit.gate.changes import changed_files, changed_rows, changed_samples, repository_root
+from labelaudit.gate.columns import FindingColumns, read_given_labels
+from labelaudit.gate.compare import DataNow, Match, data_settings, find_data, match, read_data
+from labelaudit.gate.evidence import Drift, Evidence, dataset_noise, judge_known, noise_by_class
+from labelaudit.gate.leaks import SplitLeaks, find_leaks
+from labelaudit.gate.limits import Limits
+from labelaudit.gate.near import Near, find_near_conflicts, read_near
+from labelaudit.gate.opened import Opened, open_audit, place, settings_in_force, what_is_here
+from labelaudit.gate.result import CheckReport, Origin
+from labelaudit.gate.rules import run_rules
+from labelaudit.gate.settings import load_settings
 
 _SIZE = 64  # pixels of a side, where an audit does not say what it decoded to; near hashes hardly depend on it
 

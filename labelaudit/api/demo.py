@@ -18,7 +18,7 @@ from labelaudit.core.errors import ConfigError
 from labelaudit.core.events import EventSink, ignore
 from labelaudit.core.seeds import numpy_generator
 from labelaudit.functional.metrics import average_precision, precision_at_k
-from labelaudit.functional.noise import plant_symmetric
+from labelaudit.noise.plant import plant_symmetric
 
 _RATE = 0.08  # share of the labels that are made wrong
 _SCALE = 4  # the digits are 8x8; 32x32 files can be looked at

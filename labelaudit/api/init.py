@@ -7,14 +7,14 @@ import os
 from pathlib import Path
 
 from labelaudit.api.check import check
-from labelaudit.api.compare import find_data
 from labelaudit.api.load import load
-from labelaudit.checks.limits import Limits
-from labelaudit.checks.result import CheckReport
-from labelaudit.checks.settings import BASELINE_FILE, OWN_FILE, toml_value
-from labelaudit.checks.suspect_rules import percent
 from labelaudit.core.audits import Audit, write_atomically
 from labelaudit.core.errors import ConfigError, DataError, count
+from labelaudit.gate.compare import find_data
+from labelaudit.gate.limits import Limits
+from labelaudit.gate.result import CheckReport
+from labelaudit.gate.settings import BASELINE_FILE, OWN_FILE, toml_value
+from labelaudit.gate.suspect_rules import percent
 
 _LEAST_NOISE = 0.01  # share; below it, limits fitted to one audit would be luck
 _ROOM = 1.1  # times what is measured: another scan of the same data moves it that far

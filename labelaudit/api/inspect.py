@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from labelaudit.api.budget import parse_duration
-from labelaudit.api.fitted import within_budget
-from labelaudit.api.prepare import Prepared, plain_paths, prepare
-from labelaudit.api.throughput import estimated_seconds
-from labelaudit.api.tuning import threads, tuned
 from labelaudit.core.dataset import Dataset, Images, SetAside
 from labelaudit.core.recipe import DataSettings, ModelSettings, from_dict
 from labelaudit.functional.images import UnreadableImage, image_size
+from labelaudit.scanning.budget import parse_duration
+from labelaudit.scanning.fitted import within_budget
+from labelaudit.scanning.prepare import Prepared, plain_paths, prepare
+from labelaudit.scanning.throughput import estimated_seconds
+from labelaudit.scanning.tuning import threads, tuned
 from labelaudit.training.device import describe_device
 
 _HEADERS = 2000  # images whose header is read, evenly spaced: all of a small dataset, a sample of a large one

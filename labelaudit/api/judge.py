@@ -11,15 +11,15 @@ import numpy as np
 import pyarrow as pa
 
 from labelaudit.api.load import load
-from labelaudit.api.past_verdicts import decide_unseen, has_general_doubt, joined_results, unseen_rows
-from labelaudit.api.results import judged_results
 from labelaudit.core.audits import Audit
 from labelaudit.core.dataset import IntN
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.findings import SET_ASIDE_ACTIONS, Action, Issue, frame_of, judged_anew, read_table, write_findings
 from labelaudit.core.recipe import PolicySettings, Recipe, recipe_from_dict, with_overrides
 from labelaudit.core.verdicts import read_verdicts
-from labelaudit.functional.policy import judge as judge_verdicts
+from labelaudit.judging.policy import judge as judge_verdicts
+from labelaudit.scanning.past_findings import decide_unseen, has_general_doubt, joined_results, unseen_rows
+from labelaudit.scanning.results import judged_results
 
 _OWN_FACTS = frozenset(
     {"schema", "name", "status", "method", "created", "finished", "labelaudit", "results", "error", "judged_from"}

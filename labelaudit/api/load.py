@@ -17,4 +17,4 @@ def load(path: Path | str | None = None) -> Audit:
     Raises:
         DataError: there is none, it has not finished, or it is damaged.
     """
-    return find_audit(None if path is None else Path(path).expanduser())
+    return find_audit(path)

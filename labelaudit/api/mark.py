@@ -14,12 +14,12 @@ from typing import Literal
 import numpy as np
 
 from labelaudit.api.baseline import Written, take_decisions_over
-from labelaudit.api.compare import find_data, positions_of
-from labelaudit.api.gate import Opened, open_audit, place, settings_in_force
-from labelaudit.checks.columns import FindingColumns
 from labelaudit.core.audits import Audit
 from labelaudit.core.decisions import Known, now, record_decision
 from labelaudit.core.errors import ConfigError, count, did_you_mean, shorten
+from labelaudit.gate.columns import FindingColumns
+from labelaudit.gate.compare import find_data, positions_of
+from labelaudit.gate.opened import Opened, open_audit, place, settings_in_force
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from labelaudit.api.paper import published_schedules
 from labelaudit.methods.registry import METHODS, require_method
+from labelaudit.scanning.paper import published_schedules
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,15 +17,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from labelaudit.api.frozen import with_features
-from labelaudit.api.inputs import load_inputs
-from labelaudit.api.planting import Planted, plant_noise, require_noise, small_classifier
-from labelaudit.api.prepare import plain_paths, prepare
 from labelaudit.core.audits import write_atomically
 from labelaudit.core.dataset import Dataset, ImageFiles
 from labelaudit.core.errors import ConfigError
 from labelaudit.core.events import EventSink, ignore
 from labelaudit.core.recipe import DataSettings, from_dict
+from labelaudit.lab.planting import Planted, plant_noise, require_noise, small_classifier
+from labelaudit.scanning.frozen import with_features
+from labelaudit.scanning.load import load_inputs
+from labelaudit.scanning.prepare import plain_paths, prepare
 from labelaudit.sources.columns import find_roles
 from labelaudit.sources.store import Store
 from labelaudit.sources.table_file import DELIMITED_SUFFIXES, JSON_SUFFIXES, TABLE_SUFFIXES, Table, load_table

@@ -9,25 +9,25 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from labelaudit.api.budget import parse_duration
-from labelaudit.api.inputs import Loaded, load_inputs
-from labelaudit.api.learn import precision_for, run_method
-from labelaudit.api.paper import published_schedules
-from labelaudit.api.planting import small_classifier
-from labelaudit.api.prepare import Prepared, dataset_facts, require_trusted, resolved
-from labelaudit.api.published_data import Split, read_published_split, with_published_noise
-from labelaudit.api.recipes import recipe_for, settle
-from labelaudit.api.reproduction import Reproduction, Run, add_result
-from labelaudit.api.tuning import threads, tuned
-from labelaudit.bench.epoch_accuracy import EpochAccuracy, accuracies, append_epoch, read_epochs
-from labelaudit.bench.published import Setting, require_setting
 from labelaudit.core.audits import HOME
 from labelaudit.core.dataset import Dataset, IntN, fingerprint
 from labelaudit.core.errors import ConfigError, DataError, TrainingError
 from labelaudit.core.events import EpochTested, EventSink, Said, ignore
 from labelaudit.core.recipe import Recipe
-from labelaudit.functional.noise_spec import NoiseSpec
-from labelaudit.functional.transitions import FloatND
+from labelaudit.lab.epoch_accuracy import EpochAccuracy, accuracies, append_epoch, read_epochs
+from labelaudit.lab.planting import small_classifier
+from labelaudit.lab.published_data import Split, read_published_split, with_published_noise
+from labelaudit.lab.published_tables import Setting, require_setting
+from labelaudit.lab.reproduction import Reproduction, Run, add_result
+from labelaudit.noise.matrices import FloatND
+from labelaudit.noise.spec import NoiseSpec
+from labelaudit.scanning.budget import parse_duration
+from labelaudit.scanning.learn import precision_for, run_method
+from labelaudit.scanning.load import Loaded, load_inputs
+from labelaudit.scanning.paper import published_schedules
+from labelaudit.scanning.prepare import Prepared, dataset_facts, require_trusted, resolved
+from labelaudit.scanning.recipes import recipe_for, settle
+from labelaudit.scanning.tuning import threads, tuned
 from labelaudit.sources.arrays import read_matrix
 from labelaudit.training.batches import Pixels, Samples
 from labelaudit.training.device import choose_device, describe_device

@@ -9,18 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from labelaudit.api.budget import parse_duration
-from labelaudit.api.finish import finish_scan, finishing_recipe, own_settings, planning_finish
-from labelaudit.api.fitted import tuned_here, within_budget
-from labelaudit.api.frozen import with_features
-from labelaudit.api.inputs import Loaded, load_inputs
-from labelaudit.api.learn import judge_dataset, run_method
-from labelaudit.api.models import write_judges
-from labelaudit.api.near import NEAR_NAME, near_arrays
-from labelaudit.api.prepare import Prepared, plain_paths, prepare
-from labelaudit.api.record import AuditLog, is_running, opening_facts, peak_memory_mib, ranks_fact, recorded
-from labelaudit.api.results import judged_results
-from labelaudit.api.tuning import threads
+from labelaudit.classifier.finish import finish_scan, finishing_recipe, own_settings, planning_finish
 from labelaudit.core.audits import HOME, Audit, list_audits
 from labelaudit.core.dataset import fingerprint
 from labelaudit.core.errors import ConfigError, DataError
@@ -28,6 +17,17 @@ from labelaudit.core.events import EventSink, Said, ignore
 from labelaudit.core.findings import build_findings, write_findings
 from labelaudit.core.recipe import DataSettings, ModelSettings, Recipe, from_dict, recipe_from_dict
 from labelaudit.core.verdicts import Verdicts
+from labelaudit.gate.near import NEAR_NAME, near_arrays
+from labelaudit.scanning.budget import parse_duration
+from labelaudit.scanning.fitted import tuned_here, within_budget
+from labelaudit.scanning.frozen import with_features
+from labelaudit.scanning.judges import write_judges
+from labelaudit.scanning.learn import judge_dataset, run_method
+from labelaudit.scanning.load import Loaded, load_inputs
+from labelaudit.scanning.prepare import Prepared, plain_paths, prepare
+from labelaudit.scanning.record import AuditLog, is_running, opening_facts, peak_memory_mib, ranks_fact, recorded
+from labelaudit.scanning.results import judged_results
+from labelaudit.scanning.tuning import threads
 from labelaudit.sources.urls import resolve_source
 from labelaudit.training.device import choose_rank_device
 from labelaudit.training.kept_networks import KeptNetworks

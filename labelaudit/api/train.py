@@ -9,26 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from labelaudit.api.budget import parse_duration
-from labelaudit.api.fitted import tuned_here, within_budget
-from labelaudit.api.frozen import with_features
-from labelaudit.api.inputs import Loaded, load_inputs
-from labelaudit.api.learn import precision_for, run_method
 from labelaudit.api.load import load
-from labelaudit.api.models import model_facts
-from labelaudit.api.prepare import Prepared, plain_paths, prepare
-from labelaudit.api.record import AuditLog, opening_facts, recorded
-from labelaudit.api.relabelled import targets_of, with_labels
-from labelaudit.api.tested import Tested, load_test, read_test
-from labelaudit.api.training_data import TrainingData, find_training_data
-from labelaudit.api.training_labels import (
+from labelaudit.classifier.data import TrainingData, find_training_data
+from labelaudit.classifier.labels import (
     LABEL_KINDS,
     LabelKind,
     require_classes_left,
     training_labels,
 )
-from labelaudit.api.training_run import TrainingRun
-from labelaudit.api.tuning import threads
+from labelaudit.classifier.run import TrainingRun
+from labelaudit.classifier.targets import targets_of, with_labels
+from labelaudit.classifier.tested import Tested, load_test, read_test
 from labelaudit.core.audits import HOME, Audit, plain
 from labelaudit.core.dataset import Dataset, fingerprint
 from labelaudit.core.decisions import read_decisions
@@ -36,6 +27,15 @@ from labelaudit.core.errors import ConfigError, DataError, did_you_mean
 from labelaudit.core.events import EventSink, Said, ignore
 from labelaudit.core.model_facts import ModelFacts
 from labelaudit.core.recipe import DataSettings, ModelSettings, from_dict, recipe_from_dict
+from labelaudit.scanning.budget import parse_duration
+from labelaudit.scanning.fitted import tuned_here, within_budget
+from labelaudit.scanning.frozen import with_features
+from labelaudit.scanning.judges import model_facts
+from labelaudit.scanning.learn import precision_for, run_method
+from labelaudit.scanning.load import Loaded, load_inputs
+from labelaudit.scanning.prepare import Prepared, plain_paths, prepare
+from labelaudit.scanning.record import AuditLog, opening_facts, recorded
+from labelaudit.scanning.tuning import threads
 from labelaudit.training.job import Classifier
 from labelaudit.training.kept_networks import KeptNetworks
 from labelaudit.training.model_file import StoredModel, build_networks, write_model

@@ -12,11 +12,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from labelaudit.api.classify import answers, load_readable
-from labelaudit.api.compare import content_hash_of, data_settings, find_data
 from labelaudit.api.load import load
-from labelaudit.api.near import NEAR_NAME, kept_hashes, near_arrays
-from labelaudit.api.past_verdicts import (
+from labelaudit.classifier.answers import answers, load_readable
+from labelaudit.classifier.data import is_audit, newest_audit
+from labelaudit.core.audits import Audit
+from labelaudit.core.dataset import Dataset, Images, IntN, SetAside, fingerprint
+from labelaudit.core.errors import ConfigError, DataError, count, did_you_mean, shorten
+from labelaudit.core.events import EventSink, Said, ignore
+from labelaudit.core.findings import build_findings, write_findings
+from labelaudit.core.verdicts import verdicts_from_probs
+from labelaudit.functional.images import hash_content
+from labelaudit.gate.compare import content_hash_of, data_settings, find_data
+from labelaudit.gate.near import NEAR_NAME, kept_hashes, near_arrays
+from labelaudit.judging.unseen_labels import unseen_clean_prob
+from labelaudit.scanning.past_findings import (
     UNSEEN,
     Past,
     Scored,
@@ -26,15 +35,6 @@ from labelaudit.api.past_verdicts import (
     kept_evidence,
     mark_twins_,
 )
-from labelaudit.api.training_data import is_audit, newest_audit
-from labelaudit.core.audits import Audit
-from labelaudit.core.dataset import Dataset, Images, IntN, SetAside, fingerprint
-from labelaudit.core.errors import ConfigError, DataError, count, did_you_mean, shorten
-from labelaudit.core.events import EventSink, Said, ignore
-from labelaudit.core.findings import build_findings, write_findings
-from labelaudit.core.verdicts import verdicts_from_probs
-from labelaudit.functional.images import hash_content
-from labelaudit.functional.unseen_labels import unseen_clean_prob
 from labelaudit.sources.read import read_dataset
 from labelaudit.sources.unlabelled import Unlabelled, as_seen_by
 from labelaudit.training.device import choose_device

@@ -149,7 +149,7 @@ def bench(
 
 
 def _write_markdown(path: Path, frame: pd.DataFrame) -> None:
-    from labelaudit.bench.tables import to_markdown
+    from labelaudit.lab.tables import to_markdown
 
     try:
         path.write_text(to_markdown(frame), encoding="utf-8")
@@ -159,7 +159,7 @@ def _write_markdown(path: Path, frame: pd.DataFrame) -> None:
 
 def _as_json(frame: pd.DataFrame) -> dict[str, Any]:
     """Return every row, and their means and standard deviations; what is not defined is null."""
-    from labelaudit.bench.tables import summarise
+    from labelaudit.lab.tables import summarise
 
     tables = {"summary": summarise(frame), "rows": frame}
     return {"schema": 2} | {
@@ -179,25 +179,25 @@ class _Asked:
 
 
 def _speed(asked: _Asked) -> dict[str, Any]:
-    from labelaudit.api.bench_speed import bench_speed
+    from labelaudit.lab.speed import bench_speed
 
     return bench_speed(device=asked.device, on_event=asked.progress)
 
 
 def _growth(asked: _Asked) -> dict[str, Any]:
-    from labelaudit.api.bench_growth import bench_growth
+    from labelaudit.lab.growth import bench_growth
 
     return bench_growth(plot=None if asked.plot is None else Path(asked.plot), on_event=asked.progress)
 
 
 def _probs(asked: _Asked) -> dict[str, Any]:
-    from labelaudit.api.bench_probs import bench_probs
+    from labelaudit.lab.probs import bench_probs
 
     return bench_probs(seeds=asked.seeds, on_event=asked.progress)
 
 
 def _intervals(asked: _Asked) -> dict[str, Any]:
-    from labelaudit.api.bench_intervals import RESULTS, bench_intervals
+    from labelaudit.lab.intervals import RESULTS, bench_intervals
 
     results = RESULTS if asked.results == _RESULTS else asked.results
     return bench_intervals(seeds=asked.seeds, results=results, on_event=asked.progress)

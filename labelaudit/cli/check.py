@@ -15,7 +15,7 @@ from labelaudit.cli.progress import ScanProgress
 from labelaudit.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from labelaudit.checks.result import CheckReport
+    from labelaudit.gate.result import CheckReport
 
 _WHAT, _LIMITS, _OUT = "What to check", "Limits, over those of the settings", "What to print"
 
@@ -158,14 +158,14 @@ def check(
     }
     overrides = {key: value for key, value in flags.items() if value is not None} | opt.parse_overrides(option)
     if print_config:
-        from labelaudit.api.gate import settings_in_force
-        from labelaudit.checks.settings import render_settings
+        from labelaudit.gate.opened import settings_in_force
+        from labelaudit.gate.settings import render_settings
 
         settings = settings_in_force(config, profile=profile, overrides=overrides)
         typer.echo(render_settings(settings), nl=False)
         return
     from labelaudit.api.check import check as run
-    from labelaudit.checks.formats import parse_formats
+    from labelaudit.gate.formats import parse_formats
 
     formats = parse_formats([*(format or ()), *(["json"] if json else [])])
     report = run(
@@ -192,8 +192,8 @@ def _rescanned(
     """Return the audit that has judged what is new."""
     if what != "new":
         raise ConfigError(f"--rescan {what!r}: expected new.", hint="`labelaudit scan` judges everything.")
-    from labelaudit.api.gate import open_audit, place, settings_in_force
     from labelaudit.api.update import update
+    from labelaudit.gate.opened import open_audit, place, settings_in_force
 
     settings = settings_in_force(config, profile=profile)
     found = place(settings, settings.places.data) if data is None else data
@@ -208,8 +208,8 @@ def _rescanned(
 
 def _write(report: CheckReport, formats: list[tuple[str, Path | None]], *, quiet: bool, no_color: bool) -> None:
     """Write the files, and to stdout the format without one, else text."""
-    from labelaudit.checks.formats import FORMATS, write_report
     from labelaudit.cli.render_check import print_report
+    from labelaudit.gate.formats import FORMATS, write_report
 
     for name, file in formats:
         if file is not None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labelaudit.checks.result import word_of, words
+from labelaudit.gate.result import word_of, words
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from labelaudit.checks.result import CheckReport, CheckResult
+    from labelaudit.gate.result import CheckReport, CheckResult
 
 _WORST, _LISTED = 10, 5
 _STYLES = {"fail": "bold red", "warn": "bold yellow", "pass": "green", "skip": "dim"}

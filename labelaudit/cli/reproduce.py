@@ -18,13 +18,13 @@ from labelaudit.core.errors import ConfigError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from labelaudit.api.reproduction import Reproduction
+    from labelaudit.lab.reproduction import Reproduction
 
 _OUT = ".labelaudit/reproduce"
 
 
 def _complete(incomplete: str) -> list[str]:
-    from labelaudit.bench.published import settings
+    from labelaudit.lab.published_tables import settings
 
     return [name for name in settings() if name.startswith(incomplete)]
 
@@ -97,7 +97,7 @@ def reproduce(
     if name is None or list_:
         _print_list(make_console(no_color=no_color), name or "", json=json)
         return
-    from labelaudit.bench.published import require_setting
+    from labelaudit.lab.published_tables import require_setting
 
     require_setting(name)  # a mistyped name must not wait for torch
     if data is None:
@@ -129,7 +129,7 @@ def reproduce(
 
 def _print_list(console: Console, part: str, *, json: bool) -> None:
     """Print the settings that can be run, with what was published."""
-    from labelaudit.bench.published import settings
+    from labelaudit.lab.published_tables import settings
     from labelaudit.methods.registry import METHODS
 
     chosen = [each for each in settings().values() if each.method in METHODS and part in each.name]
@@ -147,7 +147,7 @@ def _print_result(console: Console, found: Reproduction) -> None:
     from rich import box
     from rich.table import Table
 
-    from labelaudit.bench.published import MEASURES
+    from labelaudit.lab.published_tables import MEASURES
 
     scaled = "" if found.epochs_scale == 1 else f", schedule scaled to {found.epochs_scale:g}: not to be compared"
     wrong = "" if found.wrong is None else f", {100 * found.wrong:.1f} % of their labels wrong"

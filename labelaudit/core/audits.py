@@ -187,7 +187,7 @@ class Audit:
         _write_text(self.path / _META, json.dumps(plain(meta), indent=2) + "\n")
 
 
-def find_audit(path: Path | None = None) -> Audit:
+def find_audit(path: Path | str | None = None) -> Audit:
     """Return a finished audit; where there are several, the one that finished last.
 
     Args:
@@ -197,7 +197,7 @@ def find_audit(path: Path | None = None) -> Audit:
     Raises:
         DataError: there is none, it has not finished, its audit.json is damaged or of another schema version.
     """
-    start = Path.cwd() if path is None else path
+    start = Path.cwd() if path is None else Path(path).expanduser()
     if (start / _META).exists():
         return Audit(start).require_finished()
     for folder in [start, *start.parents] if path is None else [start]:

@@ -19,10 +19,10 @@ from torch.nn import functional as F
 from labelaudit.core.recipe import PublishedSchedule, TrainSettings, require
 from labelaudit.core.seeds import numpy_generator
 from labelaudit.core.verdicts import Verdicts, verdicts_from_probs
-from labelaudit.functional.beta_mixture import BetaMixture, fit_beta_mixture, noisy_posterior, published_posterior
 from labelaudit.functional.bootstrapping import bootstrapped_targets, clean_shares, sharpened
 from labelaudit.functional.losses import prior_term, soft_cross_entropy
 from labelaudit.functional.mixup import mix, mix_each
+from labelaudit.judging.beta_mixture import BetaMixture, fit_beta_mixture, noisy_posterior, published_posterior
 from labelaudit.training.batches import Batch
 from labelaudit.training.checkpoint import StageState
 from labelaudit.training.epoch import LossFn

@@ -8,7 +8,7 @@ Source:
 
 Two settings of one algorithm: the paper's (relabelling with the two regularisers, then pseudo-labels with mixup) and
 the fast one, whose regularisers are as light as its budget (annealed cross-entropy, then soft targets on the suspect
-side). Both are in `api/recipes.py`.
+side). Both are in `scanning/recipes.py`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from torch.nn import functional as F
 from labelaudit.core.events import Said
 from labelaudit.core.recipe import require
 from labelaudit.core.verdicts import Verdicts, verdicts_from_probs
-from labelaudit.functional.beta_mixture import fit_beta_mixture, noisy_posterior, published_posterior
 from labelaudit.functional.losses import entropy_term, prior_term, soft_cross_entropy
 from labelaudit.functional.mixup import mix
+from labelaudit.judging.beta_mixture import fit_beta_mixture, noisy_posterior, published_posterior
 from labelaudit.training.batches import Batch
 from labelaudit.training.checkpoint import StageState
 from labelaudit.training.epoch import LossFn

@@ -1,7 +1,7 @@
 """Panel: networks trained alike on the given labels, each with a few known-wrong labels planted, judge every label.
 
 The planted labels show what a wrong label looks like on this dataset, with this network, at this budget: the policy
-learns from them what a score means (functional/known_wrong.py). Each network gets others, so that every sample is
+learns from them what a score means (judging/known_wrong.py). Each network gets others, so that every sample is
 judged by one that was taught its given label. Later networks get half of theirs along the confusions that earlier ones
 saw, because people's mistakes are not uniform.
 
@@ -26,7 +26,7 @@ from labelaudit.core.recipe import require
 from labelaudit.core.seeds import numpy_generator
 from labelaudit.core.verdicts import Judges, Verdicts, verdicts_from_probs
 from labelaudit.functional.losses import clamped_softmax, elr_term, moved_averages
-from labelaudit.functional.transitions_found import (
+from labelaudit.judging.confusions import (
     Table,
     confident_counts,
     directed_transitions,

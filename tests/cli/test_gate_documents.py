@@ -2,11 +2,11 @@
 
 import re
 
-from labelaudit.checks.baseline import COLUMNS
-from labelaudit.checks.formats import FORMATS
-from labelaudit.checks.limits import Limits
-from labelaudit.checks.rules import RULES
-from labelaudit.checks.settings import load_settings
+from labelaudit.gate.baseline import COLUMNS
+from labelaudit.gate.formats import FORMATS
+from labelaudit.gate.limits import Limits
+from labelaudit.gate.rules import RULES
+from labelaudit.gate.settings import load_settings
 from tests.cli.test_documents import DOCS, table_under
 
 

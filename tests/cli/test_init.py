@@ -5,8 +5,8 @@ import tomllib
 import pytest
 
 from labelaudit.api.init import fitted_noise
-from labelaudit.checks.limits import Limits
 from labelaudit.core.dataset import SetAside
+from labelaudit.gate.limits import Limits
 from tests.cli.terminal import masked
 from tests.gate_audit import Row, write_pictures, write_rows
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from labelaudit.api import leaks
-from labelaudit.api.near import NEAR_NAME, near_arrays
 from labelaudit.core.dataset import Dataset, ImageFiles
 from labelaudit.functional.images import decode_image, hash_content
 from labelaudit.functional.near import near_hashes
+from labelaudit.gate import leaks
+from labelaudit.gate.near import NEAR_NAME, near_arrays
 from tests.gate_audit import Row, write_rows
 
 QUIET = ["--max-noise", "none"]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from labelaudit.bench.rivals import RIVALS
-from labelaudit.functional.noise_spec import NOISES
+from labelaudit.lab.rivals import RIVALS
+from labelaudit.noise.spec import NOISES
 from tests.cli.terminal import SHORT, masked, write_flowers, write_photos
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from labelaudit.api.results import judged_results
-from labelaudit.functional.calibration import NoiseRate
-from labelaudit.functional.doubts import Doubt
-from labelaudit.functional.policy import Judgements
-from labelaudit.functional.reckoning import ConfusedPair, review_effort
-from labelaudit.functional.trusted_check import Share, TrustedCheck
+from labelaudit.judging.calibration import NoiseRate
+from labelaudit.judging.doubts import Doubt
+from labelaudit.judging.policy import Judgements
+from labelaudit.judging.reckoning import ConfusedPair, review_effort
+from labelaudit.judging.trusted import Share, TrustedCheck
+from labelaudit.scanning.results import judged_results
 from tests.cli.terminal import masked
 from tests.gate_audit import Row, write_rows
 

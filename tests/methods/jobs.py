@@ -9,7 +9,7 @@ import torch
 
 from labelaudit.core.events import EventSink, ignore
 from labelaudit.core.recipe import TrainSettings
-from labelaudit.functional.noise import plant_symmetric
+from labelaudit.noise.plant import plant_symmetric
 from labelaudit.training.batches import Inputs, Pixels, Samples, VectorInputs
 from labelaudit.training.job import Job
 from labelaudit.training.models import MultilayerPerceptron, PreActResNet, initialised

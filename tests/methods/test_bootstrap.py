@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from labelaudit.core.errors import ConfigError
 from labelaudit.core.recipe import from_dict
-from labelaudit.functional.beta_mixture import fit_beta_mixture, published_posterior
 from labelaudit.functional.metrics import auroc
+from labelaudit.judging.beta_mixture import fit_beta_mixture, published_posterior
 from labelaudit.methods import bootstrap
 from labelaudit.methods.bootstrap import Options
 from tests.methods.jobs import blobs, vector_job

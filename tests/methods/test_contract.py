@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from labelaudit.api.schedules import epochs_for, with_epochs
 from labelaudit.core.errors import ConfigError
 from labelaudit.core.events import EpochFinished
 from labelaudit.core.recipe import from_dict
 from labelaudit.functional.metrics import auroc
 from labelaudit.methods.registry import METHODS, require_method
+from labelaudit.scanning.schedules import epochs_for, with_epochs
 from labelaudit.training.job import Classifier
 from tests.methods.jobs import blobs, image_job, vector_job
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labelaudit.api.recipes import Facts
 from labelaudit.core.errors import ConfigError
 from labelaudit.functional.metrics import auroc
 from labelaudit.methods.registry import METHODS, read_options, require_method
+from labelaudit.scanning.recipes import Facts
 from labelaudit.training.job import Classifier
 from tests.methods.jobs import blobs, vector_job
 from tests.recipes import choose_recipe

@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from labelaudit.api.paper import published_schedules
 from labelaudit.core.errors import ConfigError
 from labelaudit.core.recipe import from_dict
 from labelaudit.methods.registry import require_method
+from labelaudit.scanning.paper import published_schedules
 
 OUT_OF_RANGE = [
     ("drpl", "peak_lr", 0.0, "above 0"),

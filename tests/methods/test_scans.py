@@ -69,6 +69,6 @@ def test_every_method_scans(name, kind, tmp_path):
 
 
 def test_methods_that_lean_on_trusted_samples_say_so():
-    """By the table in docs/how-to/trusted-set.md; an audit has it, because it says whether trusted labels can test it."""
+    """By the table in docs/how-to/trusted-set.md; an audit has it: it says whether trusted labels can test it."""
     leaning = {"ieg", "drpl", "dividemix", "bootstrap", "joint", "elr", "elr+", "forward"}
     assert {name for name in METHODS if leans_on_trusted(name)} == leaning

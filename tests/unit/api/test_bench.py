@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from labelaudit.api.bench import bench
-from labelaudit.bench.startup import startup_seconds
 from labelaudit.core.errors import ConfigError
 from labelaudit.core.events import Event, Said
+from labelaudit.lab.startup import startup_seconds
 
 SHORT = {"networks": "2", "epochs": "8"}
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from labelaudit.api.recipes import Facts, recipe_for, settle
 from labelaudit.api.reproduce import published_recipe, reproduce
-from labelaudit.bench.published import require_setting, settings
 from labelaudit.core.errors import ConfigError, DataError, StopAsked
+from labelaudit.lab.published_tables import require_setting, settings
 from labelaudit.methods.registry import read_options
+from labelaudit.scanning.recipes import Facts, recipe_for, settle
 from tests.published_copies import dump, pixel_rows, write_cifar10
 
 QUICK: dict[str, Any] = {"epochs_scale": 0.01, "device": "cpu"}  # three epochs of cross-entropy

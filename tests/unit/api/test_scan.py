@@ -11,11 +11,11 @@ from filelock import FileLock
 from PIL import Image
 
 import labelaudit
-from labelaudit.api.inputs import channel_statistics
 from labelaudit.core.audits import list_audits
 from labelaudit.core.errors import ConfigError, DataError, StopAsked, TrainingError
 from labelaudit.core.events import Said
 from labelaudit.core.recipe import TrainSettings
+from labelaudit.scanning.load import channel_statistics
 from labelaudit.training.models import build_image_network
 
 QUICK = {"networks": "2", "epochs": "3"}
@@ -232,7 +232,7 @@ def test_a_scan_that_was_stopped_says_where_and_the_next_one_offers_to_go_on(fol
 
 
 def test_a_budget_chooses_the_recipe_and_says_so_but_named_settings_win(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("labelaudit.api.throughput._TRIAL_SECONDS", 0.01)
+    monkeypatch.setattr("labelaudit.scanning.throughput._TRIAL_SECONDS", 0.01)
     audit = labelaudit.scan(folder, root=tmp_path, budget="3s", overrides={"networks": "1"})
     meta = audit.meta
     assert meta["why"].startswith("budget 3s: ")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from labelaudit.api.learn import require_work_for_all
 from labelaudit.core.errors import ConfigError
+from labelaudit.scanning.learn import require_work_for_all
 from labelaudit.training.ranks import ALONE, Ranks, launched_ranks
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import labelaudit
-from labelaudit.api.tested import accuracies
+from labelaudit.classifier.tested import accuracies
 from labelaudit.core.audits import Audit
 from labelaudit.core.decisions import Known, record_decision
 from labelaudit.core.errors import ConfigError, DataError

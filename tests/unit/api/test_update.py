@@ -11,9 +11,6 @@ import torch
 from PIL import Image
 
 import labelaudit
-from labelaudit.api.inputs import load_inputs
-from labelaudit.api.near import near_arrays
-from labelaudit.api.past_verdicts import Scored, joined_near_hashes, joined_results
 from labelaudit.api.update import update
 from labelaudit.core.audits import list_audits
 from labelaudit.core.dataset import Dataset, Vectors
@@ -23,7 +20,10 @@ from labelaudit.core.events import ignore
 from labelaudit.core.recipe import recipe_from_dict
 from labelaudit.core.verdicts import verdicts_from_probs
 from labelaudit.functional.near import near_row_hashes
-from labelaudit.functional.unseen_labels import unseen_clean_prob
+from labelaudit.gate.near import near_arrays
+from labelaudit.judging.unseen_labels import unseen_clean_prob
+from labelaudit.scanning.load import load_inputs
+from labelaudit.scanning.past_findings import Scored, joined_near_hashes, joined_results
 from labelaudit.sources.read import read_dataset
 from tests.cli.terminal import write_photos, write_truncated_jpeg
 from tests.unit.api.test_train import write_clouds

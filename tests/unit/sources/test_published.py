@@ -12,7 +12,7 @@ from labelaudit.core.dataset import StreamedImages
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.recipe import DataSettings
 from labelaudit.functional.images import decode_image
-from labelaudit.functional.transitions import CIFAR10_CLASSES
+from labelaudit.noise.matrices import CIFAR10_CLASSES
 from labelaudit.sources import pixel_batches
 from labelaudit.sources.read import read_dataset
 from labelaudit.sources.webvision import read_webvision

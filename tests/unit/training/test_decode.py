@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from labelaudit.api import inputs
 from labelaudit.core.dataset import EmbeddedImages, ImageFiles
 from labelaudit.core.model_facts import ImageFacts
 from labelaudit.functional.near import near_hashes
+from labelaudit.scanning import load as inputs
 from labelaudit.training.decode import DecodedImages, decode_images
 from labelaudit.training.pixel_store import PixelStore
 

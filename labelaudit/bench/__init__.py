@@ -1,1 +1,0 @@
-"""Planted noise, rivals and side-by-side tables."""

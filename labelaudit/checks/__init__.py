@@ -1,1 +1,0 @@
-"""Rules over the findings of an audit, the baseline, and what they are written as; no torch, no pandas."""

@@ -1,0 +1,1 @@
+"""What trained classifiers share: their data, labels, run, tests and answers."""

@@ -1,0 +1,1 @@
+"""Rules over the findings of an audit, the baseline, what changed since, and what they are written as; no torch."""

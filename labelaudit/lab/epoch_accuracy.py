@@ -1,0 +1,86 @@
+"""Accuracy after every epoch, and the figures that papers take from it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from labelaudit.lab.published_tables import Measure
+
+_COLUMNS = ("stage", "epoch", "epochs", "test", "held_out")
+_LAST = 10  # epochs that the mean is taken over
+
+
+@dataclass(frozen=True, slots=True)
+class EpochAccuracy:
+    """What the networks of an epoch got right."""
+
+    stage: str
+    epoch: int  # 1-based, finished
+    epochs: int  # of the stage
+    test: float  # share of the test samples
+    held_out: float | None = None  # share of held-out samples whose noisy label was predicted
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracies:
+    """The figures of one run, as shares."""
+
+    epochs: int  # that were tested
+    last: float
+    mean_of_last: float  # ten epochs, or as many as there are
+    best: float
+    best_epoch: int
+    held_out: float | None  # test accuracy of the epoch that is best on the held-out noisy labels
+    held_out_epoch: int | None
+
+    def of(self, measure: Measure) -> float | None:
+        """Return what to hold beside a published figure; the last epoch where it is not said which it is of."""
+        return {"last": self.last, "best": self.best, "held-out": self.held_out, "unstated": self.last}[measure]
+
+
+def accuracies(curve: Sequence[EpochAccuracy]) -> Accuracies:
+    """Return the figures of the last stage that was tested; of equal epochs the first is the best."""
+    if not curve:
+        raise ValueError("no epoch was tested")
+    rows = [row for row in curve if row.stage == curve[-1].stage]
+    best = max(rows, key=lambda row: row.test)
+    chosen = None if rows[-1].held_out is None else max(rows, key=lambda row: row.held_out or 0.0)
+    last = [row.test for row in rows[-_LAST:]]
+    return Accuracies(
+        epochs=len(rows),
+        last=rows[-1].test,
+        mean_of_last=sum(last) / len(last),
+        best=best.test,
+        best_epoch=best.epoch,
+        held_out=None if chosen is None else chosen.test,
+        held_out_epoch=None if chosen is None else chosen.epoch,
+    )
+
+
+def append_epoch(path: Path, row: EpochAccuracy) -> None:
+    """Add an epoch to a file; one that is run again after a stop is there twice, and counts as it was the last time."""
+    is_new = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if is_new:
+            writer.writerow(_COLUMNS)
+        held_out = "" if row.held_out is None else repr(row.held_out)
+        writer.writerow([row.stage, row.epoch, row.epochs, repr(row.test), held_out])
+
+
+def read_epochs(path: Path) -> list[EpochAccuracy]:
+    """Return the epochs of a file in the order of their stages; none where there is no file."""
+    if not path.exists():
+        return []
+    found: dict[tuple[str, int], EpochAccuracy] = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if row["held_out"] is None:  # cut off by a crash while it was written
+                continue
+            stage, epoch = row["stage"], int(row["epoch"])
+            held_out = float(row["held_out"]) if row["held_out"] else None
+            found[stage, epoch] = EpochAccuracy(stage, epoch, int(row["epochs"]), float(row["test"]), held_out)
+    return list(found.values())

@@ -1,0 +1,1 @@
+"""Noise models: what is planted, and where."""

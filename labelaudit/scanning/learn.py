@@ -1,0 +1,147 @@
+"""From loaded samples to evidence and verdicts: what a scan and a benchmark share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from labelaudit.core.dataset import Dataset, Probabilities
+from labelaudit.core.errors import ConfigError, TrainingError
+from labelaudit.core.events import EventSink
+from labelaudit.core.recipe import Recipe
+from labelaudit.core.verdicts import Verdicts, joined
+from labelaudit.judging.other_labels import verdicts_on_unseen
+from labelaudit.judging.policy import Judgements, judge
+from labelaudit.methods.registry import leans_on_trusted, read_options, require_method
+from labelaudit.scanning.load import Loaded
+from labelaudit.scanning.network import network_builder
+from labelaudit.scanning.prepare import Prepared
+from labelaudit.training.batches import Inputs, Samples, VectorInputs
+from labelaudit.training.device import choose_precision, describe_device, keep_freed_memory
+from labelaudit.training.job import Classifier, Job, Targets
+from labelaudit.training.ranks import ALONE, Ranks
+
+
+def judge_dataset(loaded: Loaded, verdicts: Verdicts, recipe: Recipe) -> Judgements:
+    """Return what the evidence means for the samples of a loaded dataset."""
+    dataset = loaded.dataset
+    return judge(
+        verdicts,
+        dataset.given,
+        settings=recipe.policy,
+        trusted=dataset.trusted,
+        conflict=loaded.conflict,
+        class_counts=dataset.class_counts(),
+        check_trusted=not leans_on_trusted(recipe.method),
+    )
+
+
+def run_method(
+    loaded: Loaded,
+    prepared: Prepared,
+    *,
+    checkpoints: Path | None,
+    on_event: EventSink,
+    stop_at: float = math.inf,
+    ranks: Ranks = ALONE,
+    on_classifier: Callable[[Classifier], None] | None = None,
+    targets: Targets | None = None,
+) -> Verdicts:
+    """Train the recipe's method on loaded samples; probabilities need no training.
+
+    Args:
+        loaded: the samples.
+        prepared: how.
+        checkpoints: folder from where a stopped run goes on; None keeps nothing.
+        on_event: told what happens.
+        stop_at: seconds of the monotonic clock after which the first epoch that ends is the last.
+        ranks: who shares the work.
+        on_classifier: shown the networks after every epoch.
+        targets: what to train on instead of one label a sample, on the samples' device.
+    """
+    dataset, recipe = loaded.dataset, prepared.recipe
+    if isinstance(dataset.content, Probabilities) or loaded.inputs is None:
+        probs = np.asarray(dataset.content.values)  # type: ignore[union-attr]
+        return verdicts_on_unseen(probs, dataset.given, dataset.n_classes, seed=recipe.seed)
+    method = require_method(recipe.method)
+    options = read_options(recipe)
+    job = make_job(loaded.inputs, dataset, prepared, checkpoints=checkpoints, on_event=on_event, ranks=ranks)
+    try:
+        verdicts = method.run(replace(job, stop_at=stop_at, on_classifier=on_classifier, targets=targets), options)
+        verdicts = of_all_ranks(verdicts, job)
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(
+            f"{describe_device(prepared.device)} has too little memory for {recipe.model.backbone} "
+            f"and batches of {recipe.train.batch_size}.",
+            hint=f"Scan again with -o train.batch_size={max(2, recipe.train.batch_size // 2)}, or smaller images.",
+        ) from error
+    return verdicts
+
+
+def make_job(
+    inputs: Inputs,
+    dataset: Dataset,
+    prepared: Prepared,
+    *,
+    checkpoints: Path | None,
+    on_event: EventSink,
+    ranks: Ranks = ALONE,
+) -> Job:
+    """Return the job of a recipe on a device.
+
+    Raises:
+        ConfigError: the batches are too small to be divided among the ranks.
+    """
+    recipe, device = prepared.recipe, prepared.device
+    require_work_for_all(ranks, len(dataset), recipe.train.batch_size)
+    if device.type == "cpu":
+        keep_freed_memory()
+    precision = precision_for(inputs, recipe, device)
+    labels = torch.from_numpy(dataset.given).to(device)
+    return Job(
+        samples=Samples(inputs, labels, recipe.train.batch_size, precision, recipe.seed, ranks),
+        n_classes=dataset.n_classes,
+        build_model=network_builder(recipe, inputs, dataset.n_classes, device, on_event),
+        train=recipe.train,
+        precision=precision,
+        seed=recipe.seed,
+        trusted=torch.from_numpy(dataset.trusted).to(device) if dataset.trusted.any() else None,
+        checkpoints=checkpoints,
+        on_event=on_event,
+    )
+
+
+def precision_for(inputs: Inputs, recipe: Recipe, device: torch.device) -> torch.dtype:
+    """Return what the networks compute in; a perceptron gains nothing from bf16."""
+    is_small = isinstance(inputs, VectorInputs)
+    return torch.float32 if is_small else choose_precision(device, recipe.train.precision)
+
+
+def of_all_ranks(own: Verdicts, job: Job) -> Verdicts:
+    """Return the verdicts on all samples, from every rank's verdicts on its own."""
+
+    def gathered(values: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        return job.gathered(torch.from_numpy(values[0])).numpy()
+
+    return joined([own], together=gathered)
+
+
+def require_work_for_all(ranks: Ranks, n: int, batch_size: int) -> None:
+    """Raise ConfigError where a rank's part of a batch would be too small to learn from."""
+    smallest = min(n, batch_size) // ranks.size
+    if ranks.size > 1 and smallest < _SMALLEST_PART:
+        raise ConfigError(
+            f"{ranks.size} ranks would work on {smallest} samples each of a batch of {min(n, batch_size)}:"
+            f" expected {_SMALLEST_PART} or more.",
+            hint="Start fewer processes, or make the batches larger: -o train.batch_size=512.",
+        )
+
+
+_SMALLEST_PART = 8  # samples; DRPL skips mixed batches below 6, and smaller parts spend their time on waiting

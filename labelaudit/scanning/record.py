@@ -1,0 +1,162 @@
+"""What a scan writes about itself: how it began, what it said, and how it ended."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from filelock import FileLock, Timeout
+
+from labelaudit.core.errors import DataError, LabelAuditError, StopAsked
+from labelaudit.core.events import (
+    EpochFinished,
+    Event,
+    EventSink,
+    Said,
+    SamplesDone,
+    StageFinished,
+    StageStarted,
+    event_record,
+)
+from labelaudit.methods.registry import leans_on_trusted
+from labelaudit.scanning.prepare import Prepared
+from labelaudit.training.device import describe_device
+from labelaudit.training.ranks import RankLost, Ranks
+
+
+def opening_facts(source: Path | str, prepared: Prepared, ranks: Ranks) -> dict[str, Any]:
+    """Return what audit.json says from the start."""
+    dataset = prepared.dataset
+    return {
+        "source": str(source),
+        "recipe": prepared.recipe.to_dict(),
+        "why": prepared.why,
+        "seed": prepared.recipe.seed,
+        "leans_on_trusted": leans_on_trusted(prepared.recipe.method),
+        "device": describe_device(prepared.device),
+        "dataset": {
+            "kind": dataset.kind,
+            "samples": len(dataset),
+            "classes": list(dataset.classes),
+            "split": dataset.split,
+            "set_aside": len(dataset.set_aside),
+        },
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "torchvision": version("torchvision"),  # importing it takes a second
+            "numpy": np.__version__,
+        },
+        "threads": torch.get_num_threads(),
+        **ranks_fact(ranks),
+    }
+
+
+def ranks_fact(ranks: Ranks) -> dict[str, Any]:
+    """Return who works on the scan, for audit.json; nothing for a process alone."""
+    return {"ranks": {"size": ranks.size, "launch": ranks.launch}} if ranks.launch else {}
+
+
+def peak_memory_mib() -> int | None:
+    """Return the most memory this process has held, None where the system does not tell (Windows)."""
+    if sys.platform == "win32":
+        return None
+    status = Path("/proc/self/status")
+    if status.exists():  # what getrusage says there counts the program that started this one
+        return round(int(status.read_text().split("VmHWM:")[1].split()[0]) / 2**10)
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(most / (2**20 if sys.platform == "darwin" else 2**10))  # bytes on macOS, KiB elsewhere
+
+
+class Record(Protocol):
+    """What keeps an account of itself on disk: an audit, or a training."""
+
+    path: Path
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What it says of itself now."""
+
+    def update(self, **facts: Any) -> None:
+        """Change that."""
+
+    def append_event(self, record: Mapping[str, Any]) -> None:
+        """Add an event."""
+
+    def interrupt(self, text: str) -> None:
+        """Note that it was stopped and can go on."""
+
+    def fail(self, text: str) -> None:
+        """Note that it ended with an error."""
+
+
+@dataclass
+class AuditLog:
+    """Passes events on, and keeps those that belong in the audit."""
+
+    audit: Record
+    on_event: EventSink
+    warnings: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    place: str = "reading the data"
+
+    def __call__(self, event: Event) -> None:
+        """Note one event and pass it on."""
+        if isinstance(event, Said) and event.level == "warning":
+            self.warnings.append(event.text)
+        if isinstance(event, StageStarted):
+            self.place = event.title
+        if isinstance(event, EpochFinished):
+            self.place = f"{event.stage}, after epoch {event.epoch} of {event.epochs}"
+        if isinstance(event, StageFinished):
+            self.seconds[event.stage] = round(event.seconds, 3)
+            self.audit.update(stage_seconds=self.seconds)  # so that a resumed scan knows what came before
+        if not isinstance(event, SamplesDone):
+            self.audit.append_event(event_record(event))
+        self.on_event(event)
+
+
+_LOCK = "lock"  # held while a scan works on its audit; the operating system lets it go when a process dies
+
+
+def is_running(audit: Record) -> bool:
+    """Whether a process is working on the audit right now."""
+    try:
+        with FileLock(audit.path / _LOCK, timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+@contextmanager
+def recorded(audit: Record, on_event: EventSink) -> Iterator[AuditLog]:
+    """Leave the audit in a state that says how the scan ended, however it ends."""
+    log = AuditLog(audit, on_event, seconds=dict(audit.meta.get("stage_seconds", {})))
+    try:
+        with FileLock(audit.path / _LOCK, timeout=0):
+            yield log
+    except Timeout:
+        raise DataError(f"another process is working on {audit.path}.", hint="Wait until it ends.") from None
+    except KeyboardInterrupt as stop:
+        by = "as asked for with --stop-after" if isinstance(stop, StopAsked) else "by the user"
+        audit.interrupt(f"stopped {by}: {log.place}")
+        raise
+    except RankLost as error:
+        audit.interrupt(error.problem)
+        raise
+    except LabelAuditError as error:
+        audit.fail(error.problem)
+        raise
+    except BaseException as error:
+        audit.fail(f"{type(error).__name__}: {error}")
+        raise

@@ -1,0 +1,65 @@
+"""What judging adds to the results in audit.json; scanning and judging again write the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from labelaudit.judging.calibration import NoiseRate
+from labelaudit.judging.doubts import Doubt
+from labelaudit.judging.policy import Judgements
+from labelaudit.judging.reckoning import Review
+from labelaudit.judging.trusted import TrustedCheck
+
+
+def judged_results(judgements: Judgements, classes: Sequence[str]) -> dict[str, Any]:
+    """Return the results of judging, ready for JSON.
+
+    Args:
+        judgements: of all samples.
+        classes: their names.
+    """
+    noise, by_class = judgements.noise, judgements.by_class
+    return {
+        "noise_rate": judgements.noise_rate,
+        "noise_interval": None if noise is None else [noise.low, noise.high],
+        "noise_by_class": None
+        if by_class is None
+        else {name: asdict(rate) for name, rate in zip(classes, by_class, strict=True) if rate is not None},
+        "confusions": [
+            {"true": classes[pair.true], "given": classes[pair.given], "expected": pair.expected, **asdict(pair.rate)}
+            for pair in judgements.pairs
+        ],
+        "review": review_facts(judgements.review),
+        "quiet": judgements.is_quiet,
+        "identifiable": not judgements.doubts,
+        "doubts": [_doubt(doubt, noise, classes) for doubt in judgements.doubts],
+        "trusted_check": None if judgements.on_trusted is None else _trusted(judgements.on_trusted),
+        "mixture": judgements.mixture,
+    }
+
+
+def review_facts(review: Review) -> dict[str, Any]:
+    """Return what a review would bring, ready for JSON."""
+    return {
+        "errors": review.errors,
+        "found": [{"looks": looks, "errors": errors} for looks, errors in review.found.items()],
+        "catch": [{"share": share, "looks": looks} for share, looks in review.looks.items()],
+    }
+
+
+def _doubt(doubt: Doubt, noise: NoiseRate | None, classes: Sequence[str]) -> dict[str, Any]:
+    names = [classes[place] for place in doubt.classes]
+    low, high = (0.0, 1.0) if noise is None else (noise.low, noise.high)
+    texts = {
+        "near-chance": f"up to {high:.0%} of the labels may be wrong, nearly as many as if they were drawn by lot",
+        "wide-interval": f"anything from {low:.0%} to {high:.0%} of the labels may be wrong",
+        "pair": "so many of {0} may be labelled {1} that it cannot be told which of the two is meant",
+        "class-not-learnt": "{0} is hardly ever predicted: its labels cannot be told from wrong ones",
+    }
+    return {"kind": doubt.kind, "classes": names, "text": texts[doubt.kind].replace("%", " %").format(*names)}
+
+
+def _trusted(check: TrustedCheck) -> dict[str, Any]:
+    return asdict(check) | {"is_calibrated": check.is_calibrated}

@@ -1,0 +1,182 @@
+"""Judges from known distributions, and probabilities that are calibrated by construction."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from labelaudit.core.verdicts import Judges, Verdicts, verdicts_from_probs
+from labelaudit.functional.metrics import expected_calibration_error
+from labelaudit.judging.calibration import Scores, contrast, noise_rate, wrong_posterior
+from labelaudit.judging.known_wrong import Calibrated, calibrate
+from tests.mistakes import cycle, drawn, even
+
+SHIFT = 3.0
+
+
+def judged(
+    transitions: Any, *, shift: float = SHIFT, n: int = 20_000, n_planted: int = 800, n_judges: int = 2, seed: int = 0
+) -> tuple[Verdicts, Any, Any]:
+    """Return evidence, given labels and true ones. Judges score right labels N(0, 1) and wrong ones N(shift, 1)."""
+    rng = np.random.default_rng(seed)
+    n_classes = len(transitions)
+    true = rng.integers(0, n_classes, size=n)
+    given = drawn(rng, transitions[true])
+    order = rng.permutation(n)
+    labels = np.tile(given, (n_judges, 1))
+    for judge in range(n_judges):
+        chosen = order[judge * n_planted : (judge + 1) * n_planted]
+        labels[judge, chosen] = (given[chosen] + rng.integers(1, n_classes, size=n_planted)) % n_classes
+    scores = rng.normal(size=labels.shape) + shift * (labels != true)
+    probs = np.full((n, n_classes), 0.1 / (n_classes - 1))
+    probs[np.arange(n), true] = 0.9
+    judges = Judges(scores.astype(np.float32), labels.astype(np.int32))
+    return verdicts_from_probs(probs, given, judges=judges), given, true
+
+
+def judges_of(verdicts: Verdicts) -> Judges:
+    assert verdicts.judges is not None
+    return verdicts.judges
+
+
+def everyone(given: Any) -> Any:
+    return np.ones(len(given), dtype=bool)
+
+
+def calibrated(verdicts: Verdicts, given: Any, n_classes: int) -> Calibrated:
+    found = calibrate(verdicts, given, n_classes, counted=everyone(given))
+    assert found is not None
+    return found
+
+
+# Judges that were taught the labels
+
+
+@pytest.mark.parametrize("kind", [even, cycle])
+@pytest.mark.parametrize("rate", [0.05, 0.2])
+def test_two_judges_give_the_rate_the_posterior_and_the_confusions(kind, rate):
+    verdicts, given, true = judged(kind(rate, 5))
+    judges = judges_of(verdicts)
+    actual = (given != true).mean()
+    found = calibrated(verdicts, given, 5)
+    assert found.rate.rate == pytest.approx(actual, abs=0.01 + rate / 20)
+    assert found.rate.low <= found.rate.rate <= found.rate.high
+    scores, asked = judges.scores, judges.labels == given
+    of_wrong = norm.pdf(scores - SHIFT) * rate
+    expected = np.average(of_wrong / (of_wrong + norm.pdf(scores) * (1 - rate)), axis=0, weights=asked)
+    assert abs(found.wrong - expected).mean() < 0.03
+    true_table = np.zeros((5, 5))
+    np.add.at(true_table, (true, given), (true != given) / len(given))
+    assert abs(found.confusions - true_table).sum() < 0.02 + rate / 3
+    assert found.confusions.sum() == pytest.approx(found.wrong.mean())
+    assert np.diag(found.confusions).max() == 0
+
+
+def test_two_classes_where_many_planted_labels_are_right():
+    verdicts, given, true = judged(even(0.3, 2), n_planted=2000)
+    found = calibrated(verdicts, given, 2)
+    assert found.rate.rate == pytest.approx(0.3, abs=0.03)
+    assert expected_calibration_error(1 - found.wrong, given == true) < 0.08
+
+
+def test_clean_labels_are_left_alone():
+    verdicts, given, _ = judged(even(0.0, 5), shift=5.0)
+    found = calibrated(verdicts, given, 5)
+    assert found.rate.low == 0
+    assert found.rate.low < 0.005
+    assert (found.wrong > 0.5).mean() < 0.005
+
+
+def test_a_class_that_nobody_learnt_is_not_accused_in_clean_data():
+    """Its 20 samples look to the judges like planted labels, and are predicted as another class."""
+    verdicts, given, _ = judged(even(0.0, 4), n=4000)
+    rare = np.arange(4000) < 20
+    labels = judges_of(verdicts).labels.copy()
+    labels[:, rare] = 4
+    given = np.where(rare, 4, given)
+    probs = np.full((4000, 5), 0.02)
+    probs[np.arange(4000), np.where(rare, 0, given)] = 0.92
+    scores = np.where(rare, judges_of(verdicts).scores + SHIFT, judges_of(verdicts).scores)
+    found = calibrated(verdicts_from_probs(probs, given, judges=Judges(scores, labels)), given, 5)
+    assert (found.wrong[rare] < 0.5).all()
+    assert found.rate.low < 0.005
+    assert found.confusions[:, 4].sum() < 1e-3
+
+
+def test_samples_that_do_not_count_are_judged_and_not_learnt_from():
+    verdicts, given, true = judged(even(0.2, 5))
+    counted = given == true  # as if every wrong label were left out
+    found = calibrate(verdicts, given, 5, counted=counted)
+    assert found is not None
+    assert found.rate.rate < 0.01
+    assert len(found.wrong) == len(given)
+    assert found.confusions.sum() < 0.01
+
+
+def test_a_sample_that_no_judge_was_taught_is_judged_by_its_other_labels():
+    verdicts, given, true = judged(even(0.2, 5), n_judges=1, n_planted=4000)
+    unseen = judges_of(verdicts).labels[0] != given
+    found = calibrated(verdicts, given, 5)
+    assert found.wrong[unseen & (given != true)].mean() > 0.9
+    assert found.wrong[unseen & (given == true)].mean() < 0.05
+
+
+def test_too_few_planted_labels_calibrate_nothing():
+    verdicts, given, _ = judged(even(0.2, 5), n_planted=9)
+    assert calibrate(verdicts, given, 5, counted=everyone(given)) is None
+
+
+def test_evidence_without_judges_calibrates_nothing():
+    probs = np.full((100, 2), 0.5)
+    given = np.zeros(100, dtype=np.int64)
+    assert calibrate(verdicts_from_probs(probs, given), given, 2, counted=everyone(given)) is None
+
+
+def test_permuting_the_samples_permutes_p_wrong():
+    verdicts, given, _ = judged(even(0.2, 5), n=4000)
+    order = 40 * np.random.default_rng(1).permutation(100)[:, None] + np.arange(40)  # the jackknife's groups stay
+    order = order.ravel()
+    judges = Judges(judges_of(verdicts).scores[:, order], judges_of(verdicts).labels[:, order])
+    table = np.full((4000, 5), 0.0)
+    np.put_along_axis(table, verdicts.top_labels, verdicts.top_probs, axis=1)
+    moved = calibrated(verdicts_from_probs(table[order], given[order], judges=judges), given[order], 5)
+    whole = calibrated(verdicts, given, 5)
+    assert moved.wrong == pytest.approx(whole.wrong[order])
+    assert moved.rate.high == pytest.approx(whole.rate.high)
+
+
+# The same, slowly
+
+
+def slow(verdicts: Verdicts, given: Any, n_classes: int) -> Any:
+    """One round, with a loop over the judges in place of the tables."""
+    asked: list[tuple[float, int, bool]] = []  # score, sample, whether it is the given label
+    judges = judges_of(verdicts)
+    for scores, labels in zip(judges.scores, judges.labels, strict=True):
+        asked += [(float(scores[i]), i, bool(labels[i] == given[i])) for i in range(len(given))]
+    wrong_scores, own_scores = (
+        Scores(
+            np.array([score for score, _, is_given in asked if is_given == side]),
+            np.array([sample for _, sample, is_given in asked if is_given == side]),
+            np.ones(sum(is_given == side for *_, is_given in asked)),
+        )
+        for side in (False, True)
+    )
+    sides = contrast(wrong_scores, own_scores, luck=1 / (n_classes - 1))
+    assert sides is not None
+    rate = noise_rate(sides)
+    each_wrong = wrong_posterior(sides, rate.rate, at=own_scores.values)
+    means = [each_wrong[own_scores.sample == i].mean() for i in range(len(given))]
+    return rate, np.array(means)
+
+
+def test_a_slow_loop_finds_the_same(monkeypatch):
+    monkeypatch.setattr("labelaudit.judging.known_wrong._ROUNDS", 1)
+    verdicts, given, _ = judged(even(0.2, 4), n=300, n_planted=60)
+    rate, wrong = slow(verdicts, given, 4)
+    found = calibrated(verdicts, given, 4)
+    assert found.wrong == pytest.approx(wrong)
+    assert found.rate.rate == pytest.approx(rate.rate)
+    assert found.rate.low == pytest.approx(rate.low)
+    assert found.rate.high == pytest.approx(rate.high)

@@ -1,0 +1,119 @@
+"""Which mixture is chosen, and how far it is believed, on losses with a known answer."""
+
+import numpy as np
+import pytest
+
+from labelaudit.core.verdicts import verdicts_from_probs
+from labelaudit.judging.mixtures import (
+    KINDS,
+    choose_mixture,
+    fit_mixture,
+    held_out_likelihood,
+    judge_by_mixture,
+    null_gate,
+    posterior_of,
+)
+
+N, C = 2000, 5
+
+
+def two_groups(share: float = 0.2, seed: int = 0):
+    """Return losses whose log odds fall into two groups."""
+    rng = np.random.default_rng(seed)
+    odds = np.where(rng.random(N) < share, rng.normal(2.5, 1.2, N), rng.normal(-4.0, 0.7, N))
+    return np.logaddexp(0.0, odds)
+
+
+def evidence(wrong: float, *, sure: float = 4.0, spread: float = 0.7, labels_from_model: bool = False, seed: int = 0):
+    """Return verdicts of a model that mostly knows the class, on labels of which a share is wrong; and which are."""
+    rng = np.random.default_rng(seed)
+    true = rng.integers(0, C, N)
+    logits = rng.normal(scale=0.5, size=(N, C))
+    logits[np.arange(N), true] += rng.normal(sure, spread, N)
+    probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    is_wrong = rng.random(N) < wrong
+    given = np.where(is_wrong, (true + rng.integers(1, C, N)) % C, true)
+    if labels_from_model:
+        given = (rng.random((N, 1)) < probs.cumsum(axis=1)).argmax(axis=1)
+    return verdicts_from_probs(probs, given), is_wrong
+
+
+EVERY = np.ones(N, dtype=bool)
+
+
+def test_the_mixture_that_made_the_losses_wins_on_the_held_out_half():
+    chosen = choose_mixture(two_groups())
+    assert chosen is not None
+    assert chosen.kind == "log-odds"
+    assert set(chosen.held_out) == set(KINDS)
+    assert max(chosen.held_out, key=lambda kind: chosen.held_out[kind]) == "log-odds"
+
+
+def test_losses_of_bounded_groups_choose_the_robust_betas():
+    rng = np.random.default_rng(0)
+    losses = np.where(rng.random(N) < 0.3, rng.beta(6, 2, N), rng.beta(2, 9, N)) * 3
+    chosen = choose_mixture(losses)
+    assert chosen is not None
+    assert chosen.kind == "robust"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_named_mixture_is_taken_and_its_posterior_never_falls(kind):
+    losses = two_groups()
+    chosen = choose_mixture(losses, kind=kind)
+    assert chosen is not None
+    assert chosen.kind == kind
+    assert (np.diff(posterior_of(chosen.mixture, np.sort(losses))) >= -1e-12).all()
+
+
+def test_the_choice_does_not_depend_on_the_order_of_the_samples():
+    losses = two_groups()
+    first, second = choose_mixture(losses), choose_mixture(losses[::-1])
+    assert first is not None
+    assert second is not None
+    assert dict(first.held_out) == pytest.approx(dict(second.held_out))
+
+
+def test_the_held_out_likelihood_is_that_of_cells_counted_by_simulation():
+    losses = two_groups()
+    mixture = fit_mixture(losses, "log-odds")
+    assert mixture is not None
+    entropy = -held_out_likelihood(mixture, two_groups(seed=1))
+    assert entropy < np.log(512)  # an even spread over the cells
+    assert entropy < -held_out_likelihood(mixture, np.sort(two_groups(share=0.8, seed=1)))
+
+
+def test_wrong_labels_are_found_and_counted():
+    verdicts, wrong = evidence(0.2)
+    found = judge_by_mixture(verdicts, counted=EVERY)
+    assert found is not None
+    assert found.facts["evidence"] == "wrong labels"
+    assert found.facts["noise_rate"] == pytest.approx(wrong.mean(), abs=0.02)
+    assert ((found.wrong > 0.5) == wrong).mean() > 0.98
+
+
+@pytest.mark.parametrize("sure", [2.0, 4.0, 6.0])
+def test_right_labels_are_believed_to_be_right_however_sure_the_model_is(sure):
+    verdicts, _ = evidence(0.0, sure=sure)
+    found = judge_by_mixture(verdicts, counted=EVERY)
+    assert found is not None
+    assert (found.wrong > 0.5).mean() <= 0.01
+
+
+def test_the_expected_surprises_are_those_of_labels_drawn_from_the_predictions():
+    drawn = [null_gate(evidence(0.0, sure=1.5, labels_from_model=True, seed=seed)[0], counted=EVERY) for seed in (0, 1)]
+    for gate in drawn:
+        assert gate.observed == pytest.approx(gate.expected, abs=4 * np.sqrt(gate.expected))
+
+
+def test_surprises_and_the_mixture_are_of_the_counted_samples_alone():
+    verdicts, wrong = evidence(0.2)
+    found = judge_by_mixture(verdicts, counted=~wrong)
+    assert found is not None
+    assert found.facts["surprises"]["observed"] <= 0.01 * N
+    assert found.wrong.shape == (N,)
+
+
+def test_losses_that_are_all_alike_are_no_evidence():
+    verdicts = verdicts_from_probs(np.full((N, C), 1 / C), np.zeros(N, dtype=np.int64))
+    assert judge_by_mixture(verdicts, counted=EVERY) is None

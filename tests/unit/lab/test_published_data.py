@@ -1,0 +1,192 @@
+"""A user's copy as a paper used it: classes, noise, trusted and held-out samples."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from labelaudit.core.dataset import Dataset, Vectors
+from labelaudit.core.errors import ConfigError, DataError
+from labelaudit.lab.published_data import read_published_split, with_published_noise, with_trusted
+from labelaudit.lab.published_tables import imagenet_classes, require_setting
+from labelaudit.noise.matrices import CIFAR10_CLASSES
+
+
+def dataset(per_class=50, n_classes=10):
+    given = np.arange(per_class * n_classes) % n_classes
+    ids = tuple(f"s{i}" for i in range(len(given)))
+    names = CIFAR10_CLASSES if n_classes == 10 else tuple(f"c{i:03d}" for i in range(n_classes))
+    content = Vectors(np.arange(len(given), dtype=np.float32)[:, None], "features")
+    return Dataset(Path("t"), ids, ids, given, names, content, np.zeros(len(given), dtype=np.bool_))
+
+
+def nothing_needed(spec, rows):
+    raise AssertionError("this noise needs no evidence")
+
+
+def noisy(name, data=None, **options):
+    data = dataset() if data is None else data
+    wanted = {"seed": 0, "labels": None, "evidence": nothing_needed, **options}
+    return with_published_noise(require_setting(name), data, data, **wanted)
+
+
+def rows_of(part):
+    return part.content.values[:, 0].astype(int)
+
+
+def test_exact_noise_has_its_rate_and_leaves_the_test_samples_alone():
+    split = noisy("drpl/cifar10/sym-excl-0.4")
+    assert split.wrong == 0.4
+    assert (split.train.given != dataset().given).mean() == 0.4
+    assert split.test.given.tolist() == dataset().given.tolist()
+    assert split.held_out is None
+
+
+def test_noise_by_probability_has_its_rate_in_expectation_only():
+    rates = [noisy("m-dyr-h/cifar10/sym-excl-0.4", seed=seed).wrong for seed in range(20)]
+    assert len(set(rates)) > 5
+    assert np.mean(rates) == pytest.approx(0.4, abs=0.03)
+
+
+def test_the_same_seed_plants_the_same_noise():
+    first, again, other = (noisy("drpl/cifar10/sym-excl-0.4", seed=seed).train.given.tolist() for seed in (3, 3, 4))
+    assert first == again != other
+
+
+def test_elr_holds_out_a_tenth_of_each_class_with_the_same_noise():
+    split = noisy("elr+/cifar10/sym-incl-0.5")
+    assert (len(split.train), len(split.held_out)) == (450, 50)
+    assert sorted([*rows_of(split.train), *rows_of(split.held_out)]) == list(range(500))
+    true = dataset().given[rows_of(split.held_out)]
+    assert np.bincount(true).tolist() == [5] * 10
+    assert (split.held_out.given != true).any()
+    assert split.wrong == (split.train.given != dataset().given[rows_of(split.train)]).mean()
+
+
+def test_trusted_samples_are_drawn_per_class_and_keep_their_labels():
+    split = noisy("ieg/cifar10/sym-incl-0.8", with_trusted(dataset(), 10, seed=0))
+    trusted = split.train.trusted
+    assert np.bincount(dataset().given[trusted]).tolist() == [10] * 10
+    assert (split.train.given == dataset().given)[trusted].all()
+    assert not (split.train.given == dataset().given)[~trusted].all()
+
+
+def test_noise_that_is_real_stays_and_its_rate_is_not_known():
+    clothing = dataset(n_classes=14)
+    split = noisy("elr+/clothing1m/real", clothing)
+    assert (split.wrong, split.train.given.tolist()) == (None, clothing.given.tolist())
+
+
+def test_labels_by_people_come_from_their_file(tmp_path):
+    given = dataset().given.copy()
+    given[:100] = (given[:100] + 1) % 10
+    np.savez(tmp_path / "human.npz", label=given)
+    split = noisy("elr/cifar10n/worst", labels=str(tmp_path / "human.npz"))
+    assert (split.wrong, split.train.given.tolist(), split.held_out) == (0.2, given.tolist(), None)
+
+
+def test_the_official_file_is_read_by_the_column_of_the_setting(tmp_path):
+    true = dataset().given
+    columns = {
+        "clean_label": true,
+        "worse_label": (true + 1) % 10,
+        "aggre_label": true,
+        "random_label1": (true + 2) % 10,
+    }
+    torch.save(columns, tmp_path / "CIFAR-10_human.pt")
+    file = str(tmp_path / "CIFAR-10_human.pt")
+    assert noisy("elr/cifar10n/worst", labels=file).wrong == 1.0
+    assert noisy("elr/cifar10n/aggregate", labels=file).wrong == 0.0
+    assert noisy("elr/cifar10n/worst", labels=f"{file}:aggre_label").wrong == 0.0
+
+
+def test_labels_are_asked_for_where_they_are_needed_and_refused_where_not():
+    with pytest.raises(ConfigError, match="come from a file") as caught:
+        noisy("elr/cifar10n/worst")
+    assert caught.value.hint == "Name it with --labels FILE."
+    with pytest.raises(ConfigError, match="its noise is planted") as caught:
+        noisy("elr/cifar10/asym-0.4", labels="x.npy")
+    assert caught.value.hint == "Leave --labels out."
+
+
+def test_open_set_noise_shows_images_of_the_other_classes_under_the_labels_of_ours():
+    large = dataset(per_class=4, n_classes=1000)
+    split = noisy("drpl/imagenet32/open-set-0.4", large)
+    assert (len(split.train), split.train.n_classes, split.wrong) == (400, 100, 0.4)
+    shown = large.given[rows_of(split.train)]
+    assert ((shown >= 100).sum(), (shown == split.train.given).sum()) == (160, 240)
+
+
+def test_noise_by_confusion_asks_for_the_matrix():
+    asked = []
+
+    def evidence(spec, rows):
+        asked.append((spec.name, spec.n_classes, len(rows)))
+        return np.roll(np.eye(100), 1, axis=1)
+
+    split = noisy("drpl/imagenet32/confusion-0.5", dataset(per_class=4, n_classes=100), evidence=evidence)
+    assert asked == [("confusion", 100, 400)]
+    wrong = split.train.given != dataset(per_class=4, n_classes=100).given
+    assert wrong.mean() == 0.5
+    assert ((split.train.given - dataset(per_class=4, n_classes=100).given)[wrong] % 100 == 1).mean() > 0.9
+
+
+def put(root, name):
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (8, 8)).save(root / name)
+
+
+def test_class_folders_below_train_and_test_are_read_as_a_pair(tmp_path):
+    for name in CIFAR10_CLASSES:
+        put(tmp_path, f"train/{name}/1.png")
+    put(tmp_path, "test/dog/1.png")
+    put(tmp_path, "test/ship/1.png")
+    train, test = read_published_split(require_setting("drpl/cifar10/clean"), tmp_path, seed=0)
+    assert (len(train), test.classes, test.given.tolist()) == (10, train.classes, [5, 8])
+    assert any("10 training images; the published figures are of 50,000" in remark.text for remark in train.remarks)
+
+
+def test_another_dataset_is_refused_with_its_classes(tmp_path):
+    for name in ("cat", "dog"):
+        put(tmp_path, f"train/{name}/1.png")
+        put(tmp_path, f"test/{name}/1.png")
+    with pytest.raises(DataError, match="2 classes, but cifar10 has 10: cat, dog"):
+        read_published_split(require_setting("drpl/cifar10/clean"), tmp_path, seed=0)
+
+
+def test_a_test_class_that_training_lacks_is_named(tmp_path):
+    for name in CIFAR10_CLASSES:
+        put(tmp_path, f"train/{name}/1.png")
+    put(tmp_path, "test/zebra/1.png")
+    with pytest.raises(DataError, match="test classes that training does not have: 'zebra'"):
+        read_published_split(require_setting("drpl/cifar10/clean"), tmp_path, seed=0)
+
+
+def write_imagenet(root, n=1000):
+    rows = np.zeros((n, 3 * 32 * 32), dtype=np.uint8)
+    labels = np.arange(n) % 1000 + 1
+    np.savez(root / "train_data_batch_1.npz", data=rows, labels=labels)
+    np.savez(root / "val_data.npz", data=rows, labels=labels)
+
+
+def test_imagenet_is_read_as_its_hundred_classes_in_the_published_order(tmp_path):
+    write_imagenet(tmp_path)
+    train, test = read_published_split(require_setting("drpl/imagenet32/sym-excl-0.4"), tmp_path, seed=0)
+    assert (len(train), train.n_classes, test.n_classes) == (100, 100, 100)
+    chosen = imagenet_classes()
+    assert train.classes == tuple(str(number + 1) for number in chosen)
+    assert [chosen[label] for label in train.given] == sorted(chosen)
+
+
+def test_open_set_noise_gets_the_other_nine_hundred_classes_as_well(tmp_path):
+    write_imagenet(tmp_path)
+    train, test = read_published_split(require_setting("drpl/imagenet32/open-set-0.4"), tmp_path, seed=0)
+    assert (len(train), train.n_classes, test.n_classes, len(test)) == (1000, 1000, 100, 100)
+    assert train.classes[:100] == test.classes
+    with pytest.raises(ValueError, match="Dataset"):
+        dataclasses.replace(test, given=test.given + 100)
