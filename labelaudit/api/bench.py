@@ -192,15 +192,15 @@ def _scan(prepared: Prepared, loaded: Loaded, on_event: EventSink) -> Finished:
         on_event(event)
 
     started = time.monotonic()
-    verdicts = run_method(loaded, prepared, checkpoints=None, on_event=count_epoch)
-    judgements = judge_dataset(loaded, verdicts, prepared.recipe)
+    evidence = run_method(loaded, prepared, checkpoints=None, on_event=count_epoch)
+    verdicts = judge_dataset(loaded, evidence, prepared.recipe)
     seconds = time.monotonic() - started
     opinion = Opinion(
-        score=1.0 - judgements.clean_prob.astype(np.float32).astype(np.float64),
-        flagged=np.asarray(judgements.action != Action.KEEP, dtype=bool),
-        suggested=judgements.suggested,
-        noise_rate=judgements.noise_rate,
-        clean_prob=judgements.clean_prob,
+        score=1.0 - verdicts.clean_prob.astype(np.float32).astype(np.float64),
+        flagged=np.asarray(verdicts.action != Action.KEEP, dtype=bool),
+        suggested=verdicts.suggested,
+        noise_rate=verdicts.noise_rate,
+        clean_prob=verdicts.clean_prob,
     )
     return Finished(opinion, seconds, epochs * len(loaded.dataset))
 

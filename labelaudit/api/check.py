@@ -15,7 +15,7 @@ from labelaudit.gate.baseline import ratcheted
 from labelaudit.gate.changes import changed_files, changed_rows, changed_samples, repository_root
 from labelaudit.gate.columns import FindingColumns, read_given_labels
 from labelaudit.gate.compare import DataNow, Match, data_settings, find_data, match, read_data
-from labelaudit.gate.evidence import Drift, Evidence, dataset_noise, judge_known, noise_by_class
+from labelaudit.gate.examined import Drift, Examined, dataset_noise, judge_known, noise_by_class
 from labelaudit.gate.leaks import SplitLeaks, find_leaks
 from labelaudit.gate.limits import Limits
 from labelaudit.gate.near import Near, find_near_conflicts, read_near
@@ -67,26 +67,26 @@ def check(
     if files is not None and since is not None:
         files += changed_files(since, cwd=Path.cwd() if isinstance(found, str) else _folder(found))
     now = _data_now(opened.audit, found, limits, needed=files is not None)
-    evidence = _gather(opened, now, found, files, since, limits)
+    examined = _gather(opened, now, found, files, since, limits)
     return CheckReport(
         audit_name=opened.audit.path.name,
         audit_path=str(opened.audit.path),
         source=str(opened.audit.meta.get("source", "")),
-        results=run_rules(evidence, settings.gate),
+        results=run_rules(examined, settings.gate),
         columns=opened.columns,
         origin=_origin(opened, found),
-        noise=evidence.noise,
-        suspects=int(evidence.suspect.sum()),
-        known=int(evidence.known.sum()),
-        accepted=int(evidence.accepted.sum()),
-        notes=tuple(_notes(opened, evidence, now)),
+        noise=examined.noise,
+        suspects=int(examined.suspect.sum()),
+        known=int(examined.known.sum()),
+        accepted=int(examined.accepted.sum()),
+        notes=tuple(_notes(opened, examined, now)),
         facts={key: str(opened.audit.meta.get(key)) for key in ("method", "labelaudit", "finished")},
     )
 
 
 def _gather(
     opened: Opened, now: DataNow | str, found: Path | str, files: list[Path] | None, since: str | None, limits: Limits
-) -> Evidence:
+) -> Examined:
     meta, columns = opened.audit.meta, opened.columns
     results: Mapping[str, Any] = meta.get("results") or {}
     dataset_facts: Mapping[str, Any] = meta.get("dataset") or {}
@@ -95,7 +95,7 @@ def _gather(
     suspect, known, accepted = judge_known(columns, opened.known, gone=gone)
     near = _near(opened, limits)
     leaks = _leaks(opened, now, near, limits)
-    return Evidence(
+    return Examined(
         columns=columns,
         noise=dataset_noise(results, columns),
         class_noise=noise_by_class(results, columns),
@@ -217,7 +217,7 @@ def _drift(audit: Audit, limits: Limits) -> Drift | str:
     return Drift(last.path.name, tuple((facts.get("dataset") or {}).get("classes") or given.names), given)
 
 
-def _notes(opened: Opened, evidence: Evidence, now: DataNow | str) -> list[str]:
+def _notes(opened: Opened, examined: Examined, now: DataNow | str) -> list[str]:
     notes = []
     if opened.decisions.damaged_lines:
         lines = shorten(opened.decisions.damaged_lines)
@@ -227,6 +227,6 @@ def _notes(opened: Opened, evidence: Evidence, now: DataNow | str) -> list[str]:
         if spare:
             text = f"{opened.baseline_path.name} has {spare:,} entries that are no longer needed"
             notes.append(f"{text}; labelaudit baseline --ratchet drops them")
-    if isinstance(now, DataNow) and not evidence.has_baseline and not evidence.suspect.any():
+    if isinstance(now, DataNow) and not examined.has_baseline and not examined.suspect.any():
         notes.append("no suspects, and no baseline: labelaudit baseline keeps it so")
     return notes

@@ -14,10 +14,10 @@ from labelaudit.api.load import load
 from labelaudit.core.audits import Audit
 from labelaudit.core.dataset import IntN
 from labelaudit.core.errors import ConfigError, DataError
+from labelaudit.core.evidence import read_evidence
 from labelaudit.core.findings import SET_ASIDE_ACTIONS, Action, Issue, frame_of, judged_anew, read_table, write_findings
 from labelaudit.core.recipe import PolicySettings, Recipe, recipe_from_dict, with_overrides
-from labelaudit.core.verdicts import read_verdicts
-from labelaudit.judging.policy import judge as judge_verdicts
+from labelaudit.judging.policy import judge as judge_evidence
 from labelaudit.scanning.past_findings import decide_unseen, has_general_doubt, joined_results, unseen_rows
 from labelaudit.scanning.results import judged_results
 
@@ -25,7 +25,7 @@ _OWN_FACTS = frozenset(
     {"schema", "name", "status", "method", "created", "finished", "labelaudit", "results", "error", "judged_from"}
     | {"finish"}  # the classifier stays in the old audit, whose suggestions it learnt from
 )
-_KEPT = ("verdicts.npz", "unseen.npz", "near.npz", "model.safetensors", "MODEL.md", "decisions.jsonl")
+_KEPT = ("unseen.npz", "near.npz", "model.safetensors", "MODEL.md", "decisions.jsonl")
 
 
 def judge(audit: Audit | Path | str | None = None, *, overrides: Mapping[str, str] | None = None) -> Audit:
@@ -44,21 +44,21 @@ def judge(audit: Audit | Path | str | None = None, *, overrides: Mapping[str, st
     old = audit if isinstance(audit, Audit) else load(audit)
     meta = old.require_finished().meta
     recipe = _with_policy(recipe_from_dict(meta["recipe"]), overrides or {})
-    verdicts = read_verdicts(old.path / "verdicts.npz")
+    evidence = read_evidence(old.evidence_path)
     table = read_table(old.findings_path)
     issues = np.asarray(table["issue"])
     scanned = np.flatnonzero(~np.isin(issues, [str(issue) for issue in SET_ASIDE_ACTIONS]))
     unseen = unseen_rows(old, len(scanned))
     seen = np.flatnonzero(~unseen)
-    if len(seen) != len(verdicts.losses):
+    if len(seen) != len(evidence.losses):
         raise DataError(
-            f"{old.path} has evidence for {len(verdicts.losses):,} samples and findings for {len(seen):,}.",
+            f"{old.path} has evidence for {len(evidence.losses):,} samples and findings for {len(seen):,}.",
             hint="Scan the data again.",
         )
     classes = np.array(meta["dataset"]["classes"])
     given = _positions(np.asarray(table["given_label"])[scanned], classes)
-    judgements = judge_verdicts(
-        verdicts,
+    verdicts = judge_evidence(
+        evidence,
         given[seen],
         settings=recipe.policy,
         trusted=np.asarray(table["trusted"])[scanned[seen]],
@@ -69,19 +69,20 @@ def judge(audit: Audit | Path | str | None = None, *, overrides: Mapping[str, st
     judged = judged_anew(
         table,
         scanned[seen],
-        clean_prob=judgements.clean_prob,
-        suggested_label=classes[judgements.suggested],
-        suggested_prob=judgements.suggested_prob,
-        action=judgements.action,
-        issue=judgements.issue,
+        clean_prob=verdicts.clean_prob,
+        suggested_label=classes[verdicts.suggested],
+        suggested_prob=verdicts.suggested_prob,
+        action=verdicts.action,
+        issue=verdicts.issue,
     )
-    results = judged_results(judgements, meta["dataset"]["classes"])
+    results = judged_results(verdicts, meta["dataset"]["classes"])
     if len(seen) < len(scanned):
         judged = _decided_anew(judged, scanned[unseen], recipe.policy, is_lost=has_general_doubt(results))
         results = joined_results(results, np.asarray(judged["clean_prob"])[scanned], unseen)
     facts = {name: value for name, value in meta.items() if name not in _OWN_FACTS}
     facts |= {"recipe": recipe.to_dict(), "judged_from": old.path.name}
     new = Audit.create(old.home.parent, method=meta["method"], facts=facts)
+    shutil.copyfile(old.evidence_path, new.evidence_path)
     for file in _KEPT:
         if (old.path / file).exists():
             shutil.copyfile(old.path / file, new.path / file)

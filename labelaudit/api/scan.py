@@ -14,9 +14,9 @@ from labelaudit.core.audits import HOME, Audit, list_audits
 from labelaudit.core.dataset import fingerprint
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.events import EventSink, Said, ignore
+from labelaudit.core.evidence import Evidence
 from labelaudit.core.findings import build_findings, write_findings
 from labelaudit.core.recipe import DataSettings, ModelSettings, Recipe, from_dict, recipe_from_dict
-from labelaudit.core.verdicts import Verdicts
 from labelaudit.gate.near import NEAR_NAME, near_arrays
 from labelaudit.scanning.budget import parse_duration
 from labelaudit.scanning.fitted import tuned_here, within_budget
@@ -140,7 +140,7 @@ def _follow(source: Path | str, root: Path | str, ranks: Ranks) -> Audit:
 
 def _learn(
     audit: Audit, prepared: Prepared, on_event: EventSink, stop_at: float, ranks: Ranks, *, root: Path | str
-) -> tuple[Loaded, Verdicts]:
+) -> tuple[Loaded, Evidence]:
     """Read the samples and train on them: what every rank does."""
     with ranks.in_turn():  # the first on a machine decodes, with all its cores; the others find the pixels
         loaded = load_inputs(
@@ -156,7 +156,7 @@ def _learn(
         raise DataError(f"the data is not that of rank 0: fingerprint {stamp} here, {first} there.")
     kept = KeptNetworks(audit.checkpoints_path) if ranks.is_main else None
     with threads(prepared.recipe.train.threads):
-        verdicts = run_method(
+        evidence = run_method(
             loaded,
             prepared,
             checkpoints=audit.checkpoints_path,
@@ -167,7 +167,7 @@ def _learn(
         )
     if kept is not None and loaded.inputs is not None:
         write_judges(audit.path, kept, loaded, prepared, fingerprint=stamp)
-    return loaded, verdicts
+    return loaded, evidence
 
 
 def _run(audit: Audit, prepared: Prepared, log: AuditLog, stop_at: float, ranks: Ranks, *, root: Path | str) -> None:
@@ -176,24 +176,24 @@ def _run(audit: Audit, prepared: Prepared, log: AuditLog, stop_at: float, ranks:
     recipe = prepared.recipe
     finishing = recipe_from_dict(audit.meta["finish"]) if "finish" in audit.meta else None
     on_event = log if finishing is None else planning_finish(log, finishing, len(prepared.dataset))
-    loaded, verdicts = _learn(audit, prepared, on_event, stop_at, ranks, root=root)
-    judgements = judge_dataset(loaded, verdicts, recipe)
-    audit.write_arrays("verdicts", **verdicts.arrays())
+    loaded, evidence = _learn(audit, prepared, on_event, stop_at, ranks, root=root)
+    verdicts = judge_dataset(loaded, evidence, recipe)
+    audit.write_arrays("evidence", **evidence.arrays())
     if loaded.near_hashes is not None:
         audit.write_arrays(NEAR_NAME, **near_arrays(loaded.dataset, loaded.near_hashes))
     frame = build_findings(
         loaded.dataset,
         content_hashes=loaded.content_hashes,
-        clean_prob=judgements.clean_prob,
-        suggested=judgements.suggested,
-        suggested_prob=judgements.suggested_prob,
-        given_prob=verdicts.given_probs,
-        loss=verdicts.losses,
-        action=judgements.action.tolist(),
-        issue=judgements.issue.tolist(),
+        clean_prob=verdicts.clean_prob,
+        suggested=verdicts.suggested,
+        suggested_prob=verdicts.suggested_prob,
+        given_prob=evidence.given_probs,
+        loss=evidence.losses,
+        action=verdicts.action.tolist(),
+        issue=verdicts.issue.tolist(),
         detail=loaded.details,
-        top_labels=verdicts.top_labels,
-        top_probs=verdicts.top_probs,
+        top_labels=evidence.top_labels,
+        top_probs=evidence.top_probs,
     )
     write_findings(frame, audit.findings_path)
     finished = {}
@@ -202,8 +202,8 @@ def _run(audit: Audit, prepared: Prepared, log: AuditLog, stop_at: float, ranks:
     audit.update(warnings=log.warnings)
     audit.finish(
         {
-            **judged_results(judgements, loaded.dataset.classes),
-            "stages": verdicts.stages,
+            **judged_results(verdicts, loaded.dataset.classes),
+            "stages": evidence.stages,
             "seconds": log.seconds,
             "peak_memory_mib": peak_memory_mib(),
             **finished,

@@ -19,8 +19,8 @@ from labelaudit.core.audits import Audit
 from labelaudit.core.dataset import Dataset, Images, IntN, SetAside, fingerprint
 from labelaudit.core.errors import ConfigError, DataError, count, did_you_mean, shorten
 from labelaudit.core.events import EventSink, Said, ignore
+from labelaudit.core.evidence import evidence_from_probs
 from labelaudit.core.findings import build_findings, write_findings
-from labelaudit.core.verdicts import verdicts_from_probs
 from labelaudit.functional.images import hash_content
 from labelaudit.gate.compare import content_hash_of, data_settings, find_data
 from labelaudit.gate.near import NEAR_NAME, kept_hashes, near_arrays
@@ -191,10 +191,10 @@ def _judge(
             probs = answers(model, readable, device, on_event)
         near = readable.near_hashes
         fresh = fresh[readable.kept]
-    verdicts = verdicts_from_probs(probs, dataset.given[fresh])
-    clean_prob = unseen_clean_prob(verdicts.given_probs, dataset.n_classes, noise_rate=past.noise_rate)
+    evidence = evidence_from_probs(probs, dataset.given[fresh])
+    clean_prob = unseen_clean_prob(evidence.given_probs, dataset.n_classes, noise_rate=past.noise_rate)
     clean_prob[dataset.trusted[fresh]] = 1.0
-    return Scored(fresh, verdicts, clean_prob, near), bad
+    return Scored(fresh, evidence, clean_prob, near), bad
 
 
 def _write(
@@ -241,7 +241,7 @@ def _write(
     new.write_arrays(UNSEEN, rows=unseen)
     evidence = kept_evidence(past, row_of[left][row_of[left] >= 0])
     if evidence is not None:
-        new.write_arrays("verdicts", **evidence)
+        new.write_arrays("evidence", **evidence)
     near = joined_near_hashes(kept_hashes(old, len(past)), dataset, left, row_of, scored)
     if near is not None:
         new.write_arrays(NEAR_NAME, **near_arrays(kept, near))

@@ -5,7 +5,7 @@
     └── audits/<time>-<method>-<hex>/
         ├── audit.json        status, settings, versions, times, results
         ├── findings.parquet  one row per sample
-        ├── verdicts.npz      evidence, for a new policy without training
+        ├── evidence.npz      evidence, for a new policy without training
         ├── events.jsonl      what the scan said
         ├── decisions.jsonl   what people decided; only ever grows
         └── checkpoints/
@@ -74,6 +74,12 @@ class Audit:
         times = {"created": created.isoformat(), "finished": None, "labelaudit": VERSION}
         audit._write_meta({**opening, **times, **facts, "results": {}, "error": None})
         return audit
+
+    @property
+    def evidence_path(self) -> Path:
+        """The evidence, for judging again; audits of version 0.1 call it verdicts.npz."""
+        old = self.path / "verdicts.npz"
+        return old if old.exists() else self.path / "evidence.npz"
 
     @property
     def home(self) -> Path:

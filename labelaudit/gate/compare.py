@@ -19,7 +19,7 @@ from labelaudit.core.errors import ConfigError
 from labelaudit.core.recipe import DataSettings, from_dict
 from labelaudit.functional.images import hash_content
 from labelaudit.gate.columns import FindingColumns
-from labelaudit.gate.evidence import Comparison
+from labelaudit.gate.examined import Comparison
 from labelaudit.sources.folder import read_folder
 
 

@@ -6,20 +6,20 @@ from collections.abc import Iterator, Mapping
 
 from labelaudit.core.errors import count, shorten
 from labelaudit.core.issues import Issue
-from labelaudit.gate.evidence import Comparison, Evidence, Leaks, NearConflicts, class_sizes
+from labelaudit.gate.examined import Comparison, Examined, Leaks, NearConflicts, class_sizes
 from labelaudit.gate.limits import Gate
 from labelaudit.gate.result import CheckResult, pass_or_fail
 from labelaudit.gate.suspect_rules import percent
 
 
-def max_unreadable(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
+def max_unreadable(examined: Examined, gate: Gate) -> Iterator[CheckResult]:
     """Yield whether too many files or rows could not be scanned."""
     limit = gate.limits.max_unreadable
     if limit is None:
         return
-    rows = ~evidence.columns.scanned
+    rows = ~examined.columns.scanned
     found = int(rows.sum())
-    issues = evidence.columns.issue
+    issues = examined.columns.issue
     kinds = [f"{n:,} {name}" for name in issues.names if (n := int((issues.is_in(name) & rows).sum()))]
     detail = f" ({', '.join(kinds)})" if kinds else ""
     yield pass_or_fail(
@@ -29,16 +29,16 @@ def max_unreadable(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
         limit=limit,
         measured=found,
         hint="Repair or remove them, then scan again.",
-        rows=evidence.columns.worst_first(rows),
+        rows=examined.columns.worst_first(rows),
     )
 
 
-def max_duplicate_conflicts(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
+def max_duplicate_conflicts(examined: Examined, gate: Gate) -> Iterator[CheckResult]:
     """Yield whether samples with an exact twin under another label remain undecided."""
     limit = gate.limits.max_duplicate_conflicts
     if limit is None:
         return
-    rows = evidence.suspect & ~evidence.known & evidence.columns.issue.is_in(Issue.DUPLICATE_CONFLICT)
+    rows = examined.suspect & ~examined.known & examined.columns.issue.is_in(Issue.DUPLICATE_CONFLICT)
     found = int(rows.sum())
     yield pass_or_fail(
         "max-duplicate-conflicts",
@@ -47,13 +47,13 @@ def max_duplicate_conflicts(evidence: Evidence, gate: Gate) -> Iterator[CheckRes
         limit=limit,
         measured=found,
         hint="At least one label of each pair is wrong: correct it, or remove one of the files.",
-        rows=evidence.columns.worst_first(rows),
+        rows=examined.columns.worst_first(rows),
     )
 
 
-def max_leaks(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
+def max_leaks(examined: Examined, gate: Gate) -> Iterator[CheckResult]:
     """Yield whether splits share samples: exact copies only."""
-    leaks = evidence.leaks
+    leaks = examined.leaks
     found = 0 if isinstance(leaks, str) else len(leaks.pairs)
     across = "" if isinstance(leaks, str) else ", ".join(leaks.splits)
     yield from _at_most(
@@ -66,9 +66,9 @@ def max_leaks(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
     )
 
 
-def max_near_leaks(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
+def max_near_leaks(examined: Examined, gate: Gate) -> Iterator[CheckResult]:
     """Yield whether splits share samples that are nearly equal."""
-    leaks = evidence.near_leaks
+    leaks = examined.near_leaks
     found = 0 if isinstance(leaks, str) else len(leaks.rows)
     across = "" if isinstance(leaks, str) else ", ".join(leaks.splits)
     yield from _at_most(
@@ -81,9 +81,9 @@ def max_near_leaks(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
     )
 
 
-def max_near_conflicts(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
+def max_near_conflicts(examined: Examined, gate: Gate) -> Iterator[CheckResult]:
     """Yield whether near duplicates with different labels remain undecided."""
-    conflicts = evidence.near_conflicts
+    conflicts = examined.near_conflicts
     found = 0 if isinstance(conflicts, str) else len(conflicts.rows)
     yield from _at_most(
         "max-near-conflicts",
@@ -116,9 +116,9 @@ def _at_most(
     )
 
 
-def min_class_samples(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
+def min_class_samples(examined: Examined, gate: Gate) -> Iterator[CheckResult]:
     """Yield each class with too few samples; one result if there is none."""
-    sizes = class_sizes(evidence.columns.given, evidence.classes, evidence.columns.scanned)
+    sizes = class_sizes(examined.columns.given, examined.classes, examined.columns.scanned)
     limits = {
         label: own.min_samples
         if (own := gate.classes.get(label)) and own.min_samples is not None
@@ -144,12 +144,12 @@ def min_class_samples(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
         yield CheckResult("min-class-samples", "passed", message, limit=limited[least], measured=sizes[least])
 
 
-def max_imbalance(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
+def max_imbalance(examined: Examined, gate: Gate) -> Iterator[CheckResult]:
     """Yield whether the largest class is too large beside the smallest."""
     limit = gate.limits.max_imbalance
     if limit is None:
         return
-    sizes = class_sizes(evidence.columns.given, evidence.classes, evidence.columns.scanned)
+    sizes = class_sizes(examined.columns.given, examined.classes, examined.columns.scanned)
     least, most = min(sizes, key=lambda name: sizes[name]), max(sizes, key=lambda name: sizes[name])
     ratio = sizes[most] / sizes[least] if sizes[least] else float(sizes[most])
     yield pass_or_fail(
@@ -162,16 +162,16 @@ def max_imbalance(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
     )
 
 
-def max_label_changes(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
+def max_label_changes(examined: Examined, gate: Gate) -> Iterator[CheckResult]:
     """Yield whether classes came or went since the audit before."""
-    limit, drift = gate.limits.max_label_changes, evidence.drift
+    limit, drift = gate.limits.max_label_changes, examined.drift
     if limit is None:
         return
     if isinstance(drift, str):
         yield CheckResult("max-label-changes", "skipped", drift)
         return
-    came = [name for name in evidence.classes if name not in set(drift.classes)]
-    went = [name for name in drift.classes if name not in set(evidence.classes)]
+    came = [name for name in examined.classes if name not in set(drift.classes)]
+    went = [name for name in drift.classes if name not in set(examined.classes)]
     changes = [*(f"+{name}" for name in came), *(f"-{name}" for name in went)]
     listed = f" ({shorten(changes)})" if changes else ""
     yield pass_or_fail(
@@ -184,16 +184,16 @@ def max_label_changes(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
     )
 
 
-def max_label_shift(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
+def max_label_shift(examined: Examined, gate: Gate) -> Iterator[CheckResult]:
     """Yield whether the shares of the classes moved too far since the audit before."""
-    limit, drift = gate.limits.max_label_shift, evidence.drift
+    limit, drift = gate.limits.max_label_shift, examined.drift
     if limit is None:
         return
     if isinstance(drift, str):
         yield CheckResult("max-label-shift", "skipped", drift)
         return
     before = _shares(class_sizes(drift.given, drift.classes))
-    after = _shares(class_sizes(evidence.columns.given, evidence.classes, evidence.columns.scanned))
+    after = _shares(class_sizes(examined.columns.given, examined.classes, examined.columns.scanned))
     moves = {name: after.get(name, 0.0) - before.get(name, 0.0) for name in {**before, **after}}
     shift = sum(abs(move) for move in moves.values()) / 2  # total variation
     furthest = max(moves, key=lambda name: abs(moves[name]))
@@ -207,9 +207,9 @@ def max_label_shift(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
     )
 
 
-def max_unjudged(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
+def max_unjudged(examined: Examined, gate: Gate) -> Iterator[CheckResult]:
     """Yield whether the audit has not seen the dataset as it is now, and which files are new."""
-    limit, found = gate.limits.max_unjudged, evidence.comparison
+    limit, found = gate.limits.max_unjudged, examined.comparison
     if limit is None:
         return
     if isinstance(found, str):

@@ -16,7 +16,7 @@ from labelaudit.functional.images import UnreadableImage, decode_image, hash_con
 from labelaudit.functional.near import near_hashes, near_pairs
 from labelaudit.gate.columns import FindingColumns
 from labelaudit.gate.compare import DataNow, read_again
-from labelaudit.gate.evidence import Leaks
+from labelaudit.gate.examined import Leaks
 from labelaudit.gate.near import ALIKE, Near, one_for_each, split_names
 from labelaudit.sources.splits import ALL_SPLITS
 

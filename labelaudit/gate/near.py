@@ -17,7 +17,7 @@ from labelaudit.core.errors import DataError
 from labelaudit.core.issues import Issue
 from labelaudit.functional.near import HashN, PairsP, near_pairs
 from labelaudit.gate.columns import FindingColumns
-from labelaudit.gate.evidence import NearConflicts
+from labelaudit.gate.examined import NearConflicts
 
 NEAR_NAME = "near"  # of the file with these arrays
 ALIKE = "the samples are so alike by nature that near duplicates mean nothing"

@@ -13,7 +13,7 @@ import numpy as np
 from labelaudit.core.dataset import IntN
 from labelaudit.core.errors import count
 from labelaudit.gate.columns import FindingColumns, Sample
-from labelaudit.gate.evidence import Noise
+from labelaudit.gate.examined import Noise
 
 Severity = Literal["error", "warning"]
 Status = Literal["passed", "failed", "skipped"]

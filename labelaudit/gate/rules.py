@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from labelaudit.gate import dataset_rules, suspect_rules
-from labelaudit.gate.evidence import Evidence
+from labelaudit.gate.examined import Examined
 from labelaudit.gate.limits import Gate
 from labelaudit.gate.result import CheckResult, Severity
 
@@ -16,7 +16,7 @@ class Rule:
     """One line of the table."""
 
     name: str  # the name of its limit, with hyphens
-    check: Callable[[Evidence, Gate], Iterator[CheckResult]]
+    check: Callable[[Examined, Gate], Iterator[CheckResult]]
     severity: Severity  # unless the settings say otherwise
     about: str
 
@@ -41,10 +41,10 @@ RULES = (
 )
 
 
-def run_rules(evidence: Evidence, gate: Gate) -> tuple[CheckResult, ...]:
+def run_rules(examined: Examined, gate: Gate) -> tuple[CheckResult, ...]:
     """Return the results of every rule whose limit is not none, in the order of the table."""
     return tuple(
         replace(result, severity=gate.severity.get(rule.name, rule.severity))
         for rule in RULES
-        for result in rule.check(evidence, gate)
+        for result in rule.check(examined, gate)
     )

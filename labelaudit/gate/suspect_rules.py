@@ -13,38 +13,38 @@ from labelaudit.core.arrow import truths_of
 from labelaudit.core.dataset import BoolN
 from labelaudit.core.errors import count
 from labelaudit.gate.columns import FindingColumns
-from labelaudit.gate.evidence import Evidence, Noise
+from labelaudit.gate.examined import Examined, Noise
 from labelaudit.gate.limits import ClassLimits, Gate, Limits, PathLimits
 from labelaudit.gate.result import CheckResult, pass_or_fail
 
 _LOOK = "labelaudit export --suspect.csv lists them; labelaudit mark records what you decide."
 
 
-def max_noise(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
+def max_noise(examined: Examined, gate: Gate) -> Iterator[CheckResult]:
     """Yield whether the share of wrong labels is too large."""
     limit = gate.limits.max_noise
     if limit is not None:
-        yield _noise_result("max-noise", "", evidence.noise, limit, gate.limits, _named(evidence), evidence.columns)
+        yield _noise_result("max-noise", "", examined.noise, limit, gate.limits, _named(examined), examined.columns)
 
 
-def max_class_noise(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
+def max_class_noise(examined: Examined, gate: Gate) -> Iterator[CheckResult]:
     """Yield each class with too many wrong labels; one result if there is none."""
     limits = {
         label: own.max_noise
         if (own := gate.classes.get(label)) and own.max_noise is not None
         else gate.limits.max_class_noise
-        for label in evidence.class_noise
+        for label in examined.class_noise
     }
     limited = {label: limit for label, limit in limits.items() if limit is not None}
     results = [
         _noise_result(
             "max-class-noise",
             f"class {label}",
-            evidence.class_noise[label],
+            examined.class_noise[label],
             limit,
             gate.limits,
-            _named(evidence) & evidence.columns.given.is_in(label),
-            evidence.columns,
+            _named(examined) & examined.columns.given.is_in(label),
+            examined.columns,
         )
         for label, limit in limited.items()
     ]
@@ -58,21 +58,21 @@ def max_class_noise(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
         yield CheckResult("max-class-noise", "passed", f"{message}: {worst.message}", measured=worst.measured)
 
 
-def max_suspects(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
+def max_suspects(examined: Examined, gate: Gate) -> Iterator[CheckResult]:
     """Yield whether there are too many suspects: in all, in a class, below a path."""
-    for subject, rows, part in _parts(evidence, gate):
+    for subject, rows, part in _parts(examined, gate):
         limit = _limit(part, "max-suspects")
         if limit is not None:
-            yield _count_result("max-suspects", subject, evidence, rows & evidence.suspect, limit, "suspect")
+            yield _count_result("max-suspects", subject, examined, rows & examined.suspect, limit, "suspect")
 
 
-def max_suspect_share(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
+def max_suspect_share(examined: Examined, gate: Gate) -> Iterator[CheckResult]:
     """Yield whether the share of suspects is too large: in all, in a class, below a path."""
-    for subject, rows, part in _parts(evidence, gate):
+    for subject, rows, part in _parts(examined, gate):
         limit = _limit(part, "max-suspect-share")
         if limit is None:
             continue
-        suspects, samples = int((rows & evidence.suspect).sum()), int((rows & evidence.columns.scanned).sum())
+        suspects, samples = int((rows & examined.suspect).sum()), int((rows & examined.columns.scanned).sum())
         share = suspects / samples if samples else 0.0
         yield pass_or_fail(
             "max-suspect-share",
@@ -82,31 +82,31 @@ def max_suspect_share(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
             limit=limit,
             measured=share,
             hint=_LOOK,
-            rows=evidence.columns.worst_first(rows & _named(evidence)),
+            rows=examined.columns.worst_first(rows & _named(examined)),
         )
 
 
-def max_new_suspects(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
+def max_new_suspects(examined: Examined, gate: Gate) -> Iterator[CheckResult]:
     """Yield whether there are suspects that the baseline does not know: in all, and below a path."""
     rule, limits = "max-new-suspects", gate.limits
-    parts = [(subject, rows, part) for subject, rows, part in _parts(evidence, gate) if not subject.startswith("class")]
+    parts = [(subject, rows, part) for subject, rows, part in _parts(examined, gate) if not subject.startswith("class")]
     limited = [(subject, rows, own) for subject, rows, part in parts if (own := _limit(part, rule)) is not None]
-    if limited and not evidence.has_baseline:
+    if limited and not examined.has_baseline:
         message = "there is no baseline, so no suspect is known or new"
         yield CheckResult(rule, "skipped", message, hint="labelaudit baseline writes one to commit.")
         return
     for subject, rows, limit in limited:
-        new = rows & _counting(evidence, limits)
-        yield _count_result(rule, subject, evidence, new, limit, "suspect", rest=" that the baseline does not know")
+        new = rows & _counting(examined, limits)
+        yield _count_result(rule, subject, examined, new, limit, "suspect", rest=" that the baseline does not know")
 
 
-def max_changed_suspects(evidence: Evidence, gate: Gate) -> Iterator[CheckResult]:
+def max_changed_suspects(examined: Examined, gate: Gate) -> Iterator[CheckResult]:
     """Yield whether changed files hold suspects that are not known."""
     limit = gate.limits.max_changed_suspects
-    if limit is not None and evidence.changed is not None:
-        rows = evidence.changed & _counting(evidence, gate.limits)
-        changed = count(int(evidence.changed.sum()), "changed sample")
-        yield _count_result("max-changed-suspects", "", evidence, rows, limit, "new suspect", rest=f" among {changed}")
+    if limit is not None and examined.changed is not None:
+        rows = examined.changed & _counting(examined, gate.limits)
+        changed = count(int(examined.changed.sum()), "changed sample")
+        yield _count_result("max-changed-suspects", "", examined, rows, limit, "new suspect", rest=f" among {changed}")
 
 
 def percent(share: float) -> str:
@@ -133,9 +133,9 @@ def _limit(part: _Part, rule: str) -> Any:
     return getattr(part, rule.replace("-", "_"), None)
 
 
-def _parts(evidence: Evidence, gate: Gate) -> Iterator[tuple[str, BoolN, _Part]]:
+def _parts(examined: Examined, gate: Gate) -> Iterator[tuple[str, BoolN, _Part]]:
     """Yield (subject, its rows, its limits) for the whole dataset, classes and paths with limits of their own."""
-    columns = evidence.columns
+    columns = examined.columns
     yield "", np.ones(len(columns), dtype=np.bool_), gate.limits
     for label, class_limits in gate.classes.items():
         yield f"class {label}", columns.given.is_in(label), class_limits
@@ -143,20 +143,20 @@ def _parts(evidence: Evidence, gate: Gate) -> Iterator[tuple[str, BoolN, _Part]]
         yield f"paths {path_limits.match}", matches(columns, path_limits.match), path_limits
 
 
-def _named(evidence: Evidence) -> BoolN:
+def _named(examined: Examined) -> BoolN:
     """Return (N,) the suspects that results name: known ones are counted where a limit says so, but not named."""
-    return evidence.suspect & ~evidence.known
+    return examined.suspect & ~examined.known
 
 
-def _counting(evidence: Evidence, limits: Limits) -> BoolN:
+def _counting(examined: Examined, limits: Limits) -> BoolN:
     """Return (N,) the suspects that are not known and sure enough to fail a gate."""
-    sure = evidence.columns.clean_prob < limits.new_suspect_below
+    sure = examined.columns.clean_prob < limits.new_suspect_below
     # a twin under another label is a fact, whatever the model thinks; so is what a person called wrong
-    return evidence.suspect & ~evidence.known & (sure | evidence.columns.issue.is_in("duplicate-conflict"))
+    return examined.suspect & ~examined.known & (sure | examined.columns.issue.is_in("duplicate-conflict"))
 
 
 def _count_result(
-    rule: str, subject: str, evidence: Evidence, rows: BoolN, limit: int, noun: str, *, rest: str = ""
+    rule: str, subject: str, examined: Examined, rows: BoolN, limit: int, noun: str, *, rest: str = ""
 ) -> CheckResult:
     found = int(rows.sum())
     return pass_or_fail(
@@ -167,7 +167,7 @@ def _count_result(
         limit=limit,
         measured=found,
         hint=_LOOK,
-        rows=evidence.columns.worst_first(rows & _named(evidence)),
+        rows=examined.columns.worst_first(rows & _named(examined)),
     )
 
 

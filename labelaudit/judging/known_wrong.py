@@ -16,7 +16,7 @@ from enum import Enum, auto
 import numpy as np
 from numpy.typing import NDArray
 
-from labelaudit.core.verdicts import Judges, Verdicts
+from labelaudit.core.evidence import Evidence, Judges
 from labelaudit.judging.calibration import (
     BoolN,
     FloatN,
@@ -48,24 +48,24 @@ class Calibrated:
     confusions: Table  # (C, C) share of all labels whose true class is the row and whose given one the column
 
 
-def calibrate(verdicts: Verdicts, given: IntN, n_classes: int, *, counted: BoolN) -> Calibrated | None:
+def calibrate(evidence: Evidence, given: IntN, n_classes: int, *, counted: BoolN) -> Calibrated | None:
     """Return p(wrong) of every sample, None where there are too few known-wrong labels.
 
     Args:
-        verdicts: evidence; its judges say what they were taught.
+        evidence: its judges say what they were taught.
         given: (N,) labels.
         n_classes: C.
         counted: (N,) samples that the noise rate is about; others are judged but not learnt from.
     """
     every = np.ones(n_classes)
-    found = _by_evidence(verdicts, given, every, counted=counted)
+    found = _by_evidence(evidence, given, every, counted=counted)
     if found is None:
         return None
-    learnt = learnt_shares(found.wrong[counted], given[counted], verdicts.top_labels[counted, 0], n_classes)
+    learnt = learnt_shares(found.wrong[counted], given[counted], evidence.top_labels[counted, 0], n_classes)
     if (learnt == 1.0).all():
         return found
     # Once more without classes that are not learnt: their hard labels would be read as noise everywhere.
-    found = _by_evidence(verdicts, given, learnt, counted=counted) or found
+    found = _by_evidence(evidence, given, learnt, counted=counted) or found
     share = credible_shares(found.wrong[counted], given[counted], learnt)
     wrong = found.wrong * share[given]
     scale = float(wrong[counted].mean()) / max(found.rate.rate, _TINY)
@@ -73,30 +73,30 @@ def calibrate(verdicts: Verdicts, given: IntN, n_classes: int, *, counted: BoolN
     return Calibrated(wrong, NoiseRate(found.rate.rate * scale, found.rate.low * scale, high), found.confusions * share)
 
 
-def _by_evidence(verdicts: Verdicts, given: IntN, learnt: FloatC, *, counted: BoolN) -> Calibrated | None:
+def _by_evidence(evidence: Evidence, given: IntN, learnt: FloatC, *, counted: BoolN) -> Calibrated | None:
     """Return what the evidence says.
 
     Args:
-        verdicts: evidence.
+        evidence: of N samples.
         given: (N,) labels.
         learnt: (C,) how much labels of each class count.
         counted: (N,) samples that count.
     """
-    judges, n_classes = verdicts.judges, len(learnt)
+    judges, n_classes = evidence.judges, len(learnt)
     if judges is None:
         return None
     asked = _weighed(_asked(judges, given), learnt, given)
     if judges.weights is not None:
-        return _by_rounds(asked, verdicts, given, n_classes, counted=counted, known=_Known.EXPECTED)
+        return _by_rounds(asked, evidence, given, n_classes, counted=counted, known=_Known.EXPECTED)
     seen = (judges.labels == given).any(axis=0)
     found = None
     if seen.any():
-        found = _by_rounds(asked, verdicts, given, n_classes, counted=counted & seen, known=_Known.PLANTED)
+        found = _by_rounds(asked, evidence, given, n_classes, counted=counted & seen, known=_Known.PLANTED)
         if found is None or seen.all():
             return found
     rest = _by_rounds(
-        _weighed(_untaught(verdicts, given, n_classes), learnt, given),
-        verdicts,
+        _weighed(_untaught(evidence, given, n_classes), learnt, given),
+        evidence,
         given,
         n_classes,
         counted=counted & ~seen,
@@ -110,7 +110,7 @@ def _by_evidence(verdicts: Verdicts, given: IntN, learnt: FloatC, *, counted: Bo
 
 
 @dataclass(frozen=True, slots=True)
-class _Evidence:
+class _Compared:
     """Labels in question beside known-wrong ones."""
 
     others: Scores
@@ -127,13 +127,13 @@ class _Known(Enum):
     EXPECTED = auto()  # of the same samples, as often as such mistakes are made
 
 
-def _asked(judges: Judges, given: IntN) -> _Evidence:
+def _asked(judges: Judges, given: IntN) -> _Compared:
     """Return the given labels that judges were asked about, beside the known-wrong ones."""
     is_wrong = judges.labels != given  # (J, N)
     _, sample = np.nonzero(is_wrong)
     _, asked = np.nonzero(~is_wrong)
     weights = np.ones(len(sample)) if judges.weights is None else judges.weights[is_wrong].astype(np.float64)
-    return _Evidence(
+    return _Compared(
         Scores(judges.scores[~is_wrong].astype(np.float64), asked, np.ones(len(asked))),
         Scores(judges.scores[is_wrong].astype(np.float64), sample, weights),
         given[sample],
@@ -141,14 +141,14 @@ def _asked(judges: Judges, given: IntN) -> _Evidence:
     )
 
 
-def _untaught(verdicts: Verdicts, given: IntN, n_classes: int) -> _Evidence:
+def _untaught(evidence: Evidence, given: IntN, n_classes: int) -> _Compared:
     """Return the given labels beside the other labels of the same samples, where nobody was taught either.
 
     Of the labels that are not among the most probable ones one stands for all, with the mean of what is left.
     """
-    top, probs = verdicts.top_labels, verdicts.top_probs  # (N, K)
+    top, probs = evidence.top_labels, evidence.top_probs  # (N, K)
     N, K = top.shape
-    seen = np.zeros(N, dtype=bool) if verdicts.judges is None else (verdicts.judges.labels == given).any(axis=0)
+    seen = np.zeros(N, dtype=bool) if evidence.judges is None else (evidence.judges.labels == given).any(axis=0)
     rows = np.flatnonzero(~seen)
     loss = -np.log(np.maximum(probs[rows], _TINY))
     best = np.where(np.arange(K) == 0, loss[:, [min(1, K - 1)]], loss[:, [0]])  # of the best other label
@@ -159,9 +159,9 @@ def _untaught(verdicts: Verdicts, given: IntN, n_classes: int) -> _Evidence:
     n_rest = n_classes - 1 - n_listed
     rest = np.maximum(1.0 - probs[rows].sum(axis=1), _TINY) / np.maximum(n_classes - K, 1)
     has_rest = n_rest > 0
-    own = -verdicts.scores["margin"][rows]
+    own = -evidence.scores["margin"][rows]
     weights = np.concatenate([np.ones(len(wrong)), n_rest[has_rest].astype(float)])
-    return _Evidence(
+    return _Compared(
         Scores(own, rows, np.ones(len(rows))),
         Scores(
             np.concatenate([wrong, (-np.log(rest) - loss[:, 0])[has_rest]]),
@@ -173,19 +173,19 @@ def _untaught(verdicts: Verdicts, given: IntN, n_classes: int) -> _Evidence:
     )
 
 
-def _weighed(evidence: _Evidence, learnt: FloatC, given: IntN) -> _Evidence:
+def _weighed(compared: _Compared, learnt: FloatC, given: IntN) -> _Compared:
     """Return evidence that counts as far as the classes of its labels are learnt."""
-    of_wrong = np.where(evidence.label < 0, 1.0, learnt[evidence.label])
+    of_wrong = np.where(compared.label < 0, 1.0, learnt[compared.label])
     return replace(
-        evidence,
-        others=replace(evidence.others, weights=evidence.others.weights * learnt[given[evidence.others.sample]]),
-        wrong=replace(evidence.wrong, weights=evidence.wrong.weights * of_wrong),
+        compared,
+        others=replace(compared.others, weights=compared.others.weights * learnt[given[compared.others.sample]]),
+        wrong=replace(compared.wrong, weights=compared.wrong.weights * of_wrong),
     )
 
 
 def _by_rounds(
-    evidence: _Evidence,
-    verdicts: Verdicts,
+    compared: _Compared,
+    evidence: Evidence,
     given: IntN,
     n_classes: int,
     *,
@@ -194,13 +194,13 @@ def _by_rounds(
     rate: NoiseRate | None = None,
 ) -> Calibrated | None:
     """Judge, find who is confused with whom, give known-wrong labels weights to match, and judge again."""
-    sides_found = binned(evidence.wrong, _part(evidence.others, counted[evidence.others.sample]))
+    sides_found = binned(compared.wrong, _part(compared.others, counted[compared.others.sample]))
     if sides_found is None:
         return None
-    n_judges = np.maximum(np.bincount(evidence.others.sample, minlength=len(given)), 1)
-    suspicion = _suspicion(verdicts, given, n_classes)
-    planted_as = _planted_as(evidence, given, n_classes)
-    weights = evidence.wrong.weights
+    n_judges = np.maximum(np.bincount(compared.others.sample, minlength=len(given)), 1)
+    suspicion = _suspicion(evidence, given, n_classes)
+    planted_as = _planted_as(compared, given, n_classes)
+    weights = compared.wrong.weights
     found, likely = None, planted_as.even
     luck = 0.0 if known is _Known.EXPECTED else 1.0 / max(n_classes - 1, 1)
     for _ in range(_ROUNDS):
@@ -208,14 +208,14 @@ def _by_rounds(
         if sides is None:
             return found
         found_rate = noise_rate(sides) if rate is None else rate
-        of_judges = wrong_posterior(sides, found_rate.rate, at=evidence.others.values)
-        wrong = np.bincount(evidence.others.sample, of_judges, minlength=len(given)) / n_judges
+        of_judges = wrong_posterior(sides, found_rate.rate, at=compared.others.values)
+        wrong = np.bincount(compared.others.sample, of_judges, minlength=len(given)) / n_judges
         confusions = _confusions(suspicion, wrong * counted, likely) / max(int(counted.sum()), 1)
         likely = (1.0 - _OPEN) * confusions / max(float(confusions.sum()), _TINY) + _OPEN * planted_as.even
         found = Calibrated(wrong, found_rate, confusions)
         if known is _Known.EXPECTED:
             continue  # they have their weights
-        weights = evidence.wrong.weights * _weights(planted_as, confusions, len(given))
+        weights = compared.wrong.weights * _weights(planted_as, confusions, len(given))
         if known is _Known.PLANTED:
             # A planted label is right by accident where the label that it replaced was a mistake of just that kind.
             chance = confusions * len(given) / np.maximum(np.bincount(given, minlength=n_classes), 1)
@@ -236,10 +236,10 @@ class _Suspicion:
     shares: NDArray[np.float64]  # (N, K) of what the others hold; 0 for the given label
 
 
-def _suspicion(verdicts: Verdicts, given: IntN, n_classes: int) -> _Suspicion:
-    shares = verdicts.top_probs * (verdicts.top_labels != given[:, None])
+def _suspicion(evidence: Evidence, given: IntN, n_classes: int) -> _Suspicion:
+    shares = evidence.top_probs * (evidence.top_labels != given[:, None])
     shares /= np.maximum(shares.sum(axis=1, keepdims=True), _TINY)
-    return _Suspicion((verdicts.top_labels * n_classes + given[:, None]).ravel(), shares)
+    return _Suspicion((evidence.top_labels * n_classes + given[:, None]).ravel(), shares)
 
 
 def _confusions(suspicion: _Suspicion, wrong: FloatN, likely: Table) -> Table:
@@ -265,11 +265,11 @@ class _PlantedAs:
     even: Table  # (C, C) share if every other label were as likely
 
 
-def _planted_as(evidence: _Evidence, given: IntN, n_classes: int) -> _PlantedAs:
+def _planted_as(compared: _Compared, given: IntN, n_classes: int) -> _PlantedAs:
     even = np.bincount(given, minlength=n_classes)[:, None] * (1.0 - np.eye(n_classes))
     even /= max(float(even.sum()), _TINY)
-    pairs = evidence.source * n_classes + np.where(evidence.label < 0, evidence.source, evidence.label)
-    planted = np.bincount(pairs, evidence.wrong.weights, minlength=n_classes**2).reshape(n_classes, n_classes)
+    pairs = compared.source * n_classes + np.where(compared.label < 0, compared.source, compared.label)
+    planted = np.bincount(pairs, compared.wrong.weights, minlength=n_classes**2).reshape(n_classes, n_classes)
     np.fill_diagonal(planted, 0.0)
     density = (planted + _FEWEST / 2 * even) / (float(planted.sum()) + _FEWEST / 2)
     return _PlantedAs(pairs, density, even)

@@ -16,7 +16,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from labelaudit.core.verdicts import Verdicts
+from labelaudit.core.evidence import Evidence
 from labelaudit.judging.beta_mixture import BetaMixture, fit_beta_mixture, noisy_posterior
 from labelaudit.judging.loss_mixture import (
     GaussianLosses,
@@ -84,20 +84,20 @@ class MixtureVerdict:
 
 
 def judge_by_mixture(
-    verdicts: Verdicts, *, counted: BoolN, kind: Literal["auto"] | Kind = "auto"
+    evidence: Evidence, *, counted: BoolN, kind: Literal["auto"] | Kind = "auto"
 ) -> MixtureVerdict | None:
     """Return p(wrong) of every sample from the losses, None where these are too few or all alike.
 
     Args:
-        verdicts: evidence for N samples.
+        evidence: of N samples.
         counted: (N,) samples to learn from; others are judged alike.
         kind: which mixture, "auto" for the one that describes held-out losses best.
     """
-    chosen = choose_mixture(verdicts.losses[counted], kind=kind)
+    chosen = choose_mixture(evidence.losses[counted], kind=kind)
     if chosen is None:
         return None
-    gate = null_gate(verdicts, counted=counted)
-    posterior = posterior_of(chosen.mixture, verdicts.losses)
+    gate = null_gate(evidence, counted=counted)
+    posterior = posterior_of(chosen.mixture, evidence.losses)
     wrong = gate.believed * posterior
     facts = {
         "kind": chosen.kind,
@@ -175,14 +175,14 @@ def held_out_likelihood(mixture: Mixture, losses: FloatN) -> float:
     return float(counts @ np.log((1.0 - _SPREAD_EVENLY) * mass + _SPREAD_EVENLY / _CELLS) / counts.sum())
 
 
-def null_gate(verdicts: Verdicts, *, counted: BoolN) -> NullGate:
+def null_gate(evidence: Evidence, *, counted: BoolN) -> NullGate:
     """Return how many given labels surprise the model, how many would by its own account, and what follows.
 
     The null, labels drawn from the model's predictions, is not simulated but summed up: each label of a sample counts
     by its probability. Labels that are not among the most probable ones surprise. The observed number counts less two
     sigma or so, that a handful of them may be chance.
     """
-    losses, probs = verdicts.losses[counted], verdicts.top_probs[counted]
+    losses, probs = evidence.losses[counted], evidence.top_probs[counted]
     observed = int((losses > _SURPRISE).sum())
     expected = float((1.0 - (probs * (probs >= np.exp(-_SURPRISE))).sum(axis=1)).clip(min=0.0).sum())
     certainly = max(observed - _NORMAL_90 * np.sqrt(observed), 0.0)
@@ -191,8 +191,8 @@ def null_gate(verdicts: Verdicts, *, counted: BoolN) -> NullGate:
     quiet, loud = _QUIET_LOUD_APART if two_groups else _QUIET_LOUD
     share = certainly / max(expected, 1.0)
     believed = float(np.clip((share - quiet) / (loud - quiet), 0.0, 1.0))
-    evidence: Literal["wrong labels", "unclear", "none"] = "unclear" if share >= _QUIETEST else "none"
-    return NullGate(observed, expected, two_groups, "wrong labels" if believed > 0 else evidence, believed)
+    reading: Literal["wrong labels", "unclear", "none"] = "unclear" if share >= _QUIETEST else "none"
+    return NullGate(observed, expected, two_groups, "wrong labels" if believed > 0 else reading, believed)
 
 
 def _share_below(mixture: Mixture, losses: FloatN) -> FloatN:

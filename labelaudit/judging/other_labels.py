@@ -12,8 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from labelaudit.core.evidence import Evidence, Judges, evidence_from_probs, joined, no_judges
 from labelaudit.core.seeds import numpy_generator
-from labelaudit.core.verdicts import Judges, Verdicts, joined, no_judges, verdicts_from_probs
 from labelaudit.judging.confusions import Probs, Table, confident_counts, undone, unseen_transitions
 
 IntN = NDArray[np.int64]  # (N,)
@@ -25,7 +25,7 @@ _BLOCK = 4_000_000  # probabilities at a time
 _TINY = 1e-12
 
 
-def verdicts_on_unseen(probs: Probs, given: IntN, n_classes: int, *, seed: int) -> Verdicts:
+def evidence_on_unseen(probs: Probs, given: IntN, n_classes: int, *, seed: int) -> Evidence:
     """Return evidence from out-of-sample probabilities, and the other labels of each sample to calibrate by.
 
     Confusions with a direction are undone; where there are none the probabilities stay as they are.
@@ -38,7 +38,7 @@ def verdicts_on_unseen(probs: Probs, given: IntN, n_classes: int, *, seed: int) 
     """
     transitions = unseen_transitions(confident_counts(probs, given, n_classes))
     if transitions is None:
-        return verdicts_from_probs(probs, given, judges=no_judges(len(given)))
+        return evidence_from_probs(probs, given, judges=no_judges(len(given)))
     steps = int(min(_STEPS, _MOST_WORK // (2 * len(given) * n_classes**2)))
     draw = numpy_generator(seed, "other labels")
     n_others = int(np.clip(_MOST_ASKED // len(given), 1, n_classes - 1))
@@ -50,7 +50,7 @@ def verdicts_on_unseen(probs: Probs, given: IntN, n_classes: int, *, seed: int) 
     return joined(parts)
 
 
-def _judged(true: Table, given: IntN, transitions: Table, *, n_others: int, draw: np.random.Generator) -> Verdicts:
+def _judged(true: Table, given: IntN, transitions: Table, *, n_others: int, draw: np.random.Generator) -> Evidence:
     """Return the evidence of some samples, from their (N, C) probabilities of the true class."""
     N, C = true.shape
     right = np.maximum(true * np.diag(transitions), _TINY)
@@ -63,7 +63,7 @@ def _judged(true: Table, given: IntN, transitions: Table, *, n_others: int, draw
     expected[rows, given] = 0.0
     labels, weights = _others(expected, given, n_others, draw)
     asked = np.vstack([given, labels])
-    return verdicts_from_probs(
+    return evidence_from_probs(
         true,
         given,
         scores={"evidence": scores[rows, given]},

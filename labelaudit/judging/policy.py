@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from labelaudit.core.dataset import SMALLEST_CLASS, BoolN, IntN
 from labelaudit.core.errors import ConfigError
+from labelaudit.core.evidence import Evidence, FloatN
 from labelaudit.core.findings import Action, Issue
 from labelaudit.core.recipe import PolicySettings
-from labelaudit.core.verdicts import FloatN, Verdicts
 from labelaudit.judging.calibration import FEWEST_PLANTED, NoiseRate
 from labelaudit.judging.doubts import Doubt, find_doubts, is_quiet, none_fits
 from labelaudit.judging.known_wrong import Calibrated, Table, calibrate
@@ -27,7 +27,7 @@ from labelaudit.judging.trusted import TrustedCheck, check_on_trusted
 
 
 @dataclass(frozen=True, slots=True)
-class Judgements:
+class Verdicts:
     """What the evidence means, rows in Dataset order."""
 
     clean_prob: FloatN  # (N,) P(given label is right)
@@ -48,7 +48,7 @@ class Judgements:
 
 
 def judge(
-    verdicts: Verdicts,
+    evidence: Evidence,
     given: IntN,
     *,
     settings: PolicySettings,
@@ -56,11 +56,11 @@ def judge(
     conflict: BoolN,
     class_counts: IntN,
     check_trusted: bool = False,
-) -> Judgements:
+) -> Verdicts:
     """Turn evidence into verdicts.
 
     Args:
-        verdicts: evidence for N samples.
+        evidence: of N samples.
         given: (N,) positions of the given labels.
         settings: thresholds.
         trusted: (N,) labels that are right by decree; they are never suspects.
@@ -70,26 +70,26 @@ def judge(
     """
     found = None
     if settings.calibration != "mixture":
-        found = calibrate(verdicts, given, len(class_counts), counted=~trusted)
-    mixture = None if found is not None else _by_mixture(verdicts, settings, counted=~trusted)
+        found = calibrate(evidence, given, len(class_counts), counted=~trusted)
+    mixture = None if found is not None else _by_mixture(evidence, settings, counted=~trusted)
     if found is not None:
-        wrong, evidence = found.wrong, verdicts.scores.get("evidence", -verdicts.scores["margin"])
+        wrong, against = found.wrong, evidence.scores.get("evidence", -evidence.scores["margin"])
     else:
-        wrong, evidence = np.zeros(len(given)) if mixture is None else mixture.wrong, verdicts.losses
-    clean_prob = np.where(trusted, 1.0, break_ties(1.0 - wrong, evidence))
-    suggested, share = best_other(verdicts, given)
+        wrong, against = np.zeros(len(given)) if mixture is None else mixture.wrong, evidence.losses
+    clean_prob = np.where(trusted, 1.0, break_ties(1.0 - wrong, against))
+    suggested, share = best_other(evidence, given)
     suggested_prob = (1.0 - clean_prob) * share
     action, issue = decide(clean_prob, suggested_prob, settings)
     rare = (class_counts[given] < SMALLEST_CLASS) & (action == Action.RELABEL)
     action[rare], issue[rare] = Action.REVIEW, Issue.RARE_CLASS
     asked, likely_wrong = ~trusted, clean_prob < 0.5  # whatever the thresholds
     if found is not None:
-        strange = none_fits(verdicts.top_probs, verdicts.given_probs, len(class_counts)) & asked
+        strange = none_fits(evidence.top_probs, evidence.given_probs, len(class_counts)) & asked
         action[strange], issue[strange] = Action.REVIEW, Issue.OUT_OF_DISTRIBUTION
         likely_wrong |= strange
     noise_rate = _mean_or_zero(1.0 - clean_prob[asked]) if found is None else found.rate.rate
     quiet = is_quiet(noise_rate if found is None else found.rate.low, _mean_or_zero(likely_wrong[asked]))
-    doubts = _doubts(found, verdicts, given, asked)
+    doubts = _doubts(found, evidence, given, asked)
     if quiet or any(doubt.is_general for doubt in doubts):
         offered = action == Action.RELABEL
         action[offered], issue[offered] = Action.REVIEW, Issue.AMBIGUOUS
@@ -97,7 +97,7 @@ def judge(
     action[doubtful & (action == Action.KEEP)] = Action.REVIEW
     issue[doubtful] = Issue.DUPLICATE_CONFLICT
     is_enough = check_trusted and int(trusted.sum()) >= FEWEST_PLANTED
-    return Judgements(
+    return Verdicts(
         clean_prob=clean_prob,
         suggested=suggested,
         suggested_prob=suggested_prob,
@@ -112,7 +112,7 @@ def judge(
         review=review_effort(clean_prob[asked], wrong=wrong[asked]),
         is_quiet=quiet,
         doubts=doubts,
-        on_trusted=check_on_trusted(evidence, 1.0 - wrong, trusted, suspect_below=settings.suspect_below)
+        on_trusted=check_on_trusted(against, 1.0 - wrong, trusted, suspect_below=settings.suspect_below)
         if is_enough
         else None,
     )
@@ -122,22 +122,22 @@ def _by_class(found: Calibrated, given: IntN, asked: BoolN, n_classes: int) -> l
     return class_rates(found.wrong[asked], given[asked], n_classes, overall=found.rate)
 
 
-def _doubts(found: Calibrated | None, verdicts: Verdicts, given: IntN, asked: BoolN) -> tuple[Doubt, ...]:
+def _doubts(found: Calibrated | None, evidence: Evidence, given: IntN, asked: BoolN) -> tuple[Doubt, ...]:
     """Return why the labels cannot be judged; a mixture has no interval to tell it by."""
     if found is None:
         return ()
-    predicted = verdicts.top_labels[asked, 0]
+    predicted = evidence.top_labels[asked, 0]
     return find_doubts(found.rate, found.confusions, given=given[asked], predicted=predicted, smallest=SMALLEST_CLASS)
 
 
-def _by_mixture(verdicts: Verdicts, settings: PolicySettings, *, counted: BoolN) -> MixtureVerdict | None:
+def _by_mixture(evidence: Evidence, settings: PolicySettings, *, counted: BoolN) -> MixtureVerdict | None:
     """Return p(wrong) by a mixture fitted to the losses; None where there is no evidence."""
     if settings.calibration == "planted":
         raise ConfigError(
             "policy.calibration = 'planted': there are no known-wrong labels here, or too few, to calibrate by.",
             hint="Set it to auto, or scan with --method panel, which plants some.",
         )
-    return judge_by_mixture(verdicts, counted=counted, kind=settings.mixture)
+    return judge_by_mixture(evidence, counted=counted, kind=settings.mixture)
 
 
 def decide(
@@ -153,13 +153,13 @@ def decide(
     return action, issue
 
 
-def best_other(verdicts: Verdicts, given: IntN) -> tuple[IntN, FloatN]:
+def best_other(evidence: Evidence, given: IntN) -> tuple[IntN, FloatN]:
     """Return (N,) the most probable label other than the given one, and its share of what the others hold."""
-    first, second = verdicts.top_labels[:, 0], verdicts.top_labels[:, 1]
+    first, second = evidence.top_labels[:, 0], evidence.top_labels[:, 1]
     is_given = first == given
     others = np.where(is_given, second, first)
-    probs = np.where(is_given, verdicts.top_probs[:, 1], verdicts.top_probs[:, 0])
-    rest = np.maximum(1.0 - verdicts.given_probs, 1e-12)
+    probs = np.where(is_given, evidence.top_probs[:, 1], evidence.top_probs[:, 0])
+    rest = np.maximum(1.0 - evidence.given_probs, 1e-12)
     return others.astype(np.int64), np.clip(probs / rest, 0.0, 1.0)
 
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from labelaudit.core.dataset import BoolN, IntN
+from labelaudit.core.evidence import FloatN
 from labelaudit.core.seeds import numpy_generator
-from labelaudit.core.verdicts import FloatN
 from labelaudit.functional.losses import clamped_softmax, elr_term, moved_averages
 from labelaudit.lab.opinion import Opinion, Probs, best_other
 from labelaudit.lab.plain_classifier import announced, features_of, train_classifier

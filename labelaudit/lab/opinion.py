@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelaudit.core.dataset import BoolN, IntN
-from labelaudit.core.verdicts import FloatN
+from labelaudit.core.evidence import FloatN
 from labelaudit.functional.metrics import (
     auroc,
     average_precision,

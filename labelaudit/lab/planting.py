@@ -27,7 +27,7 @@ _CLASSIFIER_SHARE = 0.05  # of the samples, whose true labels the small classifi
 _CLASSIFIER_STEPS = 300  # of its training, about
 _CLASSIFIER_EPOCHS = 60  # at most
 
-Evidence = Callable[[NoiseSpec, IntN], FloatND]  # (noise, (M,) rows of the dataset) -> what the noise needs
+NoiseEvidence = Callable[[NoiseSpec, IntN], FloatND]  # (noise, (M,) rows of the dataset) -> what the noise needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def require_noise(text: str, dataset: Dataset) -> NoiseSpec:
 
 
 def plant_noise(
-    dataset: Dataset, text: str, *, seed: int, evidence: Evidence, tail: float = 1.0, exact: bool = True
+    dataset: Dataset, text: str, *, seed: int, evidence: NoiseEvidence, tail: float = 1.0, exact: bool = True
 ) -> Planted:
     """Return the dataset with noise; trusted labels stay right.
 
@@ -104,7 +104,7 @@ def _thinned_out(labels: IntN, spec: NoiseSpec, tail: float, *, seed: int) -> In
     return np.sort(np.concatenate([stay, pool]))
 
 
-def small_classifier(load: Callable[[], Loaded], prepared: Prepared, on_event: EventSink) -> Evidence:
+def small_classifier(load: Callable[[], Loaded], prepared: Prepared, on_event: EventSink) -> NoiseEvidence:
     """Return what makes the evidence for noise that needs some: a file, or a classifier that has seen a few labels.
 
     Args:

@@ -85,8 +85,8 @@ def _figures(small: SmallData, noise: str, probs_of: Classifier, seed: int) -> d
 def _scan(small: SmallData, given: IntN, probs: NDArray[np.float64]) -> tuple[Opinion, float]:
     """Return what a scan with `--probs` says, and its noise rate."""
     prepared, loaded = load_small_table(small, given, probs=probs)
-    verdicts = run_method(loaded, prepared, checkpoints=None, on_event=ignore)
-    judged = judge_dataset(loaded, verdicts, prepared.recipe)
+    evidence = run_method(loaded, prepared, checkpoints=None, on_event=ignore)
+    judged = judge_dataset(loaded, evidence, prepared.recipe)
     flagged = np.asarray(judged.action != Action.KEEP, dtype=bool)
     opinion = Opinion(1.0 - judged.clean_prob, flagged, judged.suggested, judged.noise_rate, judged.clean_prob)
     return opinion, judged.noise_rate

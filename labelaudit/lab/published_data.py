@@ -14,7 +14,7 @@ from labelaudit.core.errors import ConfigError, DataError, shorten
 from labelaudit.core.recipe import DataSettings
 from labelaudit.core.seeds import numpy_generator, stream_seed
 from labelaudit.lab.label_files import read_labels_file
-from labelaudit.lab.planting import Evidence, noisy_dataset, plant_noise
+from labelaudit.lab.planting import NoiseEvidence, noisy_dataset, plant_noise
 from labelaudit.lab.published_tables import Setting, imagenet_classes
 from labelaudit.noise.plant import wrong_rate
 from labelaudit.sources.downsampled_imagenet import N_CLASSES
@@ -87,7 +87,7 @@ def read_published_split(setting: Setting, data: Path, *, seed: int) -> tuple[Da
 
 
 def with_published_noise(
-    setting: Setting, train: Dataset, test: Dataset, *, seed: int, labels: str | None, evidence: Evidence
+    setting: Setting, train: Dataset, test: Dataset, *, seed: int, labels: str | None, evidence: NoiseEvidence
 ) -> Split:
     """Return the samples with the noise of a setting.
 

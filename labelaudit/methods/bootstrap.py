@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from labelaudit.core.evidence import Evidence, evidence_from_probs
 from labelaudit.core.recipe import PublishedSchedule, TrainSettings, require
 from labelaudit.core.seeds import numpy_generator
-from labelaudit.core.verdicts import Verdicts, verdicts_from_probs
 from labelaudit.functional.bootstrapping import bootstrapped_targets, clean_shares, sharpened
 from labelaudit.functional.losses import prior_term, soft_cross_entropy
 from labelaudit.functional.mixup import mix, mix_each
@@ -99,7 +99,7 @@ def training_passes(options: Options) -> float:
     return options.epochs + corrected * (unmixed + looks) + 1
 
 
-def run(job: Job, options: Options) -> Verdicts:
+def run(job: Job, options: Options) -> Evidence:
     """Train one network and return its predictions as the evidence for every sample of this rank."""
     views = len(job.samples.inputs.views())
     corrected = options.epochs - options.warmup_epochs
@@ -111,7 +111,7 @@ def run(job: Job, options: Options) -> Verdicts:
         with job.stage(_STAGE, "Learn, and trust labels as far as their losses say", passes):
             left_behind = job.finish(_STAGE, _train(job, options))
     noisy = job.gathered(left_behind["noisy"])
-    return verdicts_from_probs(
+    return evidence_from_probs(
         left_behind["probs"].cpu().numpy(),
         job.samples.labels[job.own].cpu().numpy(),
         stages={_STAGE: {"variant": options.variant, "noise_rate": float(noisy.mean())}},

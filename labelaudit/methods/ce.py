@@ -8,7 +8,7 @@ from typing import Literal
 from torch import Tensor
 from torch.nn import functional as F
 
-from labelaudit.core.verdicts import Verdicts
+from labelaudit.core.evidence import Evidence
 from labelaudit.training.job import Job
 from labelaudit.training.one_stage import learn_by, require_one_stage
 
@@ -35,7 +35,7 @@ def training_passes(options: Options) -> float:
     return options.epochs + 1
 
 
-def run(job: Job, options: Options) -> Verdicts:
+def run(job: Job, options: Options) -> Evidence:
     """Train one network and return its predictions as the evidence for every sample of this rank."""
     return learn_by(job, "ce", options, _loss)
 

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from labelaudit.core.evidence import Evidence, evidence_from_probs
 from labelaudit.core.recipe import PublishedSchedule, TrainSettings, require
 from labelaudit.core.seeds import numpy_generator
-from labelaudit.core.verdicts import Verdicts, verdicts_from_probs
 from labelaudit.functional.gaussian_mixture import low_loss_posterior
 from labelaudit.functional.losses import prior_term, soft_cross_entropy
 from labelaudit.functional.mixup import mix
@@ -82,7 +82,7 @@ def fast_options(epochs: int) -> dict[str, Any]:
     return {"epochs": epochs, "warmup_epochs": max(1, epochs // 2)}
 
 
-def run(job: Job, options: Options) -> Verdicts:
+def run(job: Job, options: Options) -> Evidence:
     """Train both networks and return what they think of every sample of this rank."""
     divided = options.epochs - options.warmup_epochs
     passes = _NETWORKS * (options.epochs + divided + len(job.samples.inputs.views()))
@@ -91,7 +91,7 @@ def run(job: Job, options: Options) -> Verdicts:
     if left_behind is None:
         with job.stage("dividemix", "Learn in two networks that divide the samples for each other", passes):
             left_behind = job.finish("dividemix", _train(job, options))
-    return verdicts_from_probs(left_behind["probs"].cpu().numpy(), job.samples.labels[job.own].cpu().numpy())
+    return evidence_from_probs(left_behind["probs"].cpu().numpy(), job.samples.labels[job.own].cpu().numpy())
 
 
 def _train(job: Job, options: Options) -> dict[str, Tensor]:

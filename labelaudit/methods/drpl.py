@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from labelaudit.core.events import Said
+from labelaudit.core.evidence import Evidence, evidence_from_probs
 from labelaudit.core.recipe import require
-from labelaudit.core.verdicts import Verdicts, verdicts_from_probs
 from labelaudit.functional.losses import entropy_term, prior_term, soft_cross_entropy
 from labelaudit.functional.mixup import mix
 from labelaudit.judging.beta_mixture import fit_beta_mixture, noisy_posterior, published_posterior
@@ -90,7 +90,7 @@ def training_passes(options: Options) -> int:
     return round(options.stage1_epochs + options.stage2_epochs + warmup + recording + 1)
 
 
-def run(job: Job, options: Options) -> Verdicts:
+def run(job: Job, options: Options) -> Evidence:
     """Run both stages and return the evidence for every sample of this rank."""
     job.plan(_passes(job, options))
     first = _stage(job, "stage1", "Stage 1 of 2: learn, and relabel", options, lambda: _relabelling_stage(job, options))
@@ -105,7 +105,7 @@ def run(job: Job, options: Options) -> Verdicts:
     )
     _, found2 = _split(job, second["fit_probs"], second["probs"], options)
     probs = (first["probs"] + second["probs"]) / 2 if options.evidence == "mean" else second["probs"]
-    return verdicts_from_probs(
+    return evidence_from_probs(
         probs.cpu().numpy(),
         job.samples.labels[job.own].cpu().numpy(),
         stages={"stage1": found1 | {"labelled": int(labelled.sum())}, "stage2": found2},

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from labelaudit.core.evidence import Evidence, evidence_from_probs
 from labelaudit.core.recipe import PublishedSchedule, TrainSettings, require
-from labelaudit.core.verdicts import Verdicts, verdicts_from_probs
 from labelaudit.functional.losses import clamped_softmax, elr_term, elr_weight, moved_averages
 from labelaudit.functional.schedules import cosine_restarts, milestones, one_cycle
 from labelaudit.training.batches import Batch
@@ -61,7 +61,7 @@ def training_passes(options: Options) -> float:
     return float(options.epochs)
 
 
-def run(job: Job, options: Options) -> Verdicts:
+def run(job: Job, options: Options) -> Evidence:
     """Train one network and return what it remembers of its predictions, for every sample of this rank."""
     weight = elr_weight(job.n_classes) if options.target_weight is None else options.target_weight
     job.plan({"elr": options.epochs})
@@ -70,7 +70,7 @@ def run(job: Job, options: Options) -> Verdicts:
         with job.stage("elr", "Learn, and remember early predictions", options.epochs):
             left_behind = job.finish("elr", _train(job, options, weight=weight))
     evidence = left_behind["evidence"]
-    return verdicts_from_probs(
+    return evidence_from_probs(
         (evidence / evidence.sum(dim=1, keepdim=True)).cpu().numpy(),
         job.samples.labels[job.own].cpu().numpy(),
         stages={"elr": {"target_weight": weight}},

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from labelaudit.core.evidence import Evidence, evidence_from_probs
 from labelaudit.core.recipe import PublishedSchedule, TrainSettings, require
 from labelaudit.core.seeds import numpy_generator
-from labelaudit.core.verdicts import Verdicts, verdicts_from_probs
 from labelaudit.functional.losses import clamped_softmax, elr_term, elr_weight, moved_averages, soft_cross_entropy
 from labelaudit.functional.mixup import mix
 from labelaudit.functional.schedules import milestones, one_cycle, sigmoid_ramp
@@ -77,7 +77,7 @@ def training_passes(options: Options) -> float:
     return _NETWORKS * options.epochs * (1 + _FORWARD)
 
 
-def run(job: Job, options: Options) -> Verdicts:
+def run(job: Job, options: Options) -> Evidence:
     """Train both networks and return the mean of what they remember, for every sample of this rank."""
     weight = elr_weight(job.n_classes) if options.target_weight is None else options.target_weight
     passes = _NETWORKS * options.epochs
@@ -88,7 +88,7 @@ def run(job: Job, options: Options) -> Verdicts:
             left_behind = job.finish("elr+", _train(job, options, weight=weight))
     evidence = left_behind["evidence"]  # (2, M, C)
     probs = (evidence / evidence.sum(dim=2, keepdim=True)).mean(dim=0)
-    return verdicts_from_probs(
+    return evidence_from_probs(
         probs.cpu().numpy(),
         job.samples.labels[job.own].cpu().numpy(),
         stages={"elr+": {"target_weight": weight}},

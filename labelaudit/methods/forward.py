@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from labelaudit.core.evidence import Evidence, evidence_from_probs
 from labelaudit.core.recipe import require
-from labelaudit.core.verdicts import Verdicts, verdicts_from_probs
 from labelaudit.functional.anchor_points import anchor_transitions
 from labelaudit.functional.robust_losses import forward_cross_entropy
 from labelaudit.training.batches import Batch
@@ -56,7 +56,7 @@ def training_passes(options: Options) -> float:
     return options.stage1_epochs + options.stage2_epochs + 1
 
 
-def run(job: Job, options: Options) -> Verdicts:
+def run(job: Job, options: Options) -> Evidence:
     """Train both networks and return the second's predictions as the evidence for every sample of this rank."""
     views = len(job.samples.inputs.views())
     job.plan({"stage1": options.stage1_epochs + views, "stage2": options.stage2_epochs + views})
@@ -87,7 +87,7 @@ def run(job: Job, options: Options) -> Verdicts:
         at=options.stage2_milestones,
         record=options.record,
     )
-    return verdicts_from_probs(
+    return evidence_from_probs(
         probs.cpu().numpy(),
         job.samples.labels[job.own].cpu().numpy(),
         stages={"stage1": {"transition_matrix": transition.round(6).tolist()}},

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from labelaudit.core.evidence import Evidence
 from labelaudit.core.recipe import require
-from labelaudit.core.verdicts import Verdicts
 from labelaudit.functional.robust_losses import generalised_cross_entropy
 from labelaudit.training.job import Job
 from labelaudit.training.one_stage import learn_by, require_one_stage
@@ -41,6 +41,6 @@ def training_passes(options: Options) -> float:
     return options.epochs + 1
 
 
-def run(job: Job, options: Options) -> Verdicts:
+def run(job: Job, options: Options) -> Evidence:
     """Train one network and return its predictions as the evidence for every sample of this rank."""
     return learn_by(job, "gce", options, lambda logits, labels: generalised_cross_entropy(logits, labels, q=options.q))

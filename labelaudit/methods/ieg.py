@@ -24,8 +24,8 @@ from torch.nn import functional as F
 
 from labelaudit.core.errors import ConfigError, count
 from labelaudit.core.events import Said
+from labelaudit.core.evidence import Evidence, evidence_from_probs
 from labelaudit.core.recipe import PublishedSchedule, TrainSettings, require
-from labelaudit.core.verdicts import Verdicts, verdicts_from_probs
 from labelaudit.functional.losses import soft_cross_entropy
 from labelaudit.functional.meta_weights import (
     helpful_weights,
@@ -125,7 +125,7 @@ _PASSES_OF_EXACT = 2.7  # one more backward pass, one on trusted samples, one in
 _PASSES_OF_LAST_LAYER = 1 / 3  # the features of trusted samples
 
 
-def run(job: Job, options: Options) -> Verdicts:
+def run(job: Job, options: Options) -> Evidence:
     """Train on both kinds of samples and return the evidence for all of them.
 
     Raises:
@@ -139,7 +139,7 @@ def run(job: Job, options: Options) -> Verdicts:
     if found is None:
         with job.stage(_STAGE, "Learn from what helps the trusted samples", passes):
             found = job.finish(_STAGE, _train(job, options, trusted))
-    return verdicts_from_probs(
+    return evidence_from_probs(
         found["probs"].cpu().numpy(),
         job.samples.labels.cpu().numpy(),
         stages={_STAGE: {"trusted": int(trusted.sum()), "kept": float(found["kept"][~trusted].mean())}},

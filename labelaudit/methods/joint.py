@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from labelaudit.core.evidence import Evidence, evidence_from_probs
 from labelaudit.core.recipe import PublishedSchedule, TrainSettings, require
-from labelaudit.core.verdicts import Verdicts, verdicts_from_probs
 from labelaudit.functional.losses import entropy_term, prior_term, soft_cross_entropy
 from labelaudit.training.batches import Batch
 from labelaudit.training.checkpoint import StageState
@@ -69,7 +69,7 @@ def training_passes(options: Options) -> float:
     return options.stage1_epochs + options.stage2_epochs + 1
 
 
-def run(job: Job, options: Options) -> Verdicts:
+def run(job: Job, options: Options) -> Evidence:
     """Run both stages and return the evidence for every sample of this rank: what both think of it."""
     views = len(job.samples.inputs.views())
     job.plan({"stage1": options.stage1_epochs, "stage2": options.stage2_epochs + views})
@@ -81,7 +81,7 @@ def run(job: Job, options: Options) -> Verdicts:
     probs = _learn_from(job, options, learnt)
     given = job.samples.labels[job.own]
     changed = job.gathered((learnt.argmax(dim=1) != given).float())
-    return verdicts_from_probs(
+    return evidence_from_probs(
         ((learnt + probs) / 2).cpu().numpy(),
         given.cpu().numpy(),
         stages={"stage1": {"labels_changed": int(changed.sum())}},

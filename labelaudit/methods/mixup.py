@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from labelaudit.core.evidence import Evidence, evidence_from_probs
 from labelaudit.core.recipe import require
 from labelaudit.core.seeds import numpy_generator
-from labelaudit.core.verdicts import Verdicts, verdicts_from_probs
 from labelaudit.functional.losses import soft_cross_entropy
 from labelaudit.functional.mixup import mix
 from labelaudit.training.batches import Batch
@@ -50,7 +50,7 @@ def training_passes(options: Options) -> float:
     return options.epochs + 1
 
 
-def run(job: Job, options: Options) -> Verdicts:
+def run(job: Job, options: Options) -> Evidence:
     """Train one network and return its predictions as the evidence for every sample of this rank."""
     job.plan({"mixup": options.epochs + len(job.samples.inputs.views())})
 
@@ -60,7 +60,7 @@ def run(job: Job, options: Options) -> Verdicts:
 
     title = "Learn from mixed samples"
     probs = learn(job, "mixup", title, options, loss_of, epochs=options.epochs, at=options.milestones)
-    return verdicts_from_probs(probs.cpu().numpy(), job.samples.labels[job.own].cpu().numpy())
+    return evidence_from_probs(probs.cpu().numpy(), job.samples.labels[job.own].cpu().numpy())
 
 
 def _loss(job: Job, options: Options, epoch: int) -> LossFn:

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from labelaudit.core.evidence import Evidence, Judges, evidence_from_probs
 from labelaudit.core.recipe import require
 from labelaudit.core.seeds import numpy_generator
-from labelaudit.core.verdicts import Judges, Verdicts, verdicts_from_probs
 from labelaudit.functional.losses import clamped_softmax, elr_term, moved_averages
 from labelaudit.judging.confusions import (
     Table,
@@ -81,7 +81,7 @@ def training_passes(options: Options) -> float:
     return options.networks * (options.epochs + 1 / 3)
 
 
-def run(job: Job, options: Options) -> Verdicts:
+def run(job: Job, options: Options) -> Evidence:
     """Train the networks one after the other and return what they say of every sample of this rank."""
     names = [f"network{number + 1}" for number in range(options.networks)]
     passes = options.epochs + len(job.samples.inputs.views())
@@ -215,7 +215,7 @@ def _loss(options: Options, state: StageState, record: Record) -> LossFn:
     return loss
 
 
-def _evidence(job: Job, taught: list[NDArray[np.int64]], opinions: list[NDArray[np.float32]]) -> Verdicts:
+def _evidence(job: Job, taught: list[NDArray[np.int64]], opinions: list[NDArray[np.float32]]) -> Evidence:
     """Return what the networks say of the labels that they were taught, and of every other."""
     given = job.samples.labels[job.own].cpu().numpy()
     labels = np.stack([each[job.own] for each in taught])  # (J, M)
@@ -227,10 +227,10 @@ def _evidence(job: Job, taught: list[NDArray[np.int64]], opinions: list[NDArray[
             log_odds_of_wrong(undone(p, transitions), own, transitions) for p, own in zip(opinions, labels, strict=True)
         ]
     else:
-        scores = [-verdicts_from_probs(p, own).scores["margin"] for p, own in zip(opinions, labels, strict=True)]
+        scores = [-evidence_from_probs(p, own).scores["margin"] for p, own in zip(opinions, labels, strict=True)]
     judges = Judges(np.stack(scores).astype(np.float32), labels.astype(np.int32))
     evidence = (judges.scores * weights).sum(axis=0) / weights.sum(axis=0)
     found = {"transitions": None if transitions is None else np.round(transitions, 4).tolist()}
-    return verdicts_from_probs(
+    return evidence_from_probs(
         probs, given, stages={"panel": found}, scores={"evidence": evidence.astype(np.float64)}, judges=judges
     )

@@ -19,7 +19,7 @@ from labelaudit.core.errors import ConfigError, did_you_mean
 from labelaudit.core.recipe import Recipe, from_dict
 
 if TYPE_CHECKING:
-    from labelaudit.core.verdicts import Verdicts
+    from labelaudit.core.evidence import Evidence
 
 # In the order in which they are listed. Names alone, so that the command line knows them without importing torch.
 METHODS: dict[str, str] = {
@@ -50,7 +50,7 @@ class Method(Protocol):
     SUMMARY: str  # one line
     Options: type[Any]  # a frozen dataclass
     training_passes: Callable[[Any], float]  # options -> how often each sample goes forward and back
-    run: Callable[[Any, Any], Verdicts]  # (job, options) -> evidence for every sample of this rank
+    run: Callable[[Any, Any], Evidence]  # (job, options) -> evidence for every sample of this rank
 
 
 def require_method(name: str) -> Method:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from labelaudit.core.evidence import Evidence
 from labelaudit.core.recipe import require
-from labelaudit.core.verdicts import Verdicts
 from labelaudit.functional.robust_losses import symmetric_cross_entropy
 from labelaudit.training.job import Job
 from labelaudit.training.one_stage import learn_by, require_one_stage
@@ -43,7 +43,7 @@ def training_passes(options: Options) -> float:
     return options.epochs + 1
 
 
-def run(job: Job, options: Options) -> Verdicts:
+def run(job: Job, options: Options) -> Evidence:
     """Train one network and return its predictions as the evidence for every sample of this rank."""
     alpha, beta = options.alpha, options.beta
     return learn_by(

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from labelaudit.core.errors import ConfigError
+from labelaudit.core.evidence import Evidence, evidence_from_probs
 from labelaudit.core.recipe import PublishedSchedule, TrainSettings, require
-from labelaudit.core.verdicts import Verdicts, verdicts_from_probs
 from labelaudit.functional.losses import entropy_term, prior_term, soft_cross_entropy
 from labelaudit.functional.mixup import mix
 from labelaudit.training.batches import Batch
@@ -63,7 +63,7 @@ def training_passes(options: Options) -> float:
     return options.epochs * (1 + _LOOK) + 1
 
 
-def run(job: Job, options: Options) -> Verdicts:
+def run(job: Job, options: Options) -> Evidence:
     """Train one network on the targets of the job and return its predictions."""
     if job.targets is None:
         raise ConfigError(
@@ -78,7 +78,7 @@ def run(job: Job, options: Options) -> Verdicts:
         with job.stage("split", "Learn what the scan found", passes):
             state = _train(job, options, job.targets.probs[job.own], job.targets.fixed)
             left_behind = job.finish("split", {"probs": job.predict("split", state.model, views)})
-    return verdicts_from_probs(left_behind["probs"].cpu().numpy(), job.samples.labels[job.own].cpu().numpy())
+    return evidence_from_probs(left_behind["probs"].cpu().numpy(), job.samples.labels[job.own].cpu().numpy())
 
 
 def _train(job: Job, options: Options, targets: Tensor, fixed: Tensor) -> StageState:

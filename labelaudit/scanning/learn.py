@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from labelaudit.core.dataset import Dataset, Probabilities
 from labelaudit.core.errors import ConfigError, TrainingError
 from labelaudit.core.events import EventSink
+from labelaudit.core.evidence import Evidence, joined
 from labelaudit.core.recipe import Recipe
-from labelaudit.core.verdicts import Verdicts, joined
-from labelaudit.judging.other_labels import verdicts_on_unseen
-from labelaudit.judging.policy import Judgements, judge
+from labelaudit.judging.other_labels import evidence_on_unseen
+from labelaudit.judging.policy import Verdicts, judge
 from labelaudit.methods.registry import leans_on_trusted, read_options, require_method
 from labelaudit.scanning.load import Loaded
 from labelaudit.scanning.network import network_builder
@@ -29,11 +29,11 @@ from labelaudit.training.job import Classifier, Job, Targets
 from labelaudit.training.ranks import ALONE, Ranks
 
 
-def judge_dataset(loaded: Loaded, verdicts: Verdicts, recipe: Recipe) -> Judgements:
+def judge_dataset(loaded: Loaded, evidence: Evidence, recipe: Recipe) -> Verdicts:
     """Return what the evidence means for the samples of a loaded dataset."""
     dataset = loaded.dataset
     return judge(
-        verdicts,
+        evidence,
         dataset.given,
         settings=recipe.policy,
         trusted=dataset.trusted,
@@ -53,7 +53,7 @@ def run_method(
     ranks: Ranks = ALONE,
     on_classifier: Callable[[Classifier], None] | None = None,
     targets: Targets | None = None,
-) -> Verdicts:
+) -> Evidence:
     """Train the recipe's method on loaded samples; probabilities need no training.
 
     Args:
@@ -69,20 +69,20 @@ def run_method(
     dataset, recipe = loaded.dataset, prepared.recipe
     if isinstance(dataset.content, Probabilities) or loaded.inputs is None:
         probs = np.asarray(dataset.content.values)  # type: ignore[union-attr]
-        return verdicts_on_unseen(probs, dataset.given, dataset.n_classes, seed=recipe.seed)
+        return evidence_on_unseen(probs, dataset.given, dataset.n_classes, seed=recipe.seed)
     method = require_method(recipe.method)
     options = read_options(recipe)
     job = make_job(loaded.inputs, dataset, prepared, checkpoints=checkpoints, on_event=on_event, ranks=ranks)
     try:
-        verdicts = method.run(replace(job, stop_at=stop_at, on_classifier=on_classifier, targets=targets), options)
-        verdicts = of_all_ranks(verdicts, job)
+        evidence = method.run(replace(job, stop_at=stop_at, on_classifier=on_classifier, targets=targets), options)
+        evidence = of_all_ranks(evidence, job)
     except torch.OutOfMemoryError as error:
         raise TrainingError(
             f"{describe_device(prepared.device)} has too little memory for {recipe.model.backbone} "
             f"and batches of {recipe.train.batch_size}.",
             hint=f"Scan again with -o train.batch_size={max(2, recipe.train.batch_size // 2)}, or smaller images.",
         ) from error
-    return verdicts
+    return evidence
 
 
 def make_job(
@@ -124,7 +124,7 @@ def precision_for(inputs: Inputs, recipe: Recipe, device: torch.device) -> torch
     return torch.float32 if is_small else choose_precision(device, recipe.train.precision)
 
 
-def of_all_ranks(own: Verdicts, job: Job) -> Verdicts:
+def of_all_ranks(own: Evidence, job: Job) -> Evidence:
     """Return the verdicts on all samples, from every rank's verdicts on its own."""
 
     def gathered(values: Sequence[NDArray[Any]]) -> NDArray[Any]:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from labelaudit.core.audits import Audit
 from labelaudit.core.dataset import BoolN, Dataset, IntN, Vectors
 from labelaudit.core.errors import DataError, shorten
+from labelaudit.core.evidence import Evidence, FloatN, read_evidence
 from labelaudit.core.findings import SET_ASIDE_ACTIONS, read_table
 from labelaudit.core.issues import Action, Issue
 from labelaudit.core.recipe import PolicySettings, from_dict
-from labelaudit.core.verdicts import FloatN, Verdicts, read_verdicts
 from labelaudit.functional.near import HashN, near_row_hashes
 from labelaudit.judging.doubts import Doubt, is_quiet
 from labelaudit.judging.policy import best_other, decide
@@ -38,7 +38,7 @@ class Past:
         self.noise_rate = float(audit.meta["results"].get("noise_rate") or 0.0)
         self.is_lost = has_general_doubt(audit.meta["results"])
         self.aside = set(table.filter(pa.array(~scanned))["sample_id"].to_pylist())
-        self.evidence_path = audit.path / "verdicts.npz"
+        self.evidence_path = audit.evidence_path
         self.unseen = unseen_rows(audit, len(self))  # (N,) judged by networks that never saw them
 
     def __len__(self) -> int:
@@ -79,7 +79,7 @@ class Scored:
     """Verdicts on new samples."""
 
     samples: IntN  # (M,) positions in the dataset
-    verdicts: Verdicts
+    evidence: Evidence
     clean_prob: FloatN
     near_hashes: HashN | None = None  # (M,) of images
 
@@ -93,7 +93,7 @@ def joined_columns(past: Past, dataset: Dataset, row_of: IntN, scored: Scored) -
         row_of: (N,) their rows among the old ones, -1 = none.
         scored: the new ones.
     """
-    n, found = len(dataset), scored.verdicts
+    n, found = len(dataset), scored.evidence
     suggested, share = best_other(found, dataset.given[scored.samples]) if n else (np.empty(0), np.empty(0))
     suggested_prob = (1.0 - scored.clean_prob) * share
     action, issue = decide_unseen(scored.clean_prob, suggested_prob, past.policy, is_lost=past.is_lost)
@@ -214,7 +214,7 @@ def kept_evidence(past: Past, rows: IntN) -> dict[str, NDArray[Any]] | None:
     path = past.evidence_path
     if not path.exists():
         return None
-    n = len(read_verdicts(path).losses)
+    n = len(read_evidence(path).losses)
     place = np.cumsum(~past.unseen) - 1
     if n != int((~past.unseen).sum()):
         raise DataError(f"{path} has evidence on {n:,} samples, not on those of the findings.", hint="Scan again.")

@@ -8,35 +8,35 @@ from typing import Any
 
 from labelaudit.judging.calibration import NoiseRate
 from labelaudit.judging.doubts import Doubt
-from labelaudit.judging.policy import Judgements
+from labelaudit.judging.policy import Verdicts
 from labelaudit.judging.reckoning import Review
 from labelaudit.judging.trusted import TrustedCheck
 
 
-def judged_results(judgements: Judgements, classes: Sequence[str]) -> dict[str, Any]:
+def judged_results(verdicts: Verdicts, classes: Sequence[str]) -> dict[str, Any]:
     """Return the results of judging, ready for JSON.
 
     Args:
-        judgements: of all samples.
+        verdicts: of all samples.
         classes: their names.
     """
-    noise, by_class = judgements.noise, judgements.by_class
+    noise, by_class = verdicts.noise, verdicts.by_class
     return {
-        "noise_rate": judgements.noise_rate,
+        "noise_rate": verdicts.noise_rate,
         "noise_interval": None if noise is None else [noise.low, noise.high],
         "noise_by_class": None
         if by_class is None
         else {name: asdict(rate) for name, rate in zip(classes, by_class, strict=True) if rate is not None},
         "confusions": [
             {"true": classes[pair.true], "given": classes[pair.given], "expected": pair.expected, **asdict(pair.rate)}
-            for pair in judgements.pairs
+            for pair in verdicts.pairs
         ],
-        "review": review_facts(judgements.review),
-        "quiet": judgements.is_quiet,
-        "identifiable": not judgements.doubts,
-        "doubts": [_doubt(doubt, noise, classes) for doubt in judgements.doubts],
-        "trusted_check": None if judgements.on_trusted is None else _trusted(judgements.on_trusted),
-        "mixture": judgements.mixture,
+        "review": review_facts(verdicts.review),
+        "quiet": verdicts.is_quiet,
+        "identifiable": not verdicts.doubts,
+        "doubts": [_doubt(doubt, noise, classes) for doubt in verdicts.doubts],
+        "trusted_check": None if verdicts.on_trusted is None else _trusted(verdicts.on_trusted),
+        "mixture": verdicts.mixture,
     }
 
 

@@ -8,8 +8,8 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor, nn
 
+from labelaudit.core.evidence import Evidence, evidence_from_probs
 from labelaudit.core.recipe import require
-from labelaudit.core.verdicts import Verdicts, verdicts_from_probs
 from labelaudit.functional.schedules import milestones, one_cycle
 from labelaudit.training.batches import Batch
 from labelaudit.training.checkpoint import StageState
@@ -61,7 +61,7 @@ def require_one_stage(options: OneStage) -> None:
     require(0 <= options.record <= 1, "method.record", options.record, "0 to 1")
 
 
-def learn_by(job: Job, stage: str, options: OneStage, loss_fn: OutputLoss) -> Verdicts:
+def learn_by(job: Job, stage: str, options: OneStage, loss_fn: OutputLoss) -> Evidence:
     """Train one network on a loss of its outputs alone and return its predictions as the evidence."""
     job.plan({stage: options.epochs + len(job.samples.inputs.views())})
     probs = learn(
@@ -74,7 +74,7 @@ def learn_by(job: Job, stage: str, options: OneStage, loss_fn: OutputLoss) -> Ve
         at=options.milestones,
         record=options.record,
     )
-    return verdicts_from_probs(probs.cpu().numpy(), job.samples.labels[job.own].cpu().numpy())
+    return evidence_from_probs(probs.cpu().numpy(), job.samples.labels[job.own].cpu().numpy())
 
 
 def on_outputs(loss_fn: OutputLoss) -> LossOf:

@@ -91,8 +91,8 @@ def test_decisions_before_the_first_baseline_go_into_it(photos, here, labelaudit
     assert run.stdout == "cat/1.png: cat is wrong, right is dog\n"
     assert not (here / "labelaudit-baseline.tsv").exists()
     labelaudit("baseline")
-    verdicts = {line[-1]: line[2:5] for line in entries(here)}
-    assert verdicts == {"cat/1.png": ["wrong", "dog", "Bob"], "cat/2.png": ["open", "", ""]}
+    evidence = {line[-1]: line[2:5] for line in entries(here)}
+    assert evidence == {"cat/1.png": ["wrong", "dog", "Bob"], "cat/2.png": ["open", "", ""]}
 
 
 def test_the_ratchet_drops_what_is_no_suspect_any_more(photos, here, labelaudit):

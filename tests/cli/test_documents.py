@@ -84,8 +84,8 @@ def test_the_page_on_the_folder_of_an_audit_names_what_a_scan_keeps(tmp_path):
     assert results - {"finish"} == set(audit.meta["results"])
     keys = {name for row in table_under(page, "## audit.json") for name in row[0].split(", ")}
     assert set(audit.meta) - keys == set()
-    with np.load(audit.path / "verdicts.npz") as stored:
-        shown = {row[0]: row[1] for row in table_under(page, "## verdicts.npz")}
+    with np.load(audit.path / "evidence.npz") as stored:
+        shown = {row[0]: row[1] for row in table_under(page, "## evidence.npz")}
         for name in stored:
             shape, kind = shown[name if name in shown else re.sub("(?<=score_).*", "NAME", name)].rsplit(" ", 1)
             assert (shape.count(",") + (shape != "(N,)"), kind) == (stored[name].ndim, str(stored[name].dtype)), name

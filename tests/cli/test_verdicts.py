@@ -7,7 +7,7 @@ import pytest
 
 from labelaudit.judging.calibration import NoiseRate
 from labelaudit.judging.doubts import Doubt
-from labelaudit.judging.policy import Judgements
+from labelaudit.judging.policy import Verdicts
 from labelaudit.judging.reckoning import ConfusedPair, review_effort
 from labelaudit.judging.trusted import Share, TrustedCheck
 from labelaudit.scanning.results import judged_results
@@ -55,7 +55,7 @@ def write_state(here, noise, *, wrong=21, is_quiet=False, doubts=(), on_trusted=
         )
         for i in range(200)
     ]
-    judgements = Judgements(
+    verdicts = Verdicts(
         clean_prob=clean,
         suggested=np.zeros(200, dtype=np.int64),
         suggested_prob=1 - clean,
@@ -72,5 +72,5 @@ def write_state(here, noise, *, wrong=21, is_quiet=False, doubts=(), on_trusted=
         doubts=doubts,
         on_trusted=on_trusted,
     )
-    results = judged_results(judgements, CLASSES) | {"seconds": {"network1": 61.5}}
+    results = judged_results(verdicts, CLASSES) | {"seconds": {"network1": 61.5}}
     write_rows(here, rows, method="panel" if noise else "elr", classes=CLASSES, results=results)

@@ -141,10 +141,10 @@ def judged(ranks: Ranks) -> dict[str, Tensor]:
     """Return what a panel says of images, and what its networks were taught."""
     alone, _ = image_job(N, 3)
     job = dataclasses.replace(alone, samples=_shared(alone.samples, ranks))
-    verdicts = of_all_ranks(panel.run(job, PANEL), job)
-    assert verdicts.judges is not None
-    labels = torch.from_numpy(verdicts.judges.labels.copy())
-    return {"panel/evidence": torch.from_numpy(verdicts.scores["evidence"]), "panel/labels": labels}
+    evidence = of_all_ranks(panel.run(job, PANEL), job)
+    assert evidence.judges is not None
+    labels = torch.from_numpy(evidence.judges.labels.copy())
+    return {"panel/evidence": torch.from_numpy(evidence.scores["evidence"]), "panel/labels": labels}
 
 
 def features(ranks: Ranks, weights: Path) -> Tensor:

@@ -89,10 +89,10 @@ def test_forward_estimates_which_labels_turn_into_which():
     values, _, true = blobs(1500, 3, rate=0.0)
     given = np.where((true == 0) & (rng.random(1500) < 0.3), 1, true)
     options = forward.Options(stage1_epochs=6, stage2_epochs=6, peak_lr=0.01)
-    verdicts = forward.run(vector_job(values, given, 3), options)
-    estimated = np.array(verdicts.stages["stage1"]["transition_matrix"])
+    evidence = forward.run(vector_job(values, given, 3), options)
+    estimated = np.array(evidence.stages["stage1"]["transition_matrix"])
     assert estimated == pytest.approx(np.array([[0.7, 0.3, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]), abs=0.08)
-    assert auroc(verdicts.losses, given != true) > 0.99
+    assert auroc(evidence.losses, given != true) > 0.99
 
 
 def test_forward_does_not_correct_for_noise_where_a_label_is_trusted():

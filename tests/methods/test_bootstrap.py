@@ -67,10 +67,10 @@ class Network(nn.Module):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_ranks_planted_errors_first(variant):
     values, given, true = blobs(600, 4, rate=0.15)
-    verdicts = bootstrap.run(vector_job(values, given, 4), dataclasses.replace(SHORT, variant=variant))
-    assert auroc(verdicts.losses, given != true) > 0.97
+    evidence = bootstrap.run(vector_job(values, given, 4), dataclasses.replace(SHORT, variant=variant))
+    assert auroc(evidence.losses, given != true) > 0.97
     if not variant.startswith("static"):
-        assert verdicts.stages["bootstrap"]["noise_rate"] == pytest.approx(0.15, abs=0.1)
+        assert evidence.stages["bootstrap"]["noise_rate"] == pytest.approx(0.15, abs=0.1)
 
 
 def test_every_variant_has_its_own_outcome():

@@ -50,25 +50,25 @@ def run(name, job):
 @pytest.mark.parametrize("name", METHODS)
 def test_planted_errors_rank_above_right_labels(name):
     values, given, true = blobs(600, 4, rate=0.15)
-    verdicts = run(name, make_job(name, values, given, true, 4))
-    assert auroc(verdicts.losses, given != true) > 0.95
+    evidence = run(name, make_job(name, values, given, true, 4))
+    assert auroc(evidence.losses, given != true) > 0.95
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_images_work_like_vectors(name):
     job, wrong = image_job(240, 3)
-    verdicts = run(name, with_trusted(name, job, ~wrong))
-    assert auroc(verdicts.losses, wrong) > 0.85
+    evidence = run(name, with_trusted(name, job, ~wrong))
+    assert auroc(evidence.losses, wrong) > 0.85
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_probabilities_are_probabilities_and_sorted(name):
     values, given, true = blobs(200, 6, rate=0.1)
-    verdicts = run(name, make_job(name, values, given, true, 6))
-    assert verdicts.top_labels.shape == (200, 5)
-    assert (np.diff(verdicts.top_probs, axis=1) <= 0).all()
-    assert (verdicts.top_probs.sum(axis=1) <= 1 + 1e-5).all()
-    assert np.allclose(verdicts.losses, -np.log(np.maximum(verdicts.given_probs, 1e-12)), atol=1e-5)
+    evidence = run(name, make_job(name, values, given, true, 6))
+    assert evidence.top_labels.shape == (200, 5)
+    assert (np.diff(evidence.top_probs, axis=1) <= 0).all()
+    assert (evidence.top_probs.sum(axis=1) <= 1 + 1e-5).all()
+    assert np.allclose(evidence.losses, -np.log(np.maximum(evidence.given_probs, 1e-12)), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -123,16 +123,16 @@ def test_a_stopped_run_goes_on_to_the_same_bits(name, share, tmp_path, monkeypat
 @pytest.mark.parametrize(("n", "n_classes"), [(65, 2), (300, 100), (33, 3)])
 def test_two_and_a_hundred_classes_and_a_last_batch_of_one(name, n, n_classes):
     values, given, true = blobs(n, n_classes, rate=0.05)
-    verdicts = run(name, make_job(name, values, given, true, n_classes))
-    assert verdicts.top_labels.shape == (n, min(5, n_classes))
+    evidence = run(name, make_job(name, values, given, true, n_classes))
+    assert evidence.top_labels.shape == (n, min(5, n_classes))
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_class_without_samples_is_never_a_problem(name):
     values, given, true = blobs(120, 3, rate=0.1)
     given, true = (np.where(labels == 2, 3, labels) for labels in (given, true))
-    verdicts = run(name, make_job(name, values, given, true, 4))
-    assert len(verdicts.losses) == 120
+    evidence = run(name, make_job(name, values, given, true, 4))
+    assert len(evidence.losses) == 120
 
 
 @pytest.mark.parametrize("name", _CAN_TRAIN)

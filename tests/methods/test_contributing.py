@@ -33,8 +33,8 @@ def test_it_finds_planted_errors_and_shows_its_network(smooth):
     values, given, true = blobs(400, 4, rate=0.15)
     shown: list[Classifier] = []
     job = dataclasses.replace(vector_job(values, given, 4), on_classifier=shown.append)
-    verdicts = smooth.run(job, smooth.Options(epochs=8, peak_lr=0.01))
-    assert auroc(verdicts.losses, given != true) > 0.98
+    evidence = smooth.run(job, smooth.Options(epochs=8, peak_lr=0.01))
+    assert auroc(evidence.losses, given != true) > 0.98
     assert [classifier.epoch for classifier in shown] == list(range(1, 9))
 
 

@@ -38,9 +38,9 @@ PAPER_LIKE = drpl.Options(
 
 def test_the_papers_settings_find_planted_errors():
     values, given, true = blobs(600, 4, rate=0.3)
-    verdicts = drpl.run(vector_job(values, given, 4), PAPER_LIKE)
-    assert auroc(verdicts.losses, given != true) > 0.95
-    assert verdicts.stages["stage1"]["labelled"] < 600
+    evidence = drpl.run(vector_job(values, given, 4), PAPER_LIKE)
+    assert auroc(evidence.losses, given != true) > 0.95
+    assert evidence.stages["stage1"]["labelled"] < 600
 
 
 def test_ssl_warm_up_starts_from_the_labelled_side():
@@ -48,8 +48,8 @@ def test_ssl_warm_up_starts_from_the_labelled_side():
     options = dataclasses.replace(PAPER_LIKE, ssl_warmup=True)
     titles = []
     job = vector_job(values, given, 3, on_event=lambda e: titles.append(e) if isinstance(e, StageStarted) else None)
-    verdicts = drpl.run(job, options)
-    assert auroc(verdicts.losses, given != true) > 0.9
+    evidence = drpl.run(job, options)
+    assert auroc(evidence.losses, given != true) > 0.9
     assert titles[1].samples == 300 * (10 + 10 + 1)
 
 

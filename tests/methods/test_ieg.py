@@ -44,10 +44,10 @@ def clouds(*, n: int = 400, n_classes: int = 4, rate: float = 0.4, **changes: An
 @pytest.mark.parametrize("meta", ["last-layer", pytest.param("exact", marks=pytest.mark.slow)])
 def test_wrong_labels_rank_first_and_are_kept_less_often(meta):
     job, wrong = clouds()
-    verdicts = ieg.run(job, dataclasses.replace(SHORT, meta=meta))
+    evidence = ieg.run(job, dataclasses.replace(SHORT, meta=meta))
     untrusted = ~trusted_of(job).numpy()
-    assert auroc(verdicts.losses[untrusted], wrong[untrusted]) > 0.95
-    kept, weight = verdicts.scores["kept"], verdicts.scores["weight"]
+    assert auroc(evidence.losses[untrusted], wrong[untrusted]) > 0.95
+    kept, weight = evidence.scores["kept"], evidence.scores["weight"]
     assert kept[untrusted & ~wrong].mean() > 2 * kept[untrusted & wrong].mean()
     assert weight[untrusted & ~wrong].mean() > 2 * weight[untrusted & wrong].mean()
 
@@ -55,8 +55,8 @@ def test_wrong_labels_rank_first_and_are_kept_less_often(meta):
 def test_images_are_seen_under_auto_augment():
     job, wrong = image_job(240, 3)
     job = trusting(job, ~wrong)
-    verdicts = ieg.run(job, SHORT)
-    assert auroc(verdicts.losses, wrong) > 0.8
+    evidence = ieg.run(job, SHORT)
+    assert auroc(evidence.losses, wrong) > 0.8
 
 
 def test_trusted_samples_are_in_no_noisy_batch_and_every_other_is_once_an_epoch(monkeypatch):

@@ -38,9 +38,9 @@ def test_most_wrong_labels_are_replaced_by_the_true_ones():
     wrong = given != true
     assert (learnt[wrong] == true[wrong]).mean() > 0.9
     assert (learnt[~wrong] == true[~wrong]).mean() > 0.97
-    verdicts = joint.run(job, short())
-    assert verdicts.stages["stage1"]["labels_changed"] == (learnt != given).sum()
-    assert auroc(verdicts.losses, wrong) > 0.98
+    evidence = joint.run(job, short())
+    assert evidence.stages["stage1"]["labels_changed"] == (learnt != given).sum()
+    assert auroc(evidence.losses, wrong) > 0.98
 
 
 def test_labels_are_the_mean_of_the_predictions_of_the_last_ten_epochs(monkeypatch):

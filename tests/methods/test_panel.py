@@ -47,11 +47,11 @@ def test_so_many_labels_as_asked_are_replaced_by_others_and_by_no_two_networks()
 
 def test_every_sample_is_judged_by_a_network_that_was_taught_its_label():
     values, given, _ = blobs(100, 2, rate=0.1)
-    verdicts, taught = taught_labels(vector_job(values, given, 2), dataclasses.replace(SHORT, networks=2, planted=0.5))
+    evidence, taught = taught_labels(vector_job(values, given, 2), dataclasses.replace(SHORT, networks=2, planted=0.5))
     assert (np.stack(taught) != given).sum(axis=1).tolist() == [50, 50]
-    assert verdicts.judges is not None
-    assert np.array_equal(verdicts.judges.labels, np.stack(taught))
-    assert (verdicts.judges.labels == given).any(axis=0).all()
+    assert evidence.judges is not None
+    assert np.array_equal(evidence.judges.labels, np.stack(taught))
+    assert (evidence.judges.labels == given).any(axis=0).all()
 
 
 @pytest.mark.parametrize(
@@ -103,12 +103,12 @@ def test_scores_are_of_the_labels_that_were_taught():
     shown: dict[str, Classifier] = {}
     job = vector_job(values, given, 3)
     job = dataclasses.replace(job, on_classifier=lambda found: shown.update({found.stage: found}))
-    verdicts, taught = taught_labels(job, dataclasses.replace(SHORT, epochs=4, record=0.0))
-    assert verdicts.stages["panel"]["transitions"] is None
-    assert verdicts.judges is not None
+    evidence, taught = taught_labels(job, dataclasses.replace(SHORT, epochs=4, record=0.0))
+    assert evidence.stages["panel"]["transitions"] is None
+    assert evidence.judges is not None
     rows = np.arange(300)
     kept_probs = np.zeros((300, 3))
-    for labels, scores, found in zip(taught, verdicts.judges.scores, shown.values(), strict=True):
+    for labels, scores, found in zip(taught, evidence.judges.scores, shown.values(), strict=True):
         with torch.no_grad():
             probs = torch.softmax(found.models[0].eval()(torch.from_numpy(values)), dim=1).double().numpy()
         others = probs.copy()
@@ -117,16 +117,16 @@ def test_scores_are_of_the_labels_that_were_taught():
         assert scores == pytest.approx(expected, abs=1e-3)
         kept_probs += probs * (labels == given)[:, None]
     kept_probs /= kept_probs.sum(axis=1, keepdims=True)  # the mean of those that were taught the given label
-    assert verdicts.given_probs == pytest.approx(kept_probs[rows, given], abs=1e-4)
+    assert evidence.given_probs == pytest.approx(kept_probs[rows, given], abs=1e-4)
 
 
 def test_the_evidence_is_the_mean_score_of_those_that_were_taught_the_given_label():
     values, given, _ = blobs(200, 3, rate=0.1)
-    verdicts, taught = taught_labels(vector_job(values, given, 3), SHORT)
-    assert verdicts.judges is not None
+    evidence, taught = taught_labels(vector_job(values, given, 3), SHORT)
+    assert evidence.judges is not None
     kept = np.stack(taught) == given
-    expected = [scores[asked].mean() for scores, asked in zip(verdicts.judges.scores.T, kept.T, strict=True)]
-    assert verdicts.scores["evidence"] == pytest.approx(expected, abs=1e-4)
+    expected = [scores[asked].mean() for scores, asked in zip(evidence.judges.scores.T, kept.T, strict=True)]
+    assert evidence.scores["evidence"] == pytest.approx(expected, abs=1e-4)
 
 
 class Logits(nn.Module):
@@ -180,14 +180,14 @@ def test_a_network_is_held_back_as_by_elr():
 def test_what_flows_in_one_direction_is_found_undone_and_planted():
     values, given, true = flowing(900, 0.4)
     options = panel.Options(networks=2, epochs=12, peak_lr=0.01, planted=0.1)
-    verdicts, taught = taught_labels(vector_job(values, given, 3), options)
-    transitions = np.array(verdicts.stages["panel"]["transitions"])
+    evidence, taught = taught_labels(vector_job(values, given, 3), options)
+    transitions = np.array(evidence.stages["panel"]["transitions"])
     assert transitions.sum(axis=1) == pytest.approx(1.0, abs=1e-3)
     assert 0.15 < transitions[0, 1] < 0.45  # 0.4 is true; what a network has not learnt does not show
     assert transitions[~np.eye(3, dtype=bool)].sum() - transitions[0, 1] < 0.1
-    assert auroc(verdicts.scores["evidence"], given != true) > 0.97
+    assert auroc(evidence.scores["evidence"], given != true) > 0.97
     wrong = given != true
-    assert (verdicts.top_labels[wrong, 0] == 0).mean() > 0.7
+    assert (evidence.top_labels[wrong, 0] == 0).mean() > 0.7
     second = taught[1] != given
     assert ((given[second] == 0) & (taught[1][second] == 1)).mean() > 0.3  # a sixth, if none followed it
 

@@ -136,7 +136,7 @@ def test_the_evidence_on_rows_that_are_gone_is_left_out(grown):
     data = grown.home.parent / "t.csv"
     pd.read_csv(data).drop(index=range(20, 50)).to_csv(data, index=False)
     smaller = update(grown.path, data=data, device="cpu").audit
-    with np.load(grown.path / "verdicts.npz") as before, np.load(smaller.path / "verdicts.npz") as after:
+    with np.load(grown.path / "evidence.npz") as before, np.load(smaller.path / "evidence.npz") as after:
         left = np.delete(np.arange(239), range(19, 49))  # row 5 had no label
         assert after["losses"].tolist() == before["losses"][left].tolist()
         assert after["judge_scores"].tolist() == before["judge_scores"][:, left].tolist()
@@ -171,7 +171,7 @@ def test_a_threshold_out_of_range_is_refused_before_anything_is_written(audited)
 def test_evidence_that_cannot_be_used_is_told(audited, damage, tmp_path):
     copy = tmp_path / ".labelaudit" / "audits" / "a"
     shutil.copytree(audited.path, copy)
-    file = copy / "verdicts.npz"
+    file = copy / "evidence.npz"
     if damage == "missing":
         file.unlink()
     elif damage == "cut off":
@@ -180,8 +180,8 @@ def test_evidence_that_cannot_be_used_is_told(audited, damage, tmp_path):
         with np.load(file) as stored:
             np.savez(file, **{name: stored[name][:-1] for name in stored.files})
     expected = {
-        "missing": "verdicts.npz does not exist",
-        "cut off": "verdicts.npz is damaged",
+        "missing": "evidence.npz does not exist",
+        "cut off": "evidence.npz is damaged",
         "short": "has evidence for 238 samples and findings for 239",
     }[damage]
     with pytest.raises(DataError, match=expected):

@@ -17,8 +17,8 @@ from labelaudit.core.dataset import Dataset, Vectors
 from labelaudit.core.decisions import Known, read_decisions, record_decision
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.events import ignore
+from labelaudit.core.evidence import evidence_from_probs
 from labelaudit.core.recipe import recipe_from_dict
-from labelaudit.core.verdicts import verdicts_from_probs
 from labelaudit.functional.near import near_row_hashes
 from labelaudit.gate.near import near_arrays
 from labelaudit.judging.unseen_labels import unseen_clean_prob
@@ -223,7 +223,7 @@ def test_rows_are_compared_by_the_means_of_the_grown_table():
     dataset = Dataset(Path("t.csv"), ids, ids, np.arange(30) % 2, ("x", "y"), vectors, np.zeros(30, dtype=np.bool_))
     row_of = np.where(np.arange(30) < 20, np.arange(30), -1)
     new = np.arange(20, 30)
-    scored = Scored(new, verdicts_from_probs(np.full((10, 2), 0.5), np.zeros(10, dtype=np.int64)), np.ones(10))
+    scored = Scored(new, evidence_from_probs(np.full((10, 2), 0.5), np.zeros(10, dtype=np.int64)), np.ones(10))
     left = np.delete(np.arange(30), 25)
     found = joined_near_hashes(near_row_hashes(values[:20]), dataset, left, row_of, scored)
     assert found is not None

@@ -109,7 +109,7 @@ def test_a_finished_audit_refuses_every_change_but_decisions(tmp_path):
         lambda: audit.fail("x"),
         lambda: audit.interrupt("x"),
         lambda: audit.append_event({"event": "Said"}),
-        lambda: audit.write_arrays("verdicts", losses=np.zeros(2)),
+        lambda: audit.write_arrays("evidence", losses=np.zeros(2)),
     ):
         with pytest.raises(ValueError, match=f"{audit.path.name} has finished and is never changed"):
             change()
@@ -143,15 +143,15 @@ def test_events_are_appended_one_per_line(tmp_path):
 
 def test_arrays_survive_a_round_trip_without_pickle_and_with_the_same_bytes(tmp_path):
     audit = Audit.create(tmp_path, method="drpl", facts={})
-    path = audit.write_arrays("verdicts", losses=np.array([0.5, 2.0], np.float32), name=np.array([1]))
+    path = audit.write_arrays("evidence", losses=np.array([0.5, 2.0], np.float32), name=np.array([1]))
     first = path.read_bytes()
     with np.load(path, allow_pickle=False) as arrays:
         assert arrays["losses"].tolist() == [0.5, 2.0]
         assert arrays["name"].tolist() == [1]
-    assert audit.write_arrays("verdicts", losses=np.array([0.5, 2.0], np.float32), name=np.array([1])) == path
+    assert audit.write_arrays("evidence", losses=np.array([0.5, 2.0], np.float32), name=np.array([1])) == path
     assert path.read_bytes() == first
     with pytest.raises(ValueError, match="array 'odd' holds Python objects"):
-        audit.write_arrays("verdicts", odd=np.array([{}]))
+        audit.write_arrays("evidence", odd=np.array([{}]))
     assert path.read_bytes() == first
 
 

@@ -12,7 +12,7 @@ import xmlschema
 from labelaudit.core.dataset import SetAside
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.gate.columns import read_columns
-from labelaudit.gate.evidence import Noise
+from labelaudit.gate.examined import Noise
 from labelaudit.gate.formats import FORMATS, parse_formats, write_report
 from labelaudit.gate.result import CheckReport, CheckResult, Origin, fingerprint
 from tests.gate_audit import Row, write_rows

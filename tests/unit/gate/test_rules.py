@@ -6,17 +6,17 @@ import pytest
 from labelaudit.core.dataset import SetAside
 from labelaudit.core.decisions import Known
 from labelaudit.gate.columns import Coded, read_columns
-from labelaudit.gate.evidence import (
+from labelaudit.gate.examined import (
     Comparison,
     Drift,
-    Evidence,
+    Examined,
     Leaks,
     NearConflicts,
     Noise,
     dataset_noise,
     noise_by_class,
 )
-from labelaudit.gate.evidence import judge_known as judge
+from labelaudit.gate.examined import judge_known as judge
 from labelaudit.gate.limits import ClassLimits, Gate, Limits, PathLimits
 from labelaudit.gate.rules import RULES, run_rules
 from labelaudit.gate.suspect_rules import matches, percent
@@ -48,7 +48,7 @@ BROKEN = (SetAside("raw/5.png", "raw/5.png", "dog", "unreadable", "the file is c
 def evidence_of(folder, rows=ROWS, known=None, baseline=False, set_aside=(), gone=None, **changes):
     columns = read_columns(write_rows(folder, rows, set_aside=set_aside).findings_path)
     suspect, is_known, accepted = judge(columns, {entry.key: entry for entry in known or ()}, gone=gone)
-    whole = Evidence(
+    whole = Examined(
         columns=columns,
         noise=dataset_noise({}, columns),
         class_noise=noise_by_class({}, columns),
@@ -61,14 +61,14 @@ def evidence_of(folder, rows=ROWS, known=None, baseline=False, set_aside=(), gon
     return replace(whole, **changes)
 
 
-def only(evidence, classes=None, paths=(), severity=None, **limits):
+def only(examined, classes=None, paths=(), severity=None, **limits):
     """Run all rules with every limit off but these."""
     gate = Gate(replace(OFF, **limits), classes or {}, tuple(paths), severity or {})
-    return list(run_rules(evidence, gate))
+    return list(run_rules(examined, gate))
 
 
-def known(evidence, row, verdict="open"):
-    sample = evidence.columns.sample(row)
+def known(examined, row, verdict="open"):
+    sample = examined.columns.sample(row)
     return Known(sample.content_hash, sample.given_label, verdict)
 
 
@@ -94,8 +94,8 @@ def test_the_names_of_the_rules_are_those_of_their_limits():
     ],
 )
 def test_noise_is_gated_on_the_end_of_the_interval_that_is_chosen(bound, limit, status, tmp_path):
-    evidence = evidence_of(tmp_path, noise=Noise(0.05, 0.04, 0.06))
-    (result,) = only(evidence, max_noise=limit, noise_bound=bound)
+    examined = evidence_of(tmp_path, noise=Noise(0.05, 0.04, 0.06))
+    (result,) = only(examined, max_noise=limit, noise_bound=bound)
     assert (result.rule, result.status, result.limit) == ("max-noise", status, limit)
     assert result.measured == {"lower": 0.04, "point": 0.05, "upper": 0.06}[bound]
     assert "(90 % interval 4.0 % to 6.0 %, estimate 5.0 %)" in result.message
@@ -118,23 +118,23 @@ def test_noise_comes_from_the_audit_and_else_from_the_rows(tmp_path):
 
 
 def test_each_noisy_class_is_a_result_and_its_own_limit_wins(tmp_path):
-    evidence = evidence_of(tmp_path)  # cat 56.7 %, dog 12.3 %
-    cat, dog = only(evidence, max_class_noise=0.1)
+    examined = evidence_of(tmp_path)  # cat 56.7 %, dog 12.3 %
+    cat, dog = only(examined, max_class_noise=0.1)
     assert [(r.name, round(r.measured, 3), len(r.rows)) for r in (cat, dog)] == [
         ("max-class-noise (class cat)", 0.567, 2),
         ("max-class-noise (class dog)", 0.123, 1),
     ]
-    (left,) = only(evidence, max_class_noise=0.1, classes={"cat": ClassLimits(max_noise=0.6)})
+    (left,) = only(examined, max_class_noise=0.1, classes={"cat": ClassLimits(max_noise=0.6)})
     assert (left.subject, left.limit) == ("class dog", 0.1)
-    (passed,) = only(evidence, max_class_noise=0.6)
+    (passed,) = only(examined, max_class_noise=0.6)
     assert passed.status == "passed"
     assert passed.message.startswith("all 2 classes are within their limits; the noisiest is cat: about 56.7 %")
 
 
 def test_suspects_are_counted_in_all_in_classes_and_below_paths(tmp_path):
-    evidence = evidence_of(tmp_path)
+    examined = evidence_of(tmp_path)
     results = only(
-        evidence,
+        examined,
         max_suspects=3,
         classes={"cat": ClassLimits(max_suspects=1)},
         paths=[PathLimits("raw/**", max_suspects=2), PathLimits("web/", max_suspects=0)],
@@ -146,26 +146,26 @@ def test_suspects_are_counted_in_all_in_classes_and_below_paths(tmp_path):
         ("paths web/", "failed", 1),
     ]
     assert results[3].message == "1 suspect; 0 allowed"
-    assert [evidence.columns.sample(row).path for row in results[1].rows] == ["raw/a/1.png", "raw/2.png"]
+    assert [examined.columns.sample(row).path for row in results[1].rows] == ["raw/a/1.png", "raw/2.png"]
 
 
 def test_the_share_of_suspects_is_of_the_scanned_samples(tmp_path):
-    evidence = evidence_of(tmp_path, set_aside=BROKEN)
-    (result,) = only(evidence, max_suspect_share=0.29)
+    examined = evidence_of(tmp_path, set_aside=BROKEN)
+    (result,) = only(examined, max_suspect_share=0.29)
     assert (result.status, result.measured) == ("failed", 0.3)
     assert result.message == "30.0 % of 10 samples are suspects (3); 29.0 % allowed"
-    assert only(evidence, max_suspect_share=0.3)[0].status == "passed"
+    assert only(examined, max_suspect_share=0.3)[0].status == "passed"
 
 
 def test_what_a_person_called_right_is_no_suspect_and_what_is_known_is_no_new_one(tmp_path):
     blank = evidence_of(tmp_path / "1")
     accepted, open_ = known(blank, 0, "ok"), known(blank, 1)
-    evidence = evidence_of(tmp_path / "2", known=[accepted, open_], baseline=True)
-    assert (evidence.suspect.sum(), evidence.known.sum(), evidence.accepted.sum()) == (2, 1, 1)
-    total, new = only(evidence, max_suspects=1, max_new_suspects=0)
+    examined = evidence_of(tmp_path / "2", known=[accepted, open_], baseline=True)
+    assert (examined.suspect.sum(), examined.known.sum(), examined.accepted.sum()) == (2, 1, 1)
+    total, new = only(examined, max_suspects=1, max_new_suspects=0)
     assert (total.status, total.measured) == ("failed", 2)
     assert new.message == "1 suspect that the baseline does not know; 0 allowed"
-    assert [evidence.columns.sample(row).path for row in new.rows] == ["web/4.png"]
+    assert [examined.columns.sample(row).path for row in new.rows] == ["web/4.png"]
 
 
 def test_a_sample_is_known_with_the_label_it_had_only(tmp_path):
@@ -175,9 +175,9 @@ def test_a_sample_is_known_with_the_label_it_had_only(tmp_path):
 
 def test_what_a_person_called_wrong_is_a_suspect_though_the_model_keeps_it(tmp_path):
     entry = known(evidence_of(tmp_path / "1"), 2, "wrong")
-    evidence = evidence_of(tmp_path / "2", known=[entry])
-    assert evidence.suspect.tolist()[:4] == [True, True, True, True]
-    assert evidence.known.tolist()[:4] == [False, False, True, False]
+    examined = evidence_of(tmp_path / "2", known=[entry])
+    assert examined.suspect.tolist()[:4] == [True, True, True, True]
+    assert examined.known.tolist()[:4] == [False, False, True, False]
 
 
 def test_samples_that_are_gone_are_no_suspects(tmp_path):
@@ -192,26 +192,26 @@ def test_without_a_baseline_nothing_is_new_and_that_is_said(tmp_path):
 
 def test_unsure_suspects_are_not_new_where_the_settings_say_so_but_conflicts_are(tmp_path):
     rows = [*ROWS, Row("web/twin.png", "dog", 0.9, issue="duplicate-conflict")]
-    evidence = evidence_of(tmp_path, rows, baseline=True)
-    (result,) = only(evidence, max_new_suspects=0, new_suspect_below=0.1)
-    assert [evidence.columns.sample(row).path for row in result.rows] == ["raw/a/1.png", "web/twin.png"]
+    examined = evidence_of(tmp_path, rows, baseline=True)
+    (result,) = only(examined, max_new_suspects=0, new_suspect_below=0.1)
+    assert [examined.columns.sample(row).path for row in result.rows] == ["raw/a/1.png", "web/twin.png"]
 
 
 def test_changed_files_are_held_against_their_own_limit_without_a_baseline(tmp_path):
     changed = np.array([True, False, True] + [False] * 7)
-    evidence = evidence_of(tmp_path, changed=changed)
-    (result,) = only(evidence, max_changed_suspects=0)
+    examined = evidence_of(tmp_path, changed=changed)
+    (result,) = only(examined, max_changed_suspects=0)
     assert result.message == "1 new suspect among 2 changed samples; 0 allowed"
     assert result.status == "failed"
     assert only(evidence_of(tmp_path), max_changed_suspects=0) == []
 
 
 def test_files_that_could_not_be_scanned_are_counted_by_kind(tmp_path):
-    evidence = evidence_of(tmp_path, set_aside=BROKEN)
-    (result,) = only(evidence, max_unreadable=0)
+    examined = evidence_of(tmp_path, set_aside=BROKEN)
+    (result,) = only(examined, max_unreadable=0)
     assert (result.status, result.measured, result.rows.tolist()) == ("failed", 1, [10])
     assert result.message == "1 sample could not be scanned (1 unreadable); 0 allowed"
-    assert only(evidence, max_unreadable=1)[0].status == "passed"
+    assert only(examined, max_unreadable=1)[0].status == "passed"
 
 
 def test_twins_under_other_labels_fail_until_someone_decides(tmp_path):
@@ -254,21 +254,21 @@ def test_near_conflicts_warn_with_both_samples(tmp_path):
 
 
 def test_each_small_class_is_a_result_even_an_empty_one(tmp_path):
-    evidence = evidence_of(tmp_path, classes=("cat", "dog", "elk"))
-    cat, elk = only(evidence, min_class_samples=5)
+    examined = evidence_of(tmp_path, classes=("cat", "dog", "elk"))
+    cat, elk = only(examined, min_class_samples=5)
     assert [(r.subject, r.measured) for r in (cat, elk)] == [("class cat", 3), ("class elk", 0)]
     assert cat.severity == "warning"
     allowed = {"cat": ClassLimits(min_samples=3), "elk": ClassLimits(min_samples=0)}
-    (passed,) = only(evidence, min_class_samples=5, classes=allowed)
+    (passed,) = only(examined, min_class_samples=5, classes=allowed)
     assert passed.status == "passed"
 
 
 def test_imbalance_is_the_largest_class_against_the_smallest(tmp_path):
-    evidence = evidence_of(tmp_path)
-    (result,) = only(evidence, max_imbalance=2.0)
+    examined = evidence_of(tmp_path)
+    (result,) = only(examined, max_imbalance=2.0)
     assert (result.status, result.measured) == ("failed", 7 / 3)
     assert result.message == "dog has 7 samples, cat has 3: 2.3 to 1; 2 to 1 allowed"
-    assert only(evidence, max_imbalance=2.4)[0].status == "passed"
+    assert only(examined, max_imbalance=2.4)[0].status == "passed"
 
 
 def test_classes_that_came_and_went_are_named(tmp_path):
@@ -292,13 +292,13 @@ def test_a_stale_audit_says_which_files_are_new(tmp_path):
 
 def test_only_a_failure_says_what_to_do_and_names_samples(tmp_path):
     leaks = Leaks(np.array([1, 3]), ("a = b", "c = d"), ("train", "test"))
-    evidence = evidence_of(tmp_path, set_aside=BROKEN, leaks=leaks)
+    examined = evidence_of(tmp_path, set_aside=BROKEN, leaks=leaks)
     counts, shares = ("max_suspects", "max_unreadable", "max_leaks"), ("max_suspect_share", "max_noise")
-    failed = only(evidence, **dict.fromkeys(counts + shares, 0))
+    failed = only(examined, **dict.fromkeys(counts + shares, 0))
     assert [result.status for result in failed] == ["failed"] * 5
     assert [len(result.rows) for result in failed] == [3, 3, 3, 1, 2]
     assert all(result.hint for result in failed)
-    passed = only(evidence, **dict.fromkeys(counts, 3), **dict.fromkeys(shares, 0.9))
+    passed = only(examined, **dict.fromkeys(counts, 3), **dict.fromkeys(shares, 0.9))
     assert [result.status for result in passed] == ["passed"] * 5
     assert [(result.hint, len(result.rows), result.listed) for result in passed] == [("", 0, ())] * 5
     assert [result.measured for result in passed] == [result.measured for result in failed]

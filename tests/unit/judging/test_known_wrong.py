@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from labelaudit.core.verdicts import Judges, Verdicts, verdicts_from_probs
+from labelaudit.core.evidence import Evidence, Judges, evidence_from_probs
 from labelaudit.functional.metrics import expected_calibration_error
 from labelaudit.judging.calibration import Scores, contrast, noise_rate, wrong_posterior
 from labelaudit.judging.known_wrong import Calibrated, calibrate
@@ -17,7 +17,7 @@ SHIFT = 3.0
 
 def judged(
     transitions: Any, *, shift: float = SHIFT, n: int = 20_000, n_planted: int = 800, n_judges: int = 2, seed: int = 0
-) -> tuple[Verdicts, Any, Any]:
+) -> tuple[Evidence, Any, Any]:
     """Return evidence, given labels and true ones. Judges score right labels N(0, 1) and wrong ones N(shift, 1)."""
     rng = np.random.default_rng(seed)
     n_classes = len(transitions)
@@ -32,20 +32,20 @@ def judged(
     probs = np.full((n, n_classes), 0.1 / (n_classes - 1))
     probs[np.arange(n), true] = 0.9
     judges = Judges(scores.astype(np.float32), labels.astype(np.int32))
-    return verdicts_from_probs(probs, given, judges=judges), given, true
+    return evidence_from_probs(probs, given, judges=judges), given, true
 
 
-def judges_of(verdicts: Verdicts) -> Judges:
-    assert verdicts.judges is not None
-    return verdicts.judges
+def judges_of(evidence: Evidence) -> Judges:
+    assert evidence.judges is not None
+    return evidence.judges
 
 
 def everyone(given: Any) -> Any:
     return np.ones(len(given), dtype=bool)
 
 
-def calibrated(verdicts: Verdicts, given: Any, n_classes: int) -> Calibrated:
-    found = calibrate(verdicts, given, n_classes, counted=everyone(given))
+def calibrated(evidence: Evidence, given: Any, n_classes: int) -> Calibrated:
+    found = calibrate(evidence, given, n_classes, counted=everyone(given))
     assert found is not None
     return found
 
@@ -56,10 +56,10 @@ def calibrated(verdicts: Verdicts, given: Any, n_classes: int) -> Calibrated:
 @pytest.mark.parametrize("kind", [even, cycle])
 @pytest.mark.parametrize("rate", [0.05, 0.2])
 def test_two_judges_give_the_rate_the_posterior_and_the_confusions(kind, rate):
-    verdicts, given, true = judged(kind(rate, 5))
-    judges = judges_of(verdicts)
+    evidence, given, true = judged(kind(rate, 5))
+    judges = judges_of(evidence)
     actual = (given != true).mean()
-    found = calibrated(verdicts, given, 5)
+    found = calibrated(evidence, given, 5)
     assert found.rate.rate == pytest.approx(actual, abs=0.01 + rate / 20)
     assert found.rate.low <= found.rate.rate <= found.rate.high
     scores, asked = judges.scores, judges.labels == given
@@ -74,15 +74,15 @@ def test_two_judges_give_the_rate_the_posterior_and_the_confusions(kind, rate):
 
 
 def test_two_classes_where_many_planted_labels_are_right():
-    verdicts, given, true = judged(even(0.3, 2), n_planted=2000)
-    found = calibrated(verdicts, given, 2)
+    evidence, given, true = judged(even(0.3, 2), n_planted=2000)
+    found = calibrated(evidence, given, 2)
     assert found.rate.rate == pytest.approx(0.3, abs=0.03)
     assert expected_calibration_error(1 - found.wrong, given == true) < 0.08
 
 
 def test_clean_labels_are_left_alone():
-    verdicts, given, _ = judged(even(0.0, 5), shift=5.0)
-    found = calibrated(verdicts, given, 5)
+    evidence, given, _ = judged(even(0.0, 5), shift=5.0)
+    found = calibrated(evidence, given, 5)
     assert found.rate.low == 0
     assert found.rate.low < 0.005
     assert (found.wrong > 0.5).mean() < 0.005
@@ -90,24 +90,24 @@ def test_clean_labels_are_left_alone():
 
 def test_a_class_that_nobody_learnt_is_not_accused_in_clean_data():
     """Its 20 samples look to the judges like planted labels, and are predicted as another class."""
-    verdicts, given, _ = judged(even(0.0, 4), n=4000)
+    evidence, given, _ = judged(even(0.0, 4), n=4000)
     rare = np.arange(4000) < 20
-    labels = judges_of(verdicts).labels.copy()
+    labels = judges_of(evidence).labels.copy()
     labels[:, rare] = 4
     given = np.where(rare, 4, given)
     probs = np.full((4000, 5), 0.02)
     probs[np.arange(4000), np.where(rare, 0, given)] = 0.92
-    scores = np.where(rare, judges_of(verdicts).scores + SHIFT, judges_of(verdicts).scores)
-    found = calibrated(verdicts_from_probs(probs, given, judges=Judges(scores, labels)), given, 5)
+    scores = np.where(rare, judges_of(evidence).scores + SHIFT, judges_of(evidence).scores)
+    found = calibrated(evidence_from_probs(probs, given, judges=Judges(scores, labels)), given, 5)
     assert (found.wrong[rare] < 0.5).all()
     assert found.rate.low < 0.005
     assert found.confusions[:, 4].sum() < 1e-3
 
 
 def test_samples_that_do_not_count_are_judged_and_not_learnt_from():
-    verdicts, given, true = judged(even(0.2, 5))
+    evidence, given, true = judged(even(0.2, 5))
     counted = given == true  # as if every wrong label were left out
-    found = calibrate(verdicts, given, 5, counted=counted)
+    found = calibrate(evidence, given, 5, counted=counted)
     assert found is not None
     assert found.rate.rate < 0.01
     assert len(found.wrong) == len(given)
@@ -115,33 +115,33 @@ def test_samples_that_do_not_count_are_judged_and_not_learnt_from():
 
 
 def test_a_sample_that_no_judge_was_taught_is_judged_by_its_other_labels():
-    verdicts, given, true = judged(even(0.2, 5), n_judges=1, n_planted=4000)
-    unseen = judges_of(verdicts).labels[0] != given
-    found = calibrated(verdicts, given, 5)
+    evidence, given, true = judged(even(0.2, 5), n_judges=1, n_planted=4000)
+    unseen = judges_of(evidence).labels[0] != given
+    found = calibrated(evidence, given, 5)
     assert found.wrong[unseen & (given != true)].mean() > 0.9
     assert found.wrong[unseen & (given == true)].mean() < 0.05
 
 
 def test_too_few_planted_labels_calibrate_nothing():
-    verdicts, given, _ = judged(even(0.2, 5), n_planted=9)
-    assert calibrate(verdicts, given, 5, counted=everyone(given)) is None
+    evidence, given, _ = judged(even(0.2, 5), n_planted=9)
+    assert calibrate(evidence, given, 5, counted=everyone(given)) is None
 
 
 def test_evidence_without_judges_calibrates_nothing():
     probs = np.full((100, 2), 0.5)
     given = np.zeros(100, dtype=np.int64)
-    assert calibrate(verdicts_from_probs(probs, given), given, 2, counted=everyone(given)) is None
+    assert calibrate(evidence_from_probs(probs, given), given, 2, counted=everyone(given)) is None
 
 
 def test_permuting_the_samples_permutes_p_wrong():
-    verdicts, given, _ = judged(even(0.2, 5), n=4000)
+    evidence, given, _ = judged(even(0.2, 5), n=4000)
     order = 40 * np.random.default_rng(1).permutation(100)[:, None] + np.arange(40)  # the jackknife's groups stay
     order = order.ravel()
-    judges = Judges(judges_of(verdicts).scores[:, order], judges_of(verdicts).labels[:, order])
+    judges = Judges(judges_of(evidence).scores[:, order], judges_of(evidence).labels[:, order])
     table = np.full((4000, 5), 0.0)
-    np.put_along_axis(table, verdicts.top_labels, verdicts.top_probs, axis=1)
-    moved = calibrated(verdicts_from_probs(table[order], given[order], judges=judges), given[order], 5)
-    whole = calibrated(verdicts, given, 5)
+    np.put_along_axis(table, evidence.top_labels, evidence.top_probs, axis=1)
+    moved = calibrated(evidence_from_probs(table[order], given[order], judges=judges), given[order], 5)
+    whole = calibrated(evidence, given, 5)
     assert moved.wrong == pytest.approx(whole.wrong[order])
     assert moved.rate.high == pytest.approx(whole.rate.high)
 
@@ -149,10 +149,10 @@ def test_permuting_the_samples_permutes_p_wrong():
 # The same, slowly
 
 
-def slow(verdicts: Verdicts, given: Any, n_classes: int) -> Any:
+def slow(evidence: Evidence, given: Any, n_classes: int) -> Any:
     """One round, with a loop over the judges in place of the tables."""
     asked: list[tuple[float, int, bool]] = []  # score, sample, whether it is the given label
-    judges = judges_of(verdicts)
+    judges = judges_of(evidence)
     for scores, labels in zip(judges.scores, judges.labels, strict=True):
         asked += [(float(scores[i]), i, bool(labels[i] == given[i])) for i in range(len(given))]
     wrong_scores, own_scores = (
@@ -173,9 +173,9 @@ def slow(verdicts: Verdicts, given: Any, n_classes: int) -> Any:
 
 def test_a_slow_loop_finds_the_same(monkeypatch):
     monkeypatch.setattr("labelaudit.judging.known_wrong._ROUNDS", 1)
-    verdicts, given, _ = judged(even(0.2, 4), n=300, n_planted=60)
-    rate, wrong = slow(verdicts, given, 4)
-    found = calibrated(verdicts, given, 4)
+    evidence, given, _ = judged(even(0.2, 4), n=300, n_planted=60)
+    rate, wrong = slow(evidence, given, 4)
+    found = calibrated(evidence, given, 4)
     assert found.wrong == pytest.approx(wrong)
     assert found.rate.rate == pytest.approx(rate.rate)
     assert found.rate.low == pytest.approx(rate.low)

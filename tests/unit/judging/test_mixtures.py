@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from labelaudit.core.verdicts import verdicts_from_probs
+from labelaudit.core.evidence import evidence_from_probs
 from labelaudit.judging.mixtures import (
     KINDS,
     choose_mixture,
@@ -24,7 +24,7 @@ def two_groups(share: float = 0.2, seed: int = 0):
     return np.logaddexp(0.0, odds)
 
 
-def evidence(wrong: float, *, sure: float = 4.0, spread: float = 0.7, labels_from_model: bool = False, seed: int = 0):
+def made_up(wrong: float, *, sure: float = 4.0, spread: float = 0.7, labels_from_model: bool = False, seed: int = 0):
     """Return verdicts of a model that mostly knows the class, on labels of which a share is wrong; and which are."""
     rng = np.random.default_rng(seed)
     true = rng.integers(0, C, N)
@@ -35,7 +35,7 @@ def evidence(wrong: float, *, sure: float = 4.0, spread: float = 0.7, labels_fro
     given = np.where(is_wrong, (true + rng.integers(1, C, N)) % C, true)
     if labels_from_model:
         given = (rng.random((N, 1)) < probs.cumsum(axis=1)).argmax(axis=1)
-    return verdicts_from_probs(probs, given), is_wrong
+    return evidence_from_probs(probs, given), is_wrong
 
 
 EVERY = np.ones(N, dtype=bool)
@@ -84,8 +84,8 @@ def test_the_held_out_likelihood_is_that_of_cells_counted_by_simulation():
 
 
 def test_wrong_labels_are_found_and_counted():
-    verdicts, wrong = evidence(0.2)
-    found = judge_by_mixture(verdicts, counted=EVERY)
+    evidence, wrong = made_up(0.2)
+    found = judge_by_mixture(evidence, counted=EVERY)
     assert found is not None
     assert found.facts["evidence"] == "wrong labels"
     assert found.facts["noise_rate"] == pytest.approx(wrong.mean(), abs=0.02)
@@ -94,26 +94,26 @@ def test_wrong_labels_are_found_and_counted():
 
 @pytest.mark.parametrize("sure", [2.0, 4.0, 6.0])
 def test_right_labels_are_believed_to_be_right_however_sure_the_model_is(sure):
-    verdicts, _ = evidence(0.0, sure=sure)
-    found = judge_by_mixture(verdicts, counted=EVERY)
+    evidence, _ = made_up(0.0, sure=sure)
+    found = judge_by_mixture(evidence, counted=EVERY)
     assert found is not None
     assert (found.wrong > 0.5).mean() <= 0.01
 
 
 def test_the_expected_surprises_are_those_of_labels_drawn_from_the_predictions():
-    drawn = [null_gate(evidence(0.0, sure=1.5, labels_from_model=True, seed=seed)[0], counted=EVERY) for seed in (0, 1)]
+    drawn = [null_gate(made_up(0.0, sure=1.5, labels_from_model=True, seed=seed)[0], counted=EVERY) for seed in (0, 1)]
     for gate in drawn:
         assert gate.observed == pytest.approx(gate.expected, abs=4 * np.sqrt(gate.expected))
 
 
 def test_surprises_and_the_mixture_are_of_the_counted_samples_alone():
-    verdicts, wrong = evidence(0.2)
-    found = judge_by_mixture(verdicts, counted=~wrong)
+    evidence, wrong = made_up(0.2)
+    found = judge_by_mixture(evidence, counted=~wrong)
     assert found is not None
     assert found.facts["surprises"]["observed"] <= 0.01 * N
     assert found.wrong.shape == (N,)
 
 
 def test_losses_that_are_all_alike_are_no_evidence():
-    verdicts = verdicts_from_probs(np.full((N, C), 1 / C), np.zeros(N, dtype=np.int64))
-    assert judge_by_mixture(verdicts, counted=EVERY) is None
+    evidence = evidence_from_probs(np.full((N, C), 1 / C), np.zeros(N, dtype=np.int64))
+    assert judge_by_mixture(evidence, counted=EVERY) is None

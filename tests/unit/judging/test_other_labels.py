@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from labelaudit.core.verdicts import Judges, Verdicts
+from labelaudit.core.evidence import Evidence, Judges
 from labelaudit.functional.metrics import expected_calibration_error
 from labelaudit.judging.calibration import Scores, contrast, noise_rate, wrong_posterior
 from labelaudit.judging.confusions import confident_counts, undone, unseen_transitions
 from labelaudit.judging.known_wrong import Calibrated, calibrate
-from labelaudit.judging.other_labels import verdicts_on_unseen
+from labelaudit.judging.other_labels import evidence_on_unseen
 from tests.mistakes import cycle, drawn, even
 
 
@@ -29,15 +29,15 @@ def clouds(transitions: Any, *, n: int, separation: float, seed: int = 0) -> tup
     return probs / probs.sum(axis=1, keepdims=True) @ transitions, drawn(rng, transitions[true]), true
 
 
-def calibrated(verdicts: Verdicts, given: Any, n_classes: int) -> Calibrated:
-    found = calibrate(verdicts, given, n_classes, counted=np.ones(len(given), dtype=bool))
+def calibrated(evidence: Evidence, given: Any, n_classes: int) -> Calibrated:
+    found = calibrate(evidence, given, n_classes, counted=np.ones(len(given), dtype=bool))
     assert found is not None
     return found
 
 
-def judges_of(verdicts: Verdicts) -> Judges:
-    assert verdicts.judges is not None
-    return verdicts.judges
+def judges_of(evidence: Evidence) -> Judges:
+    assert evidence.judges is not None
+    return evidence.judges
 
 
 @pytest.mark.parametrize("separation", [3.0, 6.0])
@@ -48,14 +48,14 @@ def judges_of(verdicts: Verdicts) -> Judges:
 )
 def test_calibrated_probabilities_give_a_calibrated_p_wrong(transitions, separation):
     probs, given, true = clouds(transitions, n=10_000, separation=separation)
-    found = calibrated(verdicts_on_unseen(probs, given, len(transitions), seed=0), given, len(transitions))
+    found = calibrated(evidence_on_unseen(probs, given, len(transitions), seed=0), given, len(transitions))
     assert expected_calibration_error(1 - found.wrong, given == true) < 0.08
 
 
 @pytest.mark.parametrize("transitions", [even(0.0, 4), even(0.1, 4), even(0.3, 4), cycle(0.3, 4)])
 def test_probabilities_of_clouds_far_apart_give_the_rate(transitions):
     probs, given, true = clouds(transitions, n=10_000, separation=6.0)
-    found = calibrated(verdicts_on_unseen(probs, given, 4, seed=0), given, 4)
+    found = calibrated(evidence_on_unseen(probs, given, 4, seed=0), given, 4)
     actual = (given != true).mean()
     assert found.rate.rate == pytest.approx(actual, abs=0.01)
     assert found.rate.low <= actual <= found.rate.high
@@ -79,7 +79,7 @@ def test_a_classifier_that_repeats_the_mistakes_of_the_labels_is_seen_through(re
 def test_classes_that_look_alike_have_no_direction(separation):
     probs, given, _ = clouds(even(0.0, 12), n=10_000, separation=separation)
     assert unseen_transitions(confident_counts(probs, given, 12)) is None
-    found = calibrated(verdicts_on_unseen(probs, given, 12, seed=0), given, 12)
+    found = calibrated(evidence_on_unseen(probs, given, 12, seed=0), given, 12)
     assert found.rate.high < 0.01
 
 
@@ -116,22 +116,22 @@ def test_a_slow_loop_asks_about_the_same_labels():
     transitions = unseen_transitions(confident_counts(probs, given, 4))
     assert transitions is not None
     scores, weights = slow(probs, given, transitions)
-    verdicts = verdicts_on_unseen(probs, given, 4, seed=0)
-    judges = judges_of(verdicts)
+    evidence = evidence_on_unseen(probs, given, 4, seed=0)
+    judges = judges_of(evidence)
     rows = np.arange(200)
     assert judges.weights is not None
     assert sorted(judges.labels[:, 0]) == [0, 1, 2, 3]
     assert np.array_equal(judges.labels[0], given)
     assert judges.scores == pytest.approx(scores[rows, judges.labels], abs=1e-4)
     assert judges.weights[1:] == pytest.approx(weights[rows, judges.labels[1:]], abs=1e-5)
-    assert verdicts.scores["evidence"] == pytest.approx(scores[rows, given])
+    assert evidence.scores["evidence"] == pytest.approx(scores[rows, given])
 
 
 def test_a_few_samples_at_a_time_are_judged_alike(monkeypatch):
     probs, given, _ = clouds(cycle(0.3, 4), n=200, separation=4.0)
-    whole = verdicts_on_unseen(probs, given, 4, seed=0)
+    whole = evidence_on_unseen(probs, given, 4, seed=0)
     monkeypatch.setattr("labelaudit.judging.other_labels._BLOCK", 4 * 30)
-    parts = verdicts_on_unseen(probs, given, 4, seed=0)
+    parts = evidence_on_unseen(probs, given, 4, seed=0)
     assert {name: values.tolist() for name, values in parts.arrays().items()} == {
         name: values.tolist() for name, values in whole.arrays().items()
     }
@@ -139,33 +139,33 @@ def test_a_few_samples_at_a_time_are_judged_alike(monkeypatch):
 
 def test_labels_by_lot_stand_for_all(monkeypatch):
     probs, given, true = clouds(cycle(0.2, 12), n=4000, separation=9.0)
-    every = calibrated(verdicts_on_unseen(probs, given, 12, seed=0), given, 12)
+    every = calibrated(evidence_on_unseen(probs, given, 12, seed=0), given, 12)
     monkeypatch.setattr("labelaudit.judging.other_labels._MOST_ASKED", 3 * 4000)
-    verdicts = verdicts_on_unseen(probs, given, 12, seed=0)
-    judges = judges_of(verdicts)
+    evidence = evidence_on_unseen(probs, given, 12, seed=0)
+    judges = judges_of(evidence)
     assert judges.labels.shape == (4, 4000)
     assert (judges.labels[1:] != given).all()
     likely = (true + 1) % 12 == judges.labels[1:]
     assert likely[:, given == true].mean() > 0.9
-    few = calibrated(verdicts, given, 12)
+    few = calibrated(evidence, given, 12)
     assert few.rate.rate == pytest.approx(every.rate.rate, abs=0.01)
-    again = judges_of(verdicts_on_unseen(probs, given, 12, seed=0))
+    again = judges_of(evidence_on_unseen(probs, given, 12, seed=0))
     assert np.array_equal(again.labels, judges.labels)
-    assert not np.array_equal(judges_of(verdicts_on_unseen(probs, given, 12, seed=1)).labels, judges.labels)
+    assert not np.array_equal(judges_of(evidence_on_unseen(probs, given, 12, seed=1)).labels, judges.labels)
 
 
 def test_too_many_classes_are_judged_without_undoing(monkeypatch):
     probs, given, _ = clouds(cycle(0.3, 4), n=200, separation=6.0)
-    undoing = verdicts_on_unseen(probs, given, 4, seed=0).given_probs
+    undoing = evidence_on_unseen(probs, given, 4, seed=0).given_probs
     monkeypatch.setattr("labelaudit.judging.other_labels._MOST_WORK", 1)
-    assert verdicts_on_unseen(probs, given, 4, seed=0).given_probs == pytest.approx(probs[np.arange(200), given])
+    assert evidence_on_unseen(probs, given, 4, seed=0).given_probs == pytest.approx(probs[np.arange(200), given])
     assert np.abs(undoing - probs[np.arange(200), given]).max() > 0.1
 
 
 def test_one_label_that_stands_for_the_improbable_ones_counts_as_all_of_them():
     """Twelve classes, seven of which are never among the five most probable."""
     probs, given, _ = clouds(even(0.2, 12), n=4000, separation=9.0)
-    found = calibrated(verdicts_on_unseen(probs, given, 12, seed=0), given, 12)
+    found = calibrated(evidence_on_unseen(probs, given, 12, seed=0), given, 12)
     assert found.rate.rate == pytest.approx(0.2, abs=0.03)
     assert found.rate.low <= 0.2 <= found.rate.high
 
@@ -193,7 +193,7 @@ def slow_counts(probs: Any, given: Any, n_classes: int) -> Any:
 def test_a_slow_loop_over_all_labels_finds_the_same(monkeypatch):
     monkeypatch.setattr("labelaudit.judging.known_wrong._ROUNDS", 1)
     probs, given, _ = clouds(even(0.2, 4), n=300, separation=2.0)
-    found = calibrated(verdicts_on_unseen(probs, given, 4, seed=0), given, 4)
+    found = calibrated(evidence_on_unseen(probs, given, 4, seed=0), given, 4)
     wrong, rate = slow_counts(probs, given, 4)
     assert found.wrong == pytest.approx(wrong)
     assert found.rate.rate == pytest.approx(rate.rate)
@@ -202,6 +202,6 @@ def test_a_slow_loop_over_all_labels_finds_the_same(monkeypatch):
 
 
 def test_no_samples_are_no_evidence():
-    verdicts = verdicts_on_unseen(np.zeros((0, 3)), np.zeros(0, dtype=np.int64), 3, seed=0)
-    assert verdicts.top_labels.shape == (0, 3)
-    assert calibrate(verdicts, np.zeros(0, dtype=np.int64), 3, counted=np.zeros(0, dtype=bool)) is None
+    evidence = evidence_on_unseen(np.zeros((0, 3)), np.zeros(0, dtype=np.int64), 3, seed=0)
+    assert evidence.top_labels.shape == (0, 3)
+    assert calibrate(evidence, np.zeros(0, dtype=np.int64), 3, counted=np.zeros(0, dtype=bool)) is None

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from labelaudit.core.dataset import SMALLEST_CLASS
 from labelaudit.core.errors import ConfigError
+from labelaudit.core.evidence import Evidence, evidence_from_probs
 from labelaudit.core.findings import Action, Issue
 from labelaudit.core.recipe import PolicySettings
-from labelaudit.core.verdicts import Verdicts, verdicts_from_probs
 from labelaudit.judging.mixtures import judge_by_mixture
-from labelaudit.judging.policy import Judgements, best_other, break_ties, decide, judge
+from labelaudit.judging.policy import Verdicts, best_other, break_ties, decide, judge
 
 N, C = 200, 4
 WRONG = np.arange(N) < 40  # 20 % wrong labels
@@ -30,7 +30,7 @@ def evidence(seed: int = 0) -> Any:
     return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
 
 
-def judged(probs: Any = None, given: Any = GIVEN, **changes: Any) -> Judgements:
+def judged(probs: Any = None, given: Any = GIVEN, **changes: Any) -> Verdicts:
     probs = evidence() if probs is None else probs
     n = len(given)
     fields: dict[str, Any] = {
@@ -39,7 +39,7 @@ def judged(probs: Any = None, given: Any = GIVEN, **changes: Any) -> Judgements:
         "conflict": np.zeros(n, dtype=bool),
         "class_counts": np.bincount(given, minlength=C),
     }
-    return judge(verdicts_from_probs(probs, given), given, **fields | changes)
+    return judge(evidence_from_probs(probs, given), given, **fields | changes)
 
 
 def test_planted_errors_are_found_and_their_true_labels_suggested():
@@ -78,7 +78,7 @@ def test_the_noise_rate_and_the_mixture_leave_trusted_samples_out():
     assert found.noise_rate == pytest.approx(20 / 180, abs=0.02)
     assert found.noise_rate == pytest.approx((1 - found.clean_prob[~trusted]).mean())
     alone = judge_by_mixture(
-        verdicts_from_probs(evidence()[~trusted], GIVEN[~trusted]), counted=np.ones(180, dtype=bool)
+        evidence_from_probs(evidence()[~trusted], GIVEN[~trusted]), counted=np.ones(180, dtype=bool)
     )
     assert alone is not None
     assert found.mixture == alone.facts
@@ -136,20 +136,20 @@ def test_actions_follow_from_the_probabilities_and_the_thresholds(below, above):
 
 
 def test_the_best_other_label_is_the_second_where_the_first_is_the_given_one():
-    verdicts = Verdicts(
+    evidence = Evidence(
         losses=np.array([0.5, 1.6]),
         given_probs=np.array([0.6, 0.2]),
         top_labels=np.array([[2, 0], [1, 2]]),
         top_probs=np.array([[0.6, 0.3], [0.5, 0.2]]),
     )
-    others, share = best_other(verdicts, np.array([2, 2]))
+    others, share = best_other(evidence, np.array([2, 2]))
     assert others.tolist() == [0, 1]
     assert share == pytest.approx([0.3 / 0.4, 0.5 / 0.8])
 
 
 def test_the_share_of_the_best_other_stays_a_probability_where_the_given_label_is_certain():
-    verdicts = Verdicts(np.zeros(1), np.ones(1), np.array([[0, 1]]), np.array([[1.0, 1e-9]]))
-    assert best_other(verdicts, np.array([0]))[1].tolist() == [1.0]
+    evidence = Evidence(np.zeros(1), np.ones(1), np.array([[0, 1]]), np.array([[1.0, 1e-9]]))
+    assert best_other(evidence, np.array([0]))[1].tolist() == [1.0]
 
 
 def test_losses_that_are_all_alike_are_no_evidence_and_make_no_suspects():

@@ -6,10 +6,10 @@ from typing import cast
 import numpy as np
 import pytest
 
+from labelaudit.core.evidence import Judges, evidence_from_probs
 from labelaudit.core.recipe import PolicySettings
-from labelaudit.core.verdicts import Judges, verdicts_from_probs
 from labelaudit.gate.columns import FindingColumns
-from labelaudit.gate.evidence import Noise, dataset_noise, noise_by_class
+from labelaudit.gate.examined import Noise, dataset_noise, noise_by_class
 from labelaudit.judging.policy import judge
 from labelaudit.scanning.results import judged_results
 
@@ -27,14 +27,14 @@ def results(rate=0.2, seed=0):
     for number in range(2):
         chosen = slice(number * 100, number * 100 + 100)
         labels[number, chosen] = (given[chosen] + rng.integers(1, 4, 100)) % 4
-    scores = np.stack([-verdicts_from_probs(probs, own).scores["margin"] for own in labels])
+    scores = np.stack([-evidence_from_probs(probs, own).scores["margin"] for own in labels])
     scores += rng.normal(0, 0.1, scores.shape)
-    verdicts = verdicts_from_probs(
+    evidence = evidence_from_probs(
         probs, given, judges=Judges(scores.astype(np.float32), labels.astype(np.int32)), scores={"evidence": scores[0]}
     )
     nobody = np.zeros(N, dtype=bool)
     judged = judge(
-        verdicts, given, settings=PolicySettings(), trusted=nobody, conflict=nobody, class_counts=np.bincount(given)
+        evidence, given, settings=PolicySettings(), trusted=nobody, conflict=nobody, class_counts=np.bincount(given)
     )
     return json.loads(json.dumps(judged_results(judged, CLASSES))), float((given != true).mean())
 

@@ -43,7 +43,7 @@ def no_judges(n: int) -> Judges:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdicts:
+class Evidence:
     """Evidence per sample, rows in Dataset order.
 
     Args:
@@ -97,7 +97,7 @@ class Verdicts:
         }
 
 
-def read_verdicts(path: Path) -> Verdicts:
+def read_evidence(path: Path) -> Evidence:
     """Return the verdicts that an audit stored; what each stage found stands in audit.json.
 
     Raises:
@@ -106,7 +106,7 @@ def read_verdicts(path: Path) -> Verdicts:
     try:
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-        return Verdicts(
+        return Evidence(
             losses=arrays["losses"].astype(np.float64),
             given_probs=arrays["given_probs"].astype(np.float64),
             top_labels=arrays["top_labels"].astype(np.int64),
@@ -126,14 +126,14 @@ def read_verdicts(path: Path) -> Verdicts:
         raise DataError(f"{path} is damaged: {error}.", hint="Scan the data again.") from error
 
 
-def verdicts_from_probs(
+def evidence_from_probs(
     probs: NDArray[np.floating[Any]],
     given: NDArray[np.int64],
     *,
     stages: Mapping[str, Mapping[str, Any]] | None = None,
     scores: Mapping[str, FloatN] | None = None,
     judges: Judges | None = None,
-) -> Verdicts:
+) -> Evidence:
     """Return the verdicts that a table of class probabilities implies.
 
     Args:
@@ -154,7 +154,7 @@ def verdicts_from_probs(
         best_other[part] = others.max(axis=1)
     losses = -np.log(np.maximum(given_probs, _TINY))
     margin = -losses - np.log(np.maximum(best_other, _TINY))
-    return Verdicts(
+    return Evidence(
         losses=losses,
         given_probs=given_probs,
         top_labels=order,
@@ -166,8 +166,8 @@ def verdicts_from_probs(
 
 
 def joined(
-    parts: Sequence[Verdicts], *, together: Callable[[Sequence[NDArray[Any]]], NDArray[Any]] = np.concatenate
-) -> Verdicts:
+    parts: Sequence[Evidence], *, together: Callable[[Sequence[NDArray[Any]]], NDArray[Any]] = np.concatenate
+) -> Evidence:
     """Return the verdicts on the samples of all parts, one after the other; they were made alike.
 
     Args:
@@ -176,7 +176,7 @@ def joined(
     """
     judges = [part.judges for part in parts if part.judges is not None]
     weights = [each.weights.T for each in judges if each.weights is not None]
-    return Verdicts(
+    return Evidence(
         losses=together([part.losses for part in parts]),
         given_probs=together([part.given_probs for part in parts]),
         top_labels=together([part.top_labels for part in parts]),

@@ -73,7 +73,7 @@ class NearConflicts:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class Examined:
     """Everything that rules may look at; None where it was not asked for or cannot be known."""
 
     columns: FindingColumns
