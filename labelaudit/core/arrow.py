@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from labelaudit.core.dataset import BoolN, IntN
+from labelaudit.core.arrays import BoolN, IntN
 
 _DTYPES = {
     pa.int32(): np.int32,

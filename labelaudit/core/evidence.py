@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from labelaudit.core.arrays import FloatN as FloatN
 from labelaudit.core.errors import DataError
 
 TOP_LABELS = 5  # labels kept per sample; the whole (N, C) table is never stored
-
-FloatN = NDArray[np.float64]  # (N,)
 
 
 @dataclass(frozen=True, slots=True)

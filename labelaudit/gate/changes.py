@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.compute as pc
 
+from labelaudit.core.arrays import BoolN
 from labelaudit.core.arrow import text_array, truths_of
-from labelaudit.core.dataset import BoolN, Dataset, ImageFiles
+from labelaudit.core.dataset import Dataset, ImageFiles
 from labelaudit.core.errors import ConfigError, LabelAuditError
 from labelaudit.gate.columns import FindingColumns
 from labelaudit.gate.compare import DataNow, content_hash_of, read_again

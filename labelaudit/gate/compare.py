@@ -12,9 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from labelaudit.core.arrays import BoolN, IntN
 from labelaudit.core.arrow import numbers_of, text_array
 from labelaudit.core.audits import Audit
-from labelaudit.core.dataset import BoolN, Dataset, ImageFiles, IntN, Probabilities, StreamedImages, Vectors
+from labelaudit.core.dataset import Dataset, ImageFiles, Probabilities, StreamedImages, Vectors
 from labelaudit.core.errors import ConfigError
 from labelaudit.core.recipe import DataSettings, from_dict
 from labelaudit.functional.images import hash_content

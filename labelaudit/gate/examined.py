@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
+from labelaudit.core.arrays import BoolN, IntN
 from labelaudit.core.arrow import text_array
-from labelaudit.core.dataset import BoolN, IntN
 from labelaudit.core.decisions import Key, Known
 from labelaudit.gate.columns import Coded, FindingColumns
 

@@ -9,8 +9,9 @@ from pathlib import PurePosixPath
 import numpy as np
 import pyarrow.compute as pc
 
+from labelaudit.core.arrays import IntN
 from labelaudit.core.arrow import numbers_of, text_array
-from labelaudit.core.dataset import Dataset, ImageFiles, IntN
+from labelaudit.core.dataset import Dataset, ImageFiles
 from labelaudit.core.errors import count
 from labelaudit.functional.images import UnreadableImage, decode_image, hash_content
 from labelaudit.functional.near import near_hashes, near_pairs

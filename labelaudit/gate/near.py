@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from labelaudit.core.arrays import BoolN, IntN
 from labelaudit.core.audits import Audit
-from labelaudit.core.dataset import BoolN, Dataset, IntN
+from labelaudit.core.dataset import Dataset
 from labelaudit.core.decisions import Key, Known
 from labelaudit.core.errors import DataError
 from labelaudit.core.issues import Issue

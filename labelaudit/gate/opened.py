@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.compute as pc
 
+from labelaudit.core.arrays import IntN
 from labelaudit.core.arrow import numbers_of, positions_array, text_array
 from labelaudit.core.audits import Audit, find_audit
-from labelaudit.core.dataset import IntN
 from labelaudit.core.decisions import Decisions, Key, Known, read_decisions
 from labelaudit.core.errors import ConfigError
 from labelaudit.gate.baseline import Here, read_baseline

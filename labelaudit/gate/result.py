@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from labelaudit.core.dataset import IntN
+from labelaudit.core.arrays import IntN
 from labelaudit.core.errors import count
 from labelaudit.gate.columns import FindingColumns, Sample
 from labelaudit.gate.examined import Noise

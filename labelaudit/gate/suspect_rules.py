@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
+from labelaudit.core.arrays import BoolN
 from labelaudit.core.arrow import truths_of
-from labelaudit.core.dataset import BoolN
 from labelaudit.core.errors import count
 from labelaudit.gate.columns import FindingColumns
 from labelaudit.gate.examined import Examined, Noise

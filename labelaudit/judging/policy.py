@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labelaudit.core.dataset import SMALLEST_CLASS, BoolN, IntN
+from labelaudit.core.arrays import BoolN, FloatN, IntN
+from labelaudit.core.dataset import SMALLEST_CLASS
 from labelaudit.core.errors import ConfigError
-from labelaudit.core.evidence import Evidence, FloatN
+from labelaudit.core.evidence import Evidence
 from labelaudit.core.findings import Action, Issue
 from labelaudit.core.recipe import PolicySettings
 from labelaudit.judging.calibration import FEWEST_PLANTED, NoiseRate

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 
-from labelaudit.core.dataset import BoolN
-from labelaudit.core.evidence import FloatN
+from labelaudit.core.arrays import BoolN, FloatN
 from labelaudit.judging.calibration import FEWEST_PLANTED, NoiseRate
 
 _NORMAL_90 = 1.645  # standard deviations that hold 90 % of a normal distribution
