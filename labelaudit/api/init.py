@@ -66,7 +66,7 @@ def _render(report: CheckReport, *, home: str, data: str | None) -> str:
     measured = {result.rule: result.measured for result in report.results if not result.subject}
     smallest = min((r.measured or 0.0 for r in report.results if r.rule == "min-class-samples"), default=0.0)
     noise = measured["max-noise"] or 0.0
-    low = "the lower bound of" if report.noise.has_interval else "the point estimate of"
+    low = "the point estimate of" if report.noise.is_point else "the lower bound of"
     defaults = Limits()
     return f"""\
 # Settings of labelaudit check, fitted to the audit {report.audit_name}.

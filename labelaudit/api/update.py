@@ -24,7 +24,7 @@ from labelaudit.core.findings import build_findings, write_findings
 from labelaudit.functional.images import hash_content
 from labelaudit.gate.compare import content_hash_of, data_settings, find_data
 from labelaudit.gate.near import NEAR_NAME, kept_hashes, near_arrays
-from labelaudit.judging.unseen_labels import unseen_clean_prob
+from labelaudit.judging.out_of_sample import unseen_clean_prob
 from labelaudit.scanning.past_findings import (
     UNSEEN,
     Past,

@@ -12,8 +12,8 @@ import numpy as np
 
 from labelaudit.core.arrays import IntN
 from labelaudit.core.errors import count
+from labelaudit.core.shares import Share
 from labelaudit.gate.columns import FindingColumns, Sample
-from labelaudit.gate.examined import Noise
 
 Severity = Literal["error", "warning"]
 Status = Literal["passed", "failed", "skipped"]
@@ -69,7 +69,7 @@ class CheckReport:
     results: tuple[CheckResult, ...]
     columns: FindingColumns
     origin: Origin
-    noise: Noise
+    noise: Share
     suspects: int  # flagged samples that are there and not accepted
     known: int  # of them, in the baseline
     accepted: int  # flagged samples that a person called right

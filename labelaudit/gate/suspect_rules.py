@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 from labelaudit.core.arrays import BoolN
 from labelaudit.core.arrow import truths_of
 from labelaudit.core.errors import count
+from labelaudit.core.shares import Share
 from labelaudit.gate.columns import FindingColumns
-from labelaudit.gate.examined import Examined, Noise
+from labelaudit.gate.examined import Examined
 from labelaudit.gate.limits import ClassLimits, Gate, Limits, PathLimits
 from labelaudit.gate.result import CheckResult, pass_or_fail
 
@@ -172,19 +173,17 @@ def _count_result(
 
 
 def _noise_result(
-    rule: str, subject: str, noise: Noise, limit: float, limits: Limits, rows: BoolN, columns: FindingColumns
+    rule: str, subject: str, noise: Share, limit: float, limits: Limits, rows: BoolN, columns: FindingColumns
 ) -> CheckResult:
-    ends = {"lower": noise.low, "point": noise.rate, "upper": noise.high}
-    end = ends[limits.noise_bound]
-    measured = noise.rate if end is None else end
+    measured = {"lower": noise.low, "point": noise.rate, "upper": noise.high}[limits.noise_bound]
     words = {"lower": "at least ", "point": "about ", "upper": "up to "}
-    if noise.low is not None and noise.high is not None:
+    if noise.is_point:
+        message = f"about {percent(measured)} of the labels are wrong (a point: the audit has no interval)"
+    else:
         message = (
             f"{words[limits.noise_bound]}{percent(measured)} of the labels are wrong "
             f"(90 % interval {percent(noise.low)} to {percent(noise.high)}, estimate {percent(noise.rate)})"
         )
-    else:
-        message = f"about {percent(measured)} of the labels are wrong (a point: the audit has no interval)"
     return pass_or_fail(
         rule,
         f"{message}; {percent(limit)} allowed",

@@ -107,8 +107,8 @@ def _scan(small: SmallData, rate: float, seed: int) -> dict[str, Any]:
         "samples": len(given),
         "wrong": float((given != small.true).mean()),
         "noise_rate": judged.noise_rate,
-        "low": None if noise is None else noise.low,
-        "high": None if noise is None else noise.high,
+        "low": None if noise.is_point else noise.low,
+        "high": None if noise.is_point else noise.high,
         "flagged": float(np.mean(judged.action != Action.KEEP)),
         "seconds": time.monotonic() - started,
     }

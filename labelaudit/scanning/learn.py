@@ -17,7 +17,8 @@ from labelaudit.core.errors import ConfigError, TrainingError
 from labelaudit.core.events import EventSink
 from labelaudit.core.evidence import Evidence, joined
 from labelaudit.core.recipe import Recipe
-from labelaudit.judging.other_labels import evidence_on_unseen
+from labelaudit.core.seeds import numpy_generator
+from labelaudit.judging.out_of_sample import evidence_on_unseen
 from labelaudit.judging.policy import Verdicts, judge
 from labelaudit.methods.registry import leans_on_trusted, read_options, require_method
 from labelaudit.scanning.load import Loaded
@@ -69,7 +70,8 @@ def run_method(
     dataset, recipe = loaded.dataset, prepared.recipe
     if isinstance(dataset.content, Probabilities) or loaded.inputs is None:
         probs = np.asarray(dataset.content.values)  # type: ignore[union-attr]
-        return evidence_on_unseen(probs, dataset.given, dataset.n_classes, seed=recipe.seed)
+        draw = numpy_generator(recipe.seed, "other labels")
+        return evidence_on_unseen(probs, dataset.given, dataset.n_classes, draw=draw)
     method = require_method(recipe.method)
     options = read_options(recipe)
     job = make_job(loaded.inputs, dataset, prepared, checkpoints=checkpoints, on_event=on_event, ranks=ranks)

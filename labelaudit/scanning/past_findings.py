@@ -19,7 +19,7 @@ from labelaudit.core.issues import Action, Issue
 from labelaudit.core.recipe import PolicySettings, from_dict
 from labelaudit.functional.near import HashN, near_row_hashes
 from labelaudit.judging.doubts import Doubt, is_quiet
-from labelaudit.judging.policy import best_other, decide
+from labelaudit.judging.policy import best_other, decide, offer_nothing_
 from labelaudit.judging.reckoning import review_effort
 from labelaudit.scanning.results import review_facts
 
@@ -139,8 +139,7 @@ def decide_unseen(
     """Return (M,) actions and issues of samples that were never learnt; nothing is offered where the scan was lost."""
     action, issue = decide(clean_prob, suggested_prob, settings)
     if is_lost:
-        offered = action == Action.RELABEL
-        action[offered], issue[offered] = Action.REVIEW, Issue.AMBIGUOUS
+        offer_nothing_(action, issue)
     return action, issue
 
 

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from labelaudit.core.evidence import Evidence, Judges
+from labelaudit.core.seeds import numpy_generator
 from labelaudit.functional.metrics import expected_calibration_error
-from labelaudit.judging.calibration import Scores, contrast, noise_rate, wrong_posterior
+from labelaudit.judging.calibration import Calibrated, Scores, contrast, noise_rate, wrong_posterior
 from labelaudit.judging.confusions import confident_counts, undone, unseen_transitions
-from labelaudit.judging.known_wrong import Calibrated, calibrate
-from labelaudit.judging.other_labels import evidence_on_unseen
+from labelaudit.judging.known_wrong import calibrate
+from labelaudit.judging.out_of_sample import evidence_on_unseen
 from tests.mistakes import cycle, drawn, even
 
 
@@ -35,6 +36,10 @@ def calibrated(evidence: Evidence, given: Any, n_classes: int) -> Calibrated:
     return found
 
 
+def unseen(probs: Any, given: Any, n_classes: int, seed: int = 0) -> Evidence:
+    return evidence_on_unseen(probs, given, n_classes, draw=numpy_generator(seed))
+
+
 def judges_of(evidence: Evidence) -> Judges:
     assert evidence.judges is not None
     return evidence.judges
@@ -48,17 +53,17 @@ def judges_of(evidence: Evidence) -> Judges:
 )
 def test_calibrated_probabilities_give_a_calibrated_p_wrong(transitions, separation):
     probs, given, true = clouds(transitions, n=10_000, separation=separation)
-    found = calibrated(evidence_on_unseen(probs, given, len(transitions), seed=0), given, len(transitions))
+    found = calibrated(unseen(probs, given, len(transitions)), given, len(transitions))
     assert expected_calibration_error(1 - found.wrong, given == true) < 0.08
 
 
 @pytest.mark.parametrize("transitions", [even(0.0, 4), even(0.1, 4), even(0.3, 4), cycle(0.3, 4)])
 def test_probabilities_of_clouds_far_apart_give_the_rate(transitions):
     probs, given, true = clouds(transitions, n=10_000, separation=6.0)
-    found = calibrated(evidence_on_unseen(probs, given, 4, seed=0), given, 4)
+    found = calibrated(unseen(probs, given, 4), given, 4)
     actual = (given != true).mean()
-    assert found.rate.rate == pytest.approx(actual, abs=0.01)
-    assert found.rate.low <= actual <= found.rate.high
+    assert found.noise.rate == pytest.approx(actual, abs=0.01)
+    assert found.noise.low <= actual <= found.noise.high
 
 
 @pytest.mark.parametrize("repeated", [0.0, 0.4, 0.7])
@@ -79,8 +84,8 @@ def test_a_classifier_that_repeats_the_mistakes_of_the_labels_is_seen_through(re
 def test_classes_that_look_alike_have_no_direction(separation):
     probs, given, _ = clouds(even(0.0, 12), n=10_000, separation=separation)
     assert unseen_transitions(confident_counts(probs, given, 12)) is None
-    found = calibrated(evidence_on_unseen(probs, given, 12, seed=0), given, 12)
-    assert found.rate.high < 0.01
+    found = calibrated(unseen(probs, given, 12), given, 12)
+    assert found.noise.high < 0.01
 
 
 def test_mistakes_of_classes_of_different_sizes_have_no_direction():
@@ -116,7 +121,7 @@ def test_a_slow_loop_asks_about_the_same_labels():
     transitions = unseen_transitions(confident_counts(probs, given, 4))
     assert transitions is not None
     scores, weights = slow(probs, given, transitions)
-    evidence = evidence_on_unseen(probs, given, 4, seed=0)
+    evidence = unseen(probs, given, 4)
     judges = judges_of(evidence)
     rows = np.arange(200)
     assert judges.weights is not None
@@ -129,9 +134,9 @@ def test_a_slow_loop_asks_about_the_same_labels():
 
 def test_a_few_samples_at_a_time_are_judged_alike(monkeypatch):
     probs, given, _ = clouds(cycle(0.3, 4), n=200, separation=4.0)
-    whole = evidence_on_unseen(probs, given, 4, seed=0)
-    monkeypatch.setattr("labelaudit.judging.other_labels._BLOCK", 4 * 30)
-    parts = evidence_on_unseen(probs, given, 4, seed=0)
+    whole = unseen(probs, given, 4)
+    monkeypatch.setattr("labelaudit.judging.out_of_sample._BLOCK", 4 * 30)
+    parts = unseen(probs, given, 4)
     assert {name: values.tolist() for name, values in parts.arrays().items()} == {
         name: values.tolist() for name, values in whole.arrays().items()
     }
@@ -139,35 +144,35 @@ def test_a_few_samples_at_a_time_are_judged_alike(monkeypatch):
 
 def test_labels_by_lot_stand_for_all(monkeypatch):
     probs, given, true = clouds(cycle(0.2, 12), n=4000, separation=9.0)
-    every = calibrated(evidence_on_unseen(probs, given, 12, seed=0), given, 12)
-    monkeypatch.setattr("labelaudit.judging.other_labels._MOST_ASKED", 3 * 4000)
-    evidence = evidence_on_unseen(probs, given, 12, seed=0)
+    every = calibrated(unseen(probs, given, 12), given, 12)
+    monkeypatch.setattr("labelaudit.judging.out_of_sample._MOST_ASKED", 3 * 4000)
+    evidence = unseen(probs, given, 12)
     judges = judges_of(evidence)
     assert judges.labels.shape == (4, 4000)
     assert (judges.labels[1:] != given).all()
     likely = (true + 1) % 12 == judges.labels[1:]
     assert likely[:, given == true].mean() > 0.9
     few = calibrated(evidence, given, 12)
-    assert few.rate.rate == pytest.approx(every.rate.rate, abs=0.01)
-    again = judges_of(evidence_on_unseen(probs, given, 12, seed=0))
+    assert few.noise.rate == pytest.approx(every.noise.rate, abs=0.01)
+    again = judges_of(unseen(probs, given, 12))
     assert np.array_equal(again.labels, judges.labels)
-    assert not np.array_equal(judges_of(evidence_on_unseen(probs, given, 12, seed=1)).labels, judges.labels)
+    assert not np.array_equal(judges_of(unseen(probs, given, 12, seed=1)).labels, judges.labels)
 
 
 def test_too_many_classes_are_judged_without_undoing(monkeypatch):
     probs, given, _ = clouds(cycle(0.3, 4), n=200, separation=6.0)
-    undoing = evidence_on_unseen(probs, given, 4, seed=0).given_probs
-    monkeypatch.setattr("labelaudit.judging.other_labels._MOST_WORK", 1)
-    assert evidence_on_unseen(probs, given, 4, seed=0).given_probs == pytest.approx(probs[np.arange(200), given])
+    undoing = unseen(probs, given, 4).given_probs
+    monkeypatch.setattr("labelaudit.judging.out_of_sample._MOST_WORK", 1)
+    assert unseen(probs, given, 4).given_probs == pytest.approx(probs[np.arange(200), given])
     assert np.abs(undoing - probs[np.arange(200), given]).max() > 0.1
 
 
 def test_one_label_that_stands_for_the_improbable_ones_counts_as_all_of_them():
     """Twelve classes, seven of which are never among the five most probable."""
     probs, given, _ = clouds(even(0.2, 12), n=4000, separation=9.0)
-    found = calibrated(evidence_on_unseen(probs, given, 12, seed=0), given, 12)
-    assert found.rate.rate == pytest.approx(0.2, abs=0.03)
-    assert found.rate.low <= 0.2 <= found.rate.high
+    found = calibrated(unseen(probs, given, 12), given, 12)
+    assert found.noise.rate == pytest.approx(0.2, abs=0.03)
+    assert found.noise.low <= 0.2 <= found.noise.high
 
 
 def slow_counts(probs: Any, given: Any, n_classes: int) -> Any:
@@ -193,15 +198,15 @@ def slow_counts(probs: Any, given: Any, n_classes: int) -> Any:
 def test_a_slow_loop_over_all_labels_finds_the_same(monkeypatch):
     monkeypatch.setattr("labelaudit.judging.known_wrong._ROUNDS", 1)
     probs, given, _ = clouds(even(0.2, 4), n=300, separation=2.0)
-    found = calibrated(evidence_on_unseen(probs, given, 4, seed=0), given, 4)
+    found = calibrated(unseen(probs, given, 4), given, 4)
     wrong, rate = slow_counts(probs, given, 4)
     assert found.wrong == pytest.approx(wrong)
-    assert found.rate.rate == pytest.approx(rate.rate)
-    assert found.rate.low == pytest.approx(rate.low, abs=1e-3)  # weights of 1 / (C - 1) are another number of labels
-    assert found.rate.high == pytest.approx(rate.high, abs=1e-3)
+    assert found.noise.rate == pytest.approx(rate.rate)
+    assert found.noise.low == pytest.approx(rate.low, abs=1e-3)  # weights of 1 / (C - 1) are another number of labels
+    assert found.noise.high == pytest.approx(rate.high, abs=1e-3)
 
 
 def test_no_samples_are_no_evidence():
-    evidence = evidence_on_unseen(np.zeros((0, 3)), np.zeros(0, dtype=np.int64), 3, seed=0)
+    evidence = evidence_on_unseen(np.zeros((0, 3)), np.zeros(0, dtype=np.int64), 3, draw=numpy_generator(0))
     assert evidence.top_labels.shape == (0, 3)
     assert calibrate(evidence, np.zeros(0, dtype=np.int64), 3, counted=np.zeros(0, dtype=bool)) is None
