@@ -182,18 +182,7 @@ def _run(audit: Audit, prepared: Prepared, log: AuditLog, stop_at: float, ranks:
     if loaded.near_hashes is not None:
         audit.write_arrays(NEAR_NAME, **near_arrays(loaded.dataset, loaded.near_hashes))
     frame = build_findings(
-        loaded.dataset,
-        content_hashes=loaded.content_hashes,
-        clean_prob=verdicts.clean_prob,
-        suggested=verdicts.suggested,
-        suggested_prob=verdicts.suggested_prob,
-        given_prob=evidence.given_probs,
-        loss=evidence.losses,
-        action=verdicts.action.tolist(),
-        issue=verdicts.issue.tolist(),
-        detail=loaded.details,
-        top_labels=evidence.top_labels,
-        top_probs=evidence.top_probs,
+        loaded.dataset, evidence, verdicts.judged, content_hashes=loaded.content_hashes, details=loaded.details
     )
     write_findings(frame, audit.findings_path)
     finished = {}

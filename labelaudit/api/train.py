@@ -150,7 +150,7 @@ def train(
             epochs_scale=epochs_scale,
             overrides=overrides,
             decided=found.audit is not None
-            and any(known.verdict != "open" for known in read_decisions(found.audit).known.values()),
+            and any(known.decision != "open" for known in read_decisions(found.audit).known.values()),
         )
         if plan.test is not None:
             _read_test(plan, prepared)  # a mistake in it must not wait until the data is read

@@ -20,7 +20,7 @@ from labelaudit.core.dataset import Dataset, Images, IntN, SetAside, fingerprint
 from labelaudit.core.errors import ConfigError, DataError, count, did_you_mean, shorten
 from labelaudit.core.events import EventSink, Said, ignore
 from labelaudit.core.evidence import evidence_from_probs
-from labelaudit.core.findings import build_findings, write_findings
+from labelaudit.core.findings import write_findings
 from labelaudit.functional.images import hash_content
 from labelaudit.gate.compare import content_hash_of, data_settings, find_data
 from labelaudit.gate.near import NEAR_NAME, kept_hashes, near_arrays
@@ -29,6 +29,7 @@ from labelaudit.scanning.past_findings import (
     UNSEEN,
     Past,
     Scored,
+    findings_of,
     joined_columns,
     joined_near_hashes,
     joined_results,
@@ -233,7 +234,7 @@ def _write(
     judged, taken_over = len(scored.samples), int((row_of >= 0).sum())
     did = {"judged": judged, "kept": taken_over, "gone": gone, "unseen_share": share}
     facts |= {"updated_from": old.path.name, "update": did, "fingerprint": fingerprint(kept, own_hashes)}
-    frame = build_findings(kept, content_hashes=own_hashes, **{name: values[left] for name, values in columns.items()})
+    frame = findings_of(columns, kept, left, own_hashes)
     new = Audit.create(old.home.parent, method=meta["method"], facts=facts | {"warnings": warnings})
     for name in (MODEL_NAME, CARD_NAME, old.decisions_path.name):
         if (old.path / name).exists():

@@ -95,8 +95,8 @@ def judge_known(
         entry = known.get((columns.content_hashes[row].as_py(), columns.given.text(row) or ""))
         if entry is not None:
             is_known[row] = True
-            is_ok[row] = entry.verdict == "ok"
-            is_wrong[row] = entry.verdict == "wrong"
+            is_ok[row] = entry.decision == "ok"
+            is_wrong[row] = entry.decision == "wrong"
     flagged = columns.flagged
     present = np.ones(len(columns), dtype=np.bool_) if gone is None else ~gone
     suspect = (flagged | is_wrong) & ~is_ok & present & columns.scanned

@@ -126,7 +126,7 @@ def _splits_of(dataset: Dataset) -> IntN:
 
 def _is_decided(columns: FindingColumns, row: int, known: Mapping[Key, Known]) -> bool:
     entry = known.get((columns.content_hashes[row].as_py(), columns.given.text(row) or ""))
-    return entry is not None and entry.verdict != "open"
+    return entry is not None and entry.decision != "open"
 
 
 def _named(columns: FindingColumns, row: int) -> str:

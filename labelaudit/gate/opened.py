@@ -36,7 +36,7 @@ class Opened:
         known = dict(self.baseline or {})
         for key, decision in self.decisions.known.items():
             before = known.get(key)
-            if before is None or before.verdict == "open" or decision.when >= before.when:
+            if before is None or before.decision == "open" or decision.when >= before.when:
                 known[key] = decision
         return known
 

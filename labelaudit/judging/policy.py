@@ -18,7 +18,7 @@ from labelaudit.core.arrays import BoolN, FloatN, IntN, Table
 from labelaudit.core.dataset import SMALLEST_CLASS
 from labelaudit.core.errors import ConfigError
 from labelaudit.core.evidence import Evidence
-from labelaudit.core.issues import Action, Issue
+from labelaudit.core.findings import Action, Issue, Judged
 from labelaudit.core.recipe import PolicySettings
 from labelaudit.core.shares import Share
 from labelaudit.judging.calibration import FEWEST_PLANTED, Calibrated, break_ties
@@ -47,6 +47,11 @@ class Verdicts:
     is_quiet: bool  # there is no evidence of label noise
     doubts: tuple[Doubt, ...]  # why the labels cannot be judged; empty = they can
     on_trusted: TrustedCheck | None  # what was said of trusted labels, None where too few say anything
+
+    @property
+    def judged(self) -> Judged:
+        """What the findings hold of it."""
+        return Judged(self.clean_prob, self.suggested, self.suggested_prob, self.action, self.issue)
 
     @property
     def noise_rate(self) -> float:

@@ -127,7 +127,7 @@ def precision_for(inputs: Inputs, recipe: Recipe, device: torch.device) -> torch
 
 
 def of_all_ranks(own: Evidence, job: Job) -> Evidence:
-    """Return the verdicts on all samples, from every rank's verdicts on its own."""
+    """Return the evidence on all samples, from every rank's evidence on its own."""
 
     def gathered(values: Sequence[NDArray[Any]]) -> NDArray[Any]:
         return job.gathered(torch.from_numpy(values[0])).numpy()

@@ -26,7 +26,7 @@ def two_groups(share: float = 0.2, seed: int = 0):
 
 
 def made_up(wrong: float, *, sure: float = 4.0, spread: float = 0.7, labels_from_model: bool = False, seed: int = 0):
-    """Return verdicts of a model that mostly knows the class, on labels of which a share is wrong; and which are."""
+    """Return evidence of a model that mostly knows the class, on labels of which a share is wrong; and which are."""
     rng = np.random.default_rng(seed)
     true = rng.integers(0, C, N)
     logits = rng.normal(scale=0.5, size=(N, C))
