@@ -17,10 +17,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from labelaudit.core.audits import write_atomically
 from labelaudit.core.dataset import Dataset, ImageFiles
 from labelaudit.core.errors import ConfigError
 from labelaudit.core.events import EventSink, ignore
+from labelaudit.core.files import write_atomically, write_text
 from labelaudit.core.recipe import DataSettings, from_dict
 from labelaudit.lab.planting import Planted, plant_noise, require_noise, small_classifier
 from labelaudit.scanning.frozen import with_features
@@ -240,7 +240,7 @@ def _write_table(columns: Mapping[str, pa.ChunkedArray | pa.Array], target: Path
         text = _delimited(columns, rows, "\t" if suffix == ".tsv" else ",") if suffix in DELIMITED_SUFFIXES else ""
         if suffix in JSON_SUFFIXES:
             text = "".join(json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False) + "\n" for row in rows)
-        write_atomically(target, lambda part: part.write_bytes(text.encode()))
+        write_text(target, text)
     else:
         write_atomically(target, lambda part: pq.write_table(pa.table(dict(columns)), part))
 
@@ -261,4 +261,4 @@ def _write_truth(path: Path, ids: Sequence[str], planted: Planted) -> None:
     given = [planted.classes[label] for label in planted.given]
     true = [planted.classes[label] if label >= 0 else "" for label in planted.true]
     text = _delimited((_ID, "given_label", "true_label"), zip(ids, given, true, strict=True), ",")
-    write_atomically(path, lambda part: part.write_bytes(text.encode()))
+    write_text(path, text)

@@ -16,16 +16,15 @@ pandas and numpy are imported where they are needed: listing audits must not cos
 from __future__ import annotations
 
 import io
-import json
-import math
-import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from labelaudit.core.errors import DataError
+from labelaudit.core.files import append_line, keep_out_of_git, write_atomically, write_json, write_text
+from labelaudit.core.runs import Account
 from labelaudit.core.version import VERSION
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ class Audit:
         self.findings_path = self.path / "findings.parquet"
         self.decisions_path = self.path / "decisions.jsonl"
         self.checkpoints_path = self.path / "checkpoints"  # from where an interrupted scan goes on
-        self._home = self.path.parent.parent  # the .labelaudit folder
+        self._account = Account(self.path / _META, "audit", AUDIT_SCHEMA, again="Scan the data again.")
         self._findings: pd.DataFrame | None = None
 
     @classmethod
@@ -66,13 +65,12 @@ class Audit:
         audit = cls(Path(root) / HOME / _AUDITS / name)
         try:
             audit.checkpoints_path.mkdir(parents=True)
-            if not (audit._home / ".gitignore").exists():
-                _write_text(audit._home / ".gitignore", "*\n")
+            keep_out_of_git(audit.home)
         except OSError as error:
             raise DataError(f"cannot write to {root}: {error.strerror}.", hint="Choose another folder.") from error
         opening = {"schema": AUDIT_SCHEMA, "name": name, "status": "running", "method": method}
         times = {"created": created.isoformat(), "finished": None, "labelaudit": VERSION}
-        audit._write_meta({**opening, **times, **facts, "results": {}, "error": None})
+        write_json(audit.path / _META, {**opening, **times, **facts, "results": {}, "error": None})
         return audit
 
     @property
@@ -89,8 +87,7 @@ class Audit:
     @property
     def meta(self) -> dict[str, Any]:
         """What audit.json says now; raises DataError for a missing or damaged one or another schema version."""
-        # Not kept: another program may be writing it.
-        return _read_meta(self.path / _META)
+        return self._account.read()
 
     @property
     def status(self) -> str:
@@ -132,29 +129,28 @@ class Audit:
 
     def update(self, **facts: Any) -> None:
         """Change what audit.json says; raises ValueError once the audit has finished."""
-        self._write_meta(self._open_meta() | facts)
+        self._account.update(**facts)
 
     def finish(self, results: Mapping[str, Any]) -> None:
         """Close the audit for good and make it the latest; raises ValueError if its findings are not written."""
-        meta = self._open_meta()
+        self._account.read_unfinished()
         if not self.findings_path.exists():
             raise ValueError(f"{self.path.name} cannot finish without {self.findings_path.name}")
-        closing = {"status": "finished", "finished": datetime.now(UTC).isoformat(), "error": None}
-        self._write_meta(meta | closing | {"results": dict(results)})
-        _write_text(self._home / _LATEST, self.path.name + "\n")
+        self._account.finish(results=dict(results))
+        write_text(self.home / _LATEST, self.path.name + "\n")
 
     def fail(self, text: str) -> None:
         """Note that the scan ended with an error."""
-        self.update(status="failed", finished=datetime.now(UTC).isoformat(), error=text)
+        self._account.stop("failed", text)
 
     def interrupt(self, text: str) -> None:
         """Note that the scan was stopped and can go on from its checkpoint."""
-        self.update(status="interrupted", finished=datetime.now(UTC).isoformat(), error=text)
+        self._account.stop("interrupted", text)
 
     def append_event(self, record: Mapping[str, Any]) -> None:
         """Add one line to events.jsonl."""
-        self._open_meta()
-        append_line(self.path / "events.jsonl", record)
+        self._account.read_unfinished()
+        self._account.append_event(record)
 
     def append_decision(self, record: Mapping[str, Any]) -> None:
         """Add one line to decisions.jsonl; the only change that a finished audit allows."""
@@ -164,7 +160,7 @@ class Audit:
         """Write `<name>.npz` without pickle and return its path; raises ValueError for arrays of objects."""
         import numpy as np
 
-        self._open_meta()
+        self._account.read_unfinished()
         for key, array in arrays.items():
             if np.asarray(array).dtype.hasobject:
                 raise ValueError(f"array {key!r} holds Python objects, which need pickle")
@@ -182,15 +178,6 @@ class Audit:
         except DataError as error:
             state = error.problem
         return f"<Audit {self.path}: {state}>"
-
-    def _open_meta(self) -> dict[str, Any]:
-        meta = self.meta
-        if meta["status"] == "finished":
-            raise ValueError(f"{self.path.name} has finished and is never changed")
-        return meta
-
-    def _write_meta(self, meta: Mapping[str, Any]) -> None:
-        _write_text(self.path / _META, json.dumps(plain(meta), indent=2) + "\n")
 
 
 def find_audit(path: Path | str | None = None) -> Audit:
@@ -220,24 +207,6 @@ def list_audits(root: Path | str = ".") -> list[Audit]:
     return [Audit(file.parent) for file in sorted(Path(root).glob(f"{HOME}/{_AUDITS}/*/{_META}"))]
 
 
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file so that others see the old one or the new one, never a part.
-
-    Args:
-        path: where the file ends up; its folder exists.
-        write: writes the whole file to the path that it is given. If it raises, `path` stays as it was.
-    """
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        write(part)
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
 _NEXT_STEP = {
     "running": "Wait until it ends; if it was stopped, `labelaudit scan {source} --resume` goes on with it.",
     "interrupted": "Go on with `labelaudit scan {source} --resume`.",
@@ -263,64 +232,3 @@ def _is_finished(audit: Audit) -> bool:
         return audit.status == "finished"
     except DataError:  # damaged, or of another version
         return False
-
-
-def _read_meta(path: Path) -> dict[str, Any]:
-    try:
-        meta = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.", hint="Is this an audit's folder?") from error
-    except ValueError as error:
-        raise DataError(f"{path} is damaged: {error}.", hint="Scan the data again.") from error
-    if not isinstance(meta, dict) or "status" not in meta:
-        raise DataError(f"{path} is damaged: it has no status.", hint="Scan the data again.")
-    if meta.get("schema") != AUDIT_SCHEMA:
-        problem = f"{path} has audit schema {meta.get('schema')}; this labelaudit reads schema {AUDIT_SCHEMA}."
-        raise DataError(problem, hint=f"It was written by labelaudit {meta.get('labelaudit')}; use that version.")
-    return meta
-
-
-def plain(value: Any) -> Any:
-    """Return a value as JSON knows it: numpy numbers and paths made plain, numbers that are not finite null."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, os.PathLike):
-        return str(value)
-    if hasattr(value, "tolist"):  # numpy, without importing it
-        return plain(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
-
-
-def append_line(path: Path, record: Mapping[str, Any]) -> None:
-    """Add a record as one line of JSON; it is on disk when this returns."""
-    is_new = not path.exists()
-    with path.open("ab+") as file:
-        torn = b"" if file.tell() == 0 or _last_byte(file) == b"\n" else b"\n"  # a crash cut the last line off
-        file.write(torn + (json.dumps(plain(record)) + "\n").encode())
-        file.flush()
-        os.fsync(file.fileno())
-    if is_new:
-        _sync_folder(path.parent)
-
-
-def _last_byte(file: IO[bytes]) -> bytes:
-    file.seek(-1, os.SEEK_END)
-    return file.read(1)
-
-
-def _write_text(path: Path, text: str) -> None:
-    write_atomically(path, lambda part: part.write_bytes(text.encode()))
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # Windows cannot open folders
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

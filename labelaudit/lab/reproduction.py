@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import csv
-import json
 import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from labelaudit.core.audits import HOME, write_atomically
+from labelaudit.core.audits import HOME
 from labelaudit.core.errors import ConfigError, DataError
+from labelaudit.core.files import keep_out_of_git
 from labelaudit.core.recipe import Recipe, recipe_from_dict
+from labelaudit.core.runs import Account, now
 from labelaudit.core.version import VERSION
 from labelaudit.lab.epoch_accuracy import Accuracies
 from labelaudit.lab.published_tables import Figure, Setting
+
+RUN_SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +78,23 @@ class Run:
     def __init__(self, folder: Path, facts: Mapping[str, Any]) -> None:
         self.folder, self._facts = folder, dict(facts)
         self.curve, self.checkpoints = folder / "epochs.csv", folder / "checkpoints"
+        self._account = Account(folder / "run.json", "reproduction", RUN_SCHEMA, again="Start anew without --resume.")
 
     @classmethod
     def opened(cls, out: Path, setting: Setting, *, seed: int, epochs_scale: float, resume: bool) -> Run:
         """Return the run to go on with, or a new one in place of any of the same name."""
         scale = "" if epochs_scale == 1 else f"-scale{epochs_scale:g}"
         folder = out / f"{setting.name.replace('/', '_')}-seed{seed}{scale}"
-        state = folder / "run.json"
-        facts = json.loads(state.read_text(encoding="utf-8")) if resume and state.exists() else None
-        if facts is not None and facts["status"] == "running":
-            return cls(folder, facts)
-        if resume:
+        run = cls(folder, {"name": setting.name, "seed": seed, "epochs_scale": epochs_scale, "seconds": 0.0})
+        if not resume:
+            return run
+        facts = run._account.read() if (folder / "run.json").exists() else {}
+        if facts.get("status") != "running":
             raise ConfigError(
                 f"there is no stopped run of {setting.name} with seed {seed} and scale {epochs_scale:g} in {out}.",
                 hint="Leave --resume out to start one.",
             )
-        return cls(folder, {"name": setting.name, "seed": seed, "epochs_scale": epochs_scale, "seconds": 0.0})
+        return cls(folder, facts)
 
     @property
     def recipe(self) -> Recipe | None:
@@ -114,10 +117,10 @@ class Run:
                 hint="Start anew without --resume.",
             )
         self.checkpoints.mkdir(parents=True, exist_ok=True)
-        if self.folder.parent.parent.name == HOME and not (self.folder.parent.parent / ".gitignore").exists():
-            (self.folder.parent.parent / ".gitignore").write_text("*\n", encoding="utf-8")
-        self._facts |= {"recipe": recipe.to_dict(), "fingerprint": stamp, "status": "running"}
-        self._write()
+        if self.folder.parent.parent.name == HOME:
+            keep_out_of_git(self.folder.parent.parent)
+        self._facts |= {"recipe": recipe.to_dict(), "fingerprint": stamp}
+        self._account.begin(self._facts)
 
     @contextmanager
     def timed(self) -> Iterator[None]:
@@ -127,17 +130,12 @@ class Run:
             yield
         finally:
             self._facts["seconds"] = before + time.monotonic() - started
-            self._write()
+            self._account.update(seconds=self.seconds)
 
     def finish(self) -> None:
         """Note the end, and drop what only a stopped run needs."""
-        self._facts["status"] = "finished"
-        self._write()
+        self._account.finish()
         shutil.rmtree(self.checkpoints, ignore_errors=True)
-
-    def _write(self) -> None:
-        text = json.dumps(self._facts, indent=2) + "\n"
-        write_atomically(self.folder / "run.json", lambda part: part.write_bytes(text.encode()))
 
 
 def add_result(done: Reproduction) -> None:
@@ -164,7 +162,7 @@ def add_result(done: Reproduction) -> None:
         "recipe": done.recipe,
         "device": done.device,
         "labelaudit": VERSION,
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "finished": now(),
     }
     done.results.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(done.results.with_name(f".{done.results.name}.lock")):

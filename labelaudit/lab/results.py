@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,10 @@ import pandas as pd
 import pyarrow as pa
 from filelock import FileLock
 
-from labelaudit.core.audits import HOME, write_atomically
+from labelaudit.core.audits import HOME
 from labelaudit.core.errors import DataError
+from labelaudit.core.files import keep_out_of_git, write_atomically
+from labelaudit.core.runs import now
 from labelaudit.core.version import VERSION
 
 KEY = ("data", "setting", "method", "seed", "revision")
@@ -64,14 +65,14 @@ def find_row(frame: pd.DataFrame, key: Mapping[str, Any]) -> dict[str, Any] | No
 def add_row(path: Path, row: Mapping[str, Any]) -> None:
     """Write a row to the file at once, in place of one with the same key; other benches may write to it as well."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.parent.name == HOME and not (path.parent / ".gitignore").exists():
-        (path.parent / ".gitignore").write_text("*\n", encoding="utf-8")
+    if path.parent.name == HOME:
+        keep_out_of_git(path.parent)
     with FileLock(path.with_name(f".{path.name}.lock")):
         frame = read_results(path)
         same = pd.Series(data=True, index=frame.index)
         for name in KEY:
             same &= frame[name] == row[name]
-        new = pd.DataFrame([{**row, "created": datetime.now(UTC).isoformat(timespec="seconds")}])
+        new = pd.DataFrame([{**row, "created": now()}])
         kept = frame[~same]
         frame = new if kept.empty else pd.concat([kept, new], ignore_index=True)
         write_atomically(path, lambda part: frame.to_parquet(part, index=False))

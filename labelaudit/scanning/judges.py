@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
-from labelaudit.core.audits import plain
 from labelaudit.core.dataset import Probabilities, Vectors
-from labelaudit.core.decisions import now
+from labelaudit.core.files import plain
 from labelaudit.core.model_facts import ModelFacts
+from labelaudit.core.runs import now
 from labelaudit.core.version import VERSION
 from labelaudit.scanning.learn import precision_for
 from labelaudit.scanning.load import Loaded

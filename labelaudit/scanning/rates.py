@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from labelaudit.core.audits import write_atomically
+from labelaudit.core.files import write_text
 from labelaudit.core.recipe import Recipe
 from labelaudit.core.version import VERSION
 from labelaudit.scanning.prepare import Prepared
@@ -93,4 +93,4 @@ def _note(path: Path, key: str, rate: float) -> None:
     text = json.dumps(_read(path) | {key: rate}, indent=1)
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, lambda part: part.write_bytes(text.encode()))
+        write_text(path, text)

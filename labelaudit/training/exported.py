@@ -11,8 +11,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from labelaudit.core.audits import write_atomically
 from labelaudit.core.errors import ConfigError
+from labelaudit.core.files import write_atomically
 from labelaudit.training.model_file import StoredModel, build_features, build_networks
 
 _CPU = torch.device("cpu")

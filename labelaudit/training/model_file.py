@@ -18,8 +18,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from labelaudit.core.audits import write_atomically
 from labelaudit.core.errors import DataError
+from labelaudit.core.files import write_atomically
 from labelaudit.core.model_card import render_card
 from labelaudit.core.model_facts import ModelFacts, model_facts_from_dict
 from labelaudit.training.models import MultilayerPerceptron, build_image_network, without_classifier

@@ -30,8 +30,8 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from labelaudit.core.audits import write_atomically
 from labelaudit.core.errors import DataError
+from labelaudit.core.files import write_atomically
 
 DECODER_VERSION = 4  # change it when the same bytes decode to other pixels, or are described in other words
 DEFAULT_LIMIT_BYTES = 20 * 2**30

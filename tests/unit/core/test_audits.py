@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 import labelaudit
-from labelaudit.core.audits import Audit, find_audit, list_audits, write_atomically
+from labelaudit.core.audits import Audit, find_audit, list_audits
 from labelaudit.core.errors import DataError
+from labelaudit.core.files import write_atomically
 from labelaudit.core.findings import write_findings
 from tests.pets import CLASSES, small_findings
 
