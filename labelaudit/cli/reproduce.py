@@ -18,7 +18,7 @@ from labelaudit.core.errors import ConfigError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from labelaudit.lab.reproduction import Reproduction
+    from labelaudit.lab.reproduction_folder import Reproduction
 
 _OUT = ".labelaudit/reproduce"
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from labelaudit.api.reproduce import published_recipe, reproduce
+from labelaudit.api.reproduce import reproduce
 from labelaudit.core.errors import ConfigError, DataError, StopAsked
 from labelaudit.lab.published_tables import require_setting, settings
+from labelaudit.lab.reproduction import published_recipe
 from labelaudit.methods.registry import read_options
 from labelaudit.scanning.recipes import Facts, recipe_for, settle
 from tests.published_copies import dump, pixel_rows, write_cifar10

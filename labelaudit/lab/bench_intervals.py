@@ -15,9 +15,8 @@ from labelaudit.core.errors import count
 from labelaudit.core.events import EventSink, Said, ignore
 from labelaudit.core.findings import Action
 from labelaudit.core.seeds import numpy_generator
-from labelaudit.lab.results import add_row, find_row, make_revision, read_results
-from labelaudit.lab.small_data import SMALL_DATA, SmallData, load_small
-from labelaudit.lab.small_tables import load_small_table
+from labelaudit.lab.bench_rows import add_row, find_row, make_revision, read_results
+from labelaudit.lab.small_tables import SMALL_DATA, SmallData, load_small, load_small_table
 from labelaudit.noise.plant import plant_symmetric
 from labelaudit.scanning.learn import judge_dataset, run_method
 from labelaudit.scanning.tuning import threads

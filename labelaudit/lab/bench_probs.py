@@ -17,10 +17,9 @@ from labelaudit.core.dataset import IntN
 from labelaudit.core.events import EventSink, Said, ignore
 from labelaudit.core.findings import Action
 from labelaudit.core.seeds import numpy_generator
-from labelaudit.lab.cross_validation import FOLDS, cleanlab_opinion, cross_validated_probs
 from labelaudit.lab.opinion import Opinion, Probs, figures
-from labelaudit.lab.small_data import SmallData, load_small
-from labelaudit.lab.small_tables import load_small_table
+from labelaudit.lab.rivals_by_folds import FOLDS, cleanlab_opinion, cross_validated_probs
+from labelaudit.lab.small_tables import SmallData, load_small, load_small_table
 from labelaudit.noise.plant import plant
 from labelaudit.noise.spec import parse_noise
 from labelaudit.scanning.learn import judge_dataset, make_job, run_method

@@ -2,7 +2,7 @@
 
 import pytest
 
-from labelaudit.lab import speed as bench_speed
+from labelaudit.lab import bench_speed
 
 
 def test_the_best_round_of_each_side_counts():
