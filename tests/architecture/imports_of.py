@@ -1,16 +1,16 @@
-"""Who imports whom in the package, read from the source: every import counts, those inside functions too."""
+"""Who imports whom in the package: every import counts, those inside functions and those for types alone, too."""
 
-import ast
-from collections.abc import Iterator
 from pathlib import Path
+
+import grimp
 
 PACKAGE = Path(__file__).parents[2] / "labelaudit"
 
 
-def import_graph(package: Path = PACKAGE) -> dict[str, set[str]]:
+def import_graph(package: str = "labelaudit") -> dict[str, set[str]]:
     """Return the modules of a package, each with those of the same package that it imports, however late."""
-    files = {_name_of(path, package): path for path in sorted(package.rglob("*.py"))}
-    return {module: set(_imported(path, files.keys())) - {module} for module, path in files.items()}
+    graph = grimp.build_graph(package, cache_dir=None)
+    return {module: graph.find_modules_directly_imported_by(module) for module in sorted(graph.modules)}
 
 
 def circles(graph: dict[str, set[str]]) -> list[list[str]]:
@@ -39,20 +39,3 @@ def circles(graph: dict[str, set[str]]) -> list[list[str]]:
         if module not in order:
             visit(module)
     return found
-
-
-def _name_of(path: Path, package: Path) -> str:
-    parts = path.relative_to(package.parent).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def _imported(path: Path, known: object) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module is not None:
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-            names = [name if name in known else node.module for name in names]  # type: ignore[operator]
-        else:
-            continue
-        yield from (name for name in names if name in known)  # type: ignore[operator]
