@@ -41,7 +41,7 @@ class Account:
         write_json(self.path, {"schema": self.schema, "status": "running", **facts, "labelaudit": VERSION})
 
     def read(self) -> dict[str, Any]:
-        """Return what the file says now: another program may be writing it.
+        """Read the file, anew each time: another program may be writing it.
 
         Raises:
             DataError: it is missing, damaged or of another schema.
@@ -62,7 +62,7 @@ class Account:
         return meta
 
     def read_unfinished(self) -> dict[str, Any]:
-        """Return what the file says; raises ValueError once the run has finished."""
+        """Read the file; raises ValueError once the run has finished."""
         meta = self.read()
         if meta["status"] == "finished":
             raise ValueError(f"{self.path.parent.name} has finished and is never changed")

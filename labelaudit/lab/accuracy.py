@@ -103,7 +103,7 @@ class Place:
 
 
 def measure(way: Way, place: Place, *, trusted_per_class: int = 10) -> dict[str, Any]:
-    """Return what a row ends with for one seed: accuracies, what was learnt by heart, seconds.
+    """Return the figures of one way and seed: accuracies, labels learnt by heart, seconds.
 
     Args:
         way: the row.

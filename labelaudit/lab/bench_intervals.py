@@ -75,7 +75,7 @@ def bench_intervals(
 
 
 def figures_of(scans: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return what holds for some scans together; a scan without an interval covers nothing.
+    """Return the figures of some scans together; a scan without an interval covers nothing.
 
     `clean_flagged` is the largest share that was flagged where nothing was planted, None where that was not tried.
     """
@@ -115,5 +115,5 @@ def _scan(small: SmallData, rate: float, seed: int) -> dict[str, Any]:
 
 def _in_short(row: dict[str, Any]) -> str:
     interval = "no interval" if row["low"] is None else f"[{row['low']:.3f}, {row['high']:.3f}]"
-    found = f"{row['wrong']:.3f} wrong, estimated {row['noise_rate']:.3f} {interval}"
-    return f"{row['data']}, {row['setting']}, seed {row['seed']}: {found}, {row['seconds']:.0f} s"
+    rates = f"{row['wrong']:.3f} wrong, estimated {row['noise_rate']:.3f} {interval}"
+    return f"{row['data']}, {row['setting']}, seed {row['seed']}: {rates}, {row['seconds']:.0f} s"

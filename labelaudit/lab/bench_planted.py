@@ -139,8 +139,8 @@ def _one_setting(
     on_event(Said("note", f"{title}: {int(planted.wrong.sum()):,} of {len(planted.given):,} labels are wrong"))
 
     def keep(name: str, finished: Finished) -> dict[str, Any]:
-        found = figures(finished.opinion, planted.given, planted.true)
-        row = {**key, "method": name, **about, **found, "seconds": finished.seconds, "images": finished.images}
+        measured = figures(finished.opinion, planted.given, planted.true)
+        row = {**key, "method": name, **about, **measured, "seconds": finished.seconds, "images": finished.images}
         store.add(row)
         on_event(Said("note", f"{title}, {name}: {_in_short(row)}"))
         return row
@@ -162,7 +162,7 @@ def _own_name(recipe: Recipe) -> str:
 
 
 def _scan(prepared: Prepared, loaded: Loaded, on_event: EventSink) -> Finished:
-    """Return what our own scan says, and count its epochs."""
+    """Scan, and return our opinion with the images that were trained on."""
     epochs = 0
 
     def count_epoch(event: Event) -> None:
@@ -232,13 +232,13 @@ def _for_samples(prepared: Prepared, loaded: Loaded) -> Prepared:
 
 
 def _revision(prepared: Prepared, plan: _Plan) -> str:
-    """Return what tells rows of other settings, devices and code apart; the seed is a key of its own."""
+    """Return a text that differs for other settings, devices and code; the seed is a key of its own."""
     recipe = replace(prepared.recipe, seed=0).to_dict()
     return make_revision({"recipe": recipe, "device": describe_device(prepared.device), "labels": plan.digest})
 
 
 def _about(prepared: Prepared, loaded: Loaded, planted: Planted) -> dict[str, Any]:
-    """Return what a row says of its setting."""
+    """Return the columns that describe the setting of a row."""
     return {
         "source": str(prepared.dataset.source),
         "samples": len(planted.given),

@@ -109,13 +109,13 @@ def measures_of(frame: pd.DataFrame) -> dict[str, str]:
 
 def settings_of(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Return the rows of each setting, in the order of the rows, under "sym:0.2 (actual 20.0 %, 3 seeds)"."""
-    found = []
+    titled = []
     for setting, rows in frame.groupby("setting", sort=False):
         seeds = rows["seed"].nunique()
-        found.append(
+        titled.append(
             (f"{setting} (actual {rows['wrong'].mean():.1%}, {count(seeds, 'seed')})".replace("%", " %"), rows)
         )
-    return found
+    return titled
 
 
 def mean_and_sd(values: pd.Series[float], measure: str) -> str:

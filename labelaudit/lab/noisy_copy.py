@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from labelaudit.core.arrow import holds_bytes
 from labelaudit.core.dataset import Dataset, ImageFiles
 from labelaudit.core.errors import ConfigError
 from labelaudit.core.events import EventSink
@@ -213,7 +214,7 @@ def _options(settings: DataSettings) -> list[str]:
 def _write_table(columns: Mapping[str, pa.ChunkedArray | pa.Array], target: Path) -> None:
     suffix = target.suffix.lower()
     if suffix in DELIMITED_SUFFIXES + JSON_SUFFIXES:
-        unfit = [name for name, cells in columns.items() if _is_binary(cells.type)]
+        unfit = [name for name, cells in columns.items() if holds_bytes(cells.type)]
         if unfit:
             raise ConfigError(f"{target}: column {unfit[0]!r} holds images, not text.", hint="Name a .parquet file.")
         rows = zip(*(cells.to_pylist() for cells in columns.values()), strict=True)
@@ -223,10 +224,6 @@ def _write_table(columns: Mapping[str, pa.ChunkedArray | pa.Array], target: Path
         write_text(target, text)
     else:
         write_atomically(target, lambda part: pq.write_table(pa.table(dict(columns)), part))
-
-
-def _is_binary(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
 def _delimited(names: Iterable[str], rows: Iterable[Sequence[Any]], separator: str) -> str:

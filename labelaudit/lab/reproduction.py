@@ -111,7 +111,7 @@ def run_setting(
         raise TrainingError(f"method {setting.method!r} shows no classifier: there is nothing to test.")
     done = Reproduction(
         setting=setting,
-        found=accuracies(curve),
+        accuracy=accuracies(curve),
         seed=run.seed,
         epochs_scale=run.epochs_scale,
         wrong=split.wrong,
@@ -129,11 +129,11 @@ def run_setting(
 
 def _test_samples(dataset: Dataset, prepared: Prepared, train: Loaded, on_event: EventSink) -> Samples:
     """Return the samples that every epoch is tested on, normalised as the training samples are."""
-    found = _load(dataset, prepared, on_event)
-    if not isinstance(found.inputs, Pixels) or not isinstance(train.inputs, Pixels):
+    loaded = _load(dataset, prepared, on_event)
+    if not isinstance(loaded.inputs, Pixels) or not isinstance(train.inputs, Pixels):
         raise DataError(f"{dataset.source}: published settings are of images; these are {dataset.kind}.")
-    inputs = replace(found.inputs, scale=train.inputs.scale, shift=train.inputs.shift)
-    labels = torch.from_numpy(found.dataset.given).to(prepared.device)
+    inputs = replace(loaded.inputs, scale=train.inputs.scale, shift=train.inputs.shift)
+    labels = torch.from_numpy(loaded.dataset.given).to(prepared.device)
     return Samples(inputs, labels, _TEST_BATCH, precision_for(inputs, prepared.recipe, prepared.device), seed=0)
 
 

@@ -30,7 +30,7 @@ class Reproduction:
     """A finished run beside what was published."""
 
     setting: Setting
-    found: Accuracies
+    accuracy: Accuracies
     seed: int
     epochs_scale: float
     wrong: float | None  # share of the training labels that are wrong; None where that is not known
@@ -45,7 +45,7 @@ class Reproduction:
         """Return each published figure, ours in percent for the same epoch, and the difference in points."""
         rows: list[tuple[Figure, float | None, float | None]] = []
         for figure in self.setting.figures:
-            share = self.found.of(figure.measure)
+            share = self.accuracy.of(figure.measure)
             ours = None if share is None else 100 * share
             rows.append((figure, ours, None if ours is None else ours - figure.value))
         return rows
@@ -60,7 +60,7 @@ class Reproduction:
             "wrong_rate": self.wrong,
             "train_samples": self.train_samples,
             "test_samples": self.test_samples,
-            "accuracy": asdict(self.found),
+            "accuracy": asdict(self.accuracy),
             "published": [
                 {**asdict(figure), "here": ours, "difference": difference}
                 for figure, ours, difference in self.differences()
@@ -158,12 +158,12 @@ def add_result(done: Reproduction) -> None:
         "wrong_rate": "" if done.wrong is None else f"{done.wrong:.4f}",
         "train_samples": done.train_samples,
         "test_samples": done.test_samples,
-        "epochs": done.found.epochs,
-        "last": f"{100 * done.found.last:.2f}",
-        "mean_of_last": f"{100 * done.found.mean_of_last:.2f}",
-        "best": f"{100 * done.found.best:.2f}",
-        "best_epoch": done.found.best_epoch,
-        "held_out": "" if done.found.held_out is None else f"{100 * done.found.held_out:.2f}",
+        "epochs": done.accuracy.epochs,
+        "last": f"{100 * done.accuracy.last:.2f}",
+        "mean_of_last": f"{100 * done.accuracy.mean_of_last:.2f}",
+        "best": f"{100 * done.accuracy.best:.2f}",
+        "best_epoch": done.accuracy.best_epoch,
+        "held_out": "" if done.accuracy.held_out is None else f"{100 * done.accuracy.held_out:.2f}",
         "published": f"{figure.value:.2f}",
         "published_measure": figure.measure,
         "published_source": figure.source,

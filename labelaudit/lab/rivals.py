@@ -62,7 +62,7 @@ Family = Callable[[Contest, Collection[str]], dict[str, Finished]]
 
 
 def run_rivals(contest: Contest, names: Sequence[str]) -> dict[str, Finished]:
-    """Return what the rivals of one family say; see `families`."""
+    """Run the rivals of one family, see `families`, and return their opinions by name."""
     return RIVALS[names[0]](contest, names)
 
 

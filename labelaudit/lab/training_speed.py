@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from labelaudit.core.dataset import IntN
 from labelaudit.core.recipe import TrainSettings
+from labelaudit.lab.plain_classifier import cross_entropy
 from labelaudit.training.batches import Batch, Pixels, Samples
 from labelaudit.training.device import choose_precision
 from labelaudit.training.epoch import train_epoch
@@ -136,11 +136,9 @@ def _train(
     on_samples: Callable[[int], None] = lambda _: None,
 ) -> None:
     optimizer = make_optimizer(model, TrainSettings(weight_decay=5e-4))
-    train_epoch(model, batches, _loss, optimizer, lambda _: 0.01, step=0, precision=precision, on_samples=on_samples)
-
-
-def _loss(network: nn.Module, batch: Batch) -> Tensor:
-    return F.cross_entropy(network(batch.inputs).float(), batch.labels, reduction="none")
+    train_epoch(
+        model, batches, cross_entropy, optimizer, lambda _: 0.01, step=0, precision=precision, on_samples=on_samples
+    )
 
 
 def _wait(device: torch.device) -> None:

@@ -134,7 +134,7 @@ def _build(code: str, argument: Any, stack: list[Any]) -> None:
 
 
 def _made(name: Any, arguments: Any) -> Any:
-    """Return what one of the few known names stands for."""
+    """Return the value that a call of one of the few known names stands for."""
     if not isinstance(name, _Name):
         raise _Refused("a call of what is no name")
     if name.module in _MULTIARRAY and name.name == "_reconstruct":

@@ -104,7 +104,7 @@ def resolve_source(source: Path | str) -> str:
 
 
 def next_step(url: Url, status: int | None) -> str:
-    """Return what to do about an address that cannot be read."""
+    """Return the hint for an address that cannot be read."""
     if status == 404:
         return "Check the address: the bucket or host, the path, and upper and lower case."
     if status in (401, 403):
