@@ -13,7 +13,7 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -105,7 +105,7 @@ class MixupOptions:
         return 0.0
 
 
-Options = CEOptions | GCEOptions | SCEOptions | MixupOptions
+AnyOptions = CEOptions | GCEOptions | SCEOptions | MixupOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +114,14 @@ class Baseline:
 
     name: str  # also of its stage and its random streams
     SUMMARY: str
-    Options: type[Options]
+    Options: type[Any]  # one of the four above
     title: str = "Learn the given labels"
 
-    def training_passes(self, options: Options) -> float:
+    def training_passes(self, options: AnyOptions) -> float:
         """Return how often each sample goes forward and back, to estimate the time."""
         return options.epochs + 1
 
-    def run(self, job: Job, options: Options) -> Evidence:
+    def run(self, job: Job, options: AnyOptions) -> Evidence:
         """Train one network and return its predictions as the evidence for every sample of this rank."""
         passes = options.epochs + len(job.samples.inputs.views())
         job.plan({self.name: passes})
@@ -138,22 +138,21 @@ sce = Baseline("sce", "one network on cross-entropy plus reverse cross-entropy",
 mixup = Baseline("mixup", "one network on cross-entropy of mixed samples", MixupOptions, "Learn from mixed samples")
 
 
-def _train(job: Job, options: Options, stage: str) -> Tensor:
+def _train(job: Job, options: AnyOptions, stage: str) -> Tensor:
     """Train one network to the end; the result is (M, C) probabilities, with what was recorded on the way."""
     state = job.new_state(stage)
     remember = recorder(job, state, epochs=options.epochs, record=options.record)
     job.resume(stage, state)
     lr_at = learning_rate(job, options, epochs=options.epochs, at=options.milestones)
     while state.epoch < options.epochs:
-        is_mixed = isinstance(options, MixupOptions)
-        loss = _mixed_loss(job, options, state.epoch) if is_mixed else _loss(options, remember)
+        loss = _mixed_loss(job, options, state.epoch) if isinstance(options, MixupOptions) else _loss(options, remember)
         job.train_epoch(stage, state, loss, lr_at, epochs=options.epochs)
         job.show(stage, state.epoch, options.epochs, state.model)
         job.checkpoint(stage, state)
     return with_recorded(job.predict(stage, state.model, job.samples.inputs.views()), state)
 
 
-def _loss(options: Options, remember: Record) -> LossFn:
+def _loss(options: AnyOptions, remember: Record) -> LossFn:
     """Return the loss of the given labels on samples as they are."""
 
     def loss(model: nn.Module, batch: Batch) -> Tensor:
@@ -164,7 +163,7 @@ def _loss(options: Options, remember: Record) -> LossFn:
     return loss
 
 
-def _of_outputs(options: Options, logits: Tensor, labels: Tensor) -> Tensor:
+def _of_outputs(options: AnyOptions, logits: Tensor, labels: Tensor) -> Tensor:
     """Return (B,) losses of (B, C) logits."""
     if isinstance(options, GCEOptions):
         return generalised_cross_entropy(logits, labels, q=options.q)
@@ -188,7 +187,7 @@ def _mixed_loss(job: Job, options: MixupOptions, epoch: int) -> LossFn:
     return loss
 
 
-def _require_shared(options: Options) -> None:
+def _require_shared(options: AnyOptions) -> None:
     """Check the ranges of the settings that all of them have."""
     require_schedule(options)
     require(options.epochs >= 1, "method.epochs", options.epochs, "1 or more")

@@ -1,6 +1,7 @@
 """Under bf16 a network learns in all its weights, also where a step looks at the samples before it learns."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from tests.methods.jobs import image_job
 
 _SAMPLES, _CLASSES = 36, 3
 # Settings under which a step has several passes, beside those of the fast recipe.
-_LOOKING = [
+_LOOKING: list[tuple[str, dict[str, Any]]] = [
     ("drpl", {"stage2": "pseudo-labels", "relabel_from": 1}),
     ("bootstrap", {"variant": "dy-h", "weights": "batch"}),
     ("bootstrap", {"variant": "md-dyr-sh", "weights": "batch"}),
@@ -22,7 +23,7 @@ _LOOKING = [
     ("elr+", {"mixup_alpha": 1.0}),
     ("ieg", {"meta": "exact"}),
 ]
-_CASES = [(name, {}) for name in (*METHODS, *FINISHERS)] + _LOOKING
+_CASES: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in (*METHODS, *FINISHERS)] + _LOOKING
 
 
 def bf16_job() -> Job:
