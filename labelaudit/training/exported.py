@@ -48,8 +48,8 @@ class Exported(nn.Module):
         if self.backbone is not None:
             features = torch.stack([self.backbone(view) for view in views]).sum(dim=0)
             views = [(features - cast(Tensor, self.feature_mean)) / cast(Tensor, self.feature_deviation)]
-        found = [torch.softmax(network(view), dim=1) for network in self.networks for view in views]
-        return torch.stack(found).mean(dim=0)
+        looks = [torch.softmax(network(view), dim=1) for network in self.networks for view in views]
+        return torch.stack(looks).mean(dim=0)
 
 
 def example_inputs(model: StoredModel, n: int = 2) -> Tensor:

@@ -134,9 +134,9 @@ class Job:
         """Fill the state from the stage's last checkpoint, if there is one."""
         if self.checkpoints is not None:
             path = self.checkpoints / f"{stage}.safetensors"
-            found = self._read(path, tables="table/")
-            if found is not None:
-                restore_stage_(state, *found, source=str(path))
+            stored = self._read(path, tables="table/")
+            if stored is not None:
+                restore_stage_(state, *stored, source=str(path))
                 self.clock.samples = state.epoch * len(self.samples)
                 self.on_event(StageResumed(stage, self.clock.samples))
 
@@ -231,9 +231,9 @@ class Job:
         return total / len(views)
 
     def finished(self, stage: str) -> Tables | None:
-        """Return what a finished stage left behind, None when it is still to be run."""
-        found = None if self.checkpoints is None else self._read(self._result_path(stage), tables="")
-        return None if found is None else {name: value.to(self.device) for name, value in found[0].items()}
+        """Read the tables that a finished stage left behind; None when it is still to be run."""
+        stored = None if self.checkpoints is None else self._read(self._result_path(stage), tables="")
+        return None if stored is None else {name: value.to(self.device) for name, value in stored[0].items()}
 
     def finish(self, stage: str, result: Tables) -> Tables:
         """Save the per-sample tables that a stage leaves behind, drop its checkpoint, and return them."""
@@ -246,7 +246,7 @@ class Job:
         return result
 
     def _read(self, path: Path, *, tables: str) -> tuple[dict[str, Tensor], dict[str, int]] | None:
-        """Return what rank 0 finds in a file, None where there is none; the others need not see its disk.
+        """Read a file that rank 0 sees, None where there is none; the others need not see its disk.
 
         Args:
             path: of the file.

@@ -64,7 +64,7 @@ def write_model(path: Path, model: StoredModel) -> None:
 
 
 def read_model(path: Path | str) -> StoredModel:
-    """Return what a model file holds.
+    """Read the facts and the weights of a model file.
 
     Args:
         path: the file, or a folder with a `model.safetensors`.
@@ -129,10 +129,10 @@ def build_features(model: StoredModel, device: torch.device) -> nn.Module | None
 
 def tensors_below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the tensors whose names begin with a prefix, without it; KeyError where there are none."""
-    found = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-    if not found:
+    below = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+    if not below:
         raise KeyError(f"no tensors {prefix}*")
-    return found
+    return below
 
 
 def _empty_network(facts: ModelFacts) -> nn.Module:
