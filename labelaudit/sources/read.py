@@ -1,7 +1,7 @@
 """The one door to data: a folder, a table, shards, or the URL of one of these becomes a Dataset.
 
-`labelaudit check` comes through this door, too, and must start fast: what a plain folder does not need is imported where
-it is used.
+`labelaudit check` comes through this door, too, and must start fast: what a plain folder does not need is imported
+where it is used.
 """
 
 from __future__ import annotations
