@@ -24,6 +24,7 @@ from labelaudit.core.events import (
     SamplesDone,
     StageFinished,
     StageStarted,
+    ThreadsTried,
     event_record,
 )
 from labelaudit.methods.registry import leans_on_trusted
@@ -121,6 +122,9 @@ class AuditLog:
         if isinstance(event, StageFinished):
             self.seconds[event.stage] = round(event.seconds, 3)
             self.audit.update(stage_seconds=self.seconds)  # so that a resumed scan knows what came before
+        if isinstance(event, ThreadsTried):
+            before = self.audit.meta.get("threads_tried", [])
+            self.audit.update(threads_tried=[*before, event_record(event)])  # findings depend on them, in the last bits
         if not isinstance(event, SamplesDone):
             self.audit.append_event(event_record(event))
         self.on_event(event)
