@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 
-from labelaudit.core.errors import DataError, LabelAuditError, StopAsked
+from labelaudit.core.errors import DataError, LabelAuditError, StopAsked, is_disk_full
 from labelaudit.core.events import (
     EpochFinished,
     Event,
@@ -162,5 +162,8 @@ def recorded(audit: Record, on_event: EventSink) -> Iterator[AuditLog]:
         audit.fail(error.problem)
         raise
     except BaseException as error:
+        if is_disk_full(error):
+            audit.interrupt(f"the disk was full: {log.place}")  # what was saved before is whole
+            raise
         audit.fail(f"{type(error).__name__}: {error}")
         raise

@@ -1,6 +1,10 @@
+import errno
+
+import pytest
+
 from labelaudit.core.audits import Audit
 from labelaudit.core.events import ThreadsTried, ignore
-from labelaudit.scanning.record import AuditLog
+from labelaudit.scanning.record import AuditLog, recorded
 
 
 def test_an_audit_says_when_its_threads_were_tried_and_which_went_on(tmp_path):
@@ -18,3 +22,12 @@ def test_an_audit_says_when_its_threads_were_tried_and_which_went_on(tmp_path):
         "rates": {"2": 61.0, "1": 1800.0},
     }
     assert (second["stage"], second["threads"]) == ("panel/2", 2)
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "x"), RuntimeError("I/O error: No space left on device")])
+def test_a_scan_that_filled_the_disk_can_go_on(tmp_path, error):
+    audit = Audit.create(tmp_path, method="panel", facts={})
+    with pytest.raises(type(error)), recorded(audit, ignore):
+        raise error
+    assert audit.status == "interrupted"
+    assert audit.meta["error"] == "the disk was full: reading the data"
