@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from labelaudit.classifier.finish import finish_scan, finishing_recipe, own_settings, planning_finish
-from labelaudit.core.audits import HOME, Audit, list_audits
+from labelaudit.core.audits import HOME, Audit, audits_of
 from labelaudit.core.dataset import fingerprint
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.events import EventSink, Said, ignore
@@ -28,7 +28,6 @@ from labelaudit.scanning.prepare import Prepared, plain_paths, prepare
 from labelaudit.scanning.record import AuditLog, is_running, opening_facts, peak_memory_mib, ranks_fact, recorded
 from labelaudit.scanning.results import judged_results
 from labelaudit.scanning.tuning import threads
-from labelaudit.sources.urls import resolve_source
 from labelaudit.training.device import choose_rank_device
 from labelaudit.training.kept_networks import KeptNetworks
 from labelaudit.training.ranks import Ranks, join_ranks, launched_ranks
@@ -232,18 +231,9 @@ def _audit_to_go_on_with(
 
 def stopped_audit(root: Path | str, source: Path | str) -> Audit | None:
     """Return the newest audit of this source if it was stopped and can go on; damaged ones are passed over."""
-    wanted = resolve_source(source)
-    for audit in reversed(list_audits(root)):
-        try:
-            meta = audit.meta
-        except DataError:  # damaged, or of another version: no reason not to scan
-            continue
-        if resolve_source(meta.get("source", "")) != wanted:
-            continue
-        if meta["status"] not in ("running", "interrupted"):
-            return None
-        return None if is_running(audit) else audit
-    return None
+    newest = next(audits_of(source, root), None)
+    may_go_on = newest is not None and newest.status in ("running", "interrupted") and not is_running(newest)
+    return newest if may_go_on else None
 
 
 def _require_same_data(audit: Audit, stamp: str) -> None:

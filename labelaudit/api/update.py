@@ -14,8 +14,8 @@ import torch
 
 from labelaudit.api.load import load
 from labelaudit.classifier.answers import answers, load_readable
-from labelaudit.classifier.data import is_audit, newest_audit
-from labelaudit.core.audits import Audit
+from labelaudit.classifier.data import is_audit
+from labelaudit.core.audits import Audit, newest_audit
 from labelaudit.core.dataset import Dataset, Images, IntN, SetAside, fingerprint
 from labelaudit.core.errors import ConfigError, DataError, count, did_you_mean, shorten
 from labelaudit.core.events import EventSink, Said, ignore

@@ -16,8 +16,9 @@ pandas and numpy are imported where they are needed: listing audits must not cos
 from __future__ import annotations
 
 import io
+import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -184,22 +185,56 @@ def find_audit(path: Path | str | None = None) -> Audit:
     """Return a finished audit; where there are several, the one that finished last.
 
     Args:
-        path: an audit's folder, a `.labelaudit` folder, or a folder that holds one; None = the working directory or
-            the nearest one above it.
+        path: an audit's folder; a dataset, for its newest audit in the working directory or above; a `.labelaudit`
+            folder, or a folder that holds one. None = the working directory or the nearest one above it.
 
     Raises:
         DataError: there is none, it has not finished, its audit.json is damaged or of another schema version.
     """
-    start = Path.cwd() if path is None else Path(path).expanduser()
+    here = Path.cwd()
+    start = here if path is None else Path(path).expanduser()
     if (start / _META).exists():
         return Audit(start).require_finished()
-    for folder in [start, *start.parents] if path is None else [start]:
+    above = (here, *here.parents)
+    of_data = [] if path is None or start.name == HOME else [a for folder in above for a in audits_of(path, folder)]
+    found = next((audit for audit in of_data if audit.status == "finished"), None)
+    for folder in above if path is None else (start,):
         home = folder if (folder / _AUDITS).is_dir() and folder.name == HOME else folder / HOME
-        audit = _latest(home)
-        if audit is not None:
-            return audit.require_finished()
-    place = f"{start} or above" if path is None else start
-    raise DataError(f"no audit in {place}.", hint="Run `labelaudit scan DATA` first.")
+        found = found or _latest(home)
+    found = found or next(iter(of_data), None)  # one that has not finished says more than that there is none
+    if found is not None:
+        return found.require_finished()
+    place = f"in {start} or above" if path is None else f"of {path} in {here} or above, nor any in {start}"
+    raise DataError(f"no audit {place}.", hint=f"Run `labelaudit scan {'DATA' if path is None else path}` first.")
+
+
+def audits_of(source: Path | str, root: Path | str) -> Iterator[Audit]:
+    """Yield the audits of a dataset below a folder, newest first, whatever their status; damaged ones are passed over.
+
+    Args:
+        source: the dataset, as it is named from the working directory.
+        root: the folder that has `.labelaudit`.
+    """
+    wanted = resolve_source(source)
+    for audit in reversed(list_audits(root)):
+        try:
+            named = str(audit.meta.get("source", ""))
+        except DataError:  # damaged, or of another version
+            continue
+        if resolve_source(_seen_from(audit.home.parent, named)) == wanted:
+            yield audit
+
+
+def newest_audit(source: Path | str, root: Path | str) -> Audit | None:
+    """Return the newest finished audit of a dataset below a folder, None where there is none."""
+    return next((audit for audit in audits_of(source, root) if audit.status == "finished"), None)
+
+
+def resolve_source(source: Path | str) -> str:
+    """Return one spelling of what the user named as data, so that two of them can be compared."""
+    if _URL.match(str(source)):
+        return str(source).rstrip("/")
+    return str(Path(source).expanduser().resolve())
 
 
 def list_audits(root: Path | str = ".") -> list[Audit]:
@@ -212,6 +247,17 @@ _NEXT_STEP = {
     "interrupted": "Go on with `labelaudit scan {source} --resume`.",
     "failed": "Scan again with `labelaudit scan {source}`.",
 }
+
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.:-]+://")  # two letters at least: C:// is a drive
+
+
+def _seen_from(root: Path, source: str) -> Path | str:
+    """Return a source as it was named when it was scanned: beside the audits, else from here, else above them."""
+    if not source or _URL.match(source):
+        return source
+    places = (folder / Path(source).expanduser() for folder in (root, Path(), *root.parents))
+    return next((place for place in places if place.exists()), source)
 
 
 def _latest(home: Path) -> Audit | None:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 
-from labelaudit.core.errors import DataError, LabelAuditError, StopAsked
+from labelaudit.core.errors import DataError, LabelAuditError, StopAsked, is_disk_full
 from labelaudit.core.events import (
     EpochFinished,
     Event,
@@ -24,6 +24,7 @@ from labelaudit.core.events import (
     SamplesDone,
     StageFinished,
     StageStarted,
+    ThreadsTried,
     event_record,
 )
 from labelaudit.methods.registry import leans_on_trusted
@@ -121,6 +122,9 @@ class AuditLog:
         if isinstance(event, StageFinished):
             self.seconds[event.stage] = round(event.seconds, 3)
             self.audit.update(stage_seconds=self.seconds)  # so that a resumed scan knows what came before
+        if isinstance(event, ThreadsTried):
+            before = self.audit.meta.get("threads_tried", [])
+            self.audit.update(threads_tried=[*before, event_record(event)])  # findings depend on them, in the last bits
         if not isinstance(event, SamplesDone):
             self.audit.append_event(event_record(event))
         self.on_event(event)
@@ -158,5 +162,8 @@ def recorded(audit: Record, on_event: EventSink) -> Iterator[AuditLog]:
         audit.fail(error.problem)
         raise
     except BaseException as error:
+        if is_disk_full(error):
+            audit.interrupt(f"the disk was full: {log.place}")  # what was saved before is whole
+            raise
         audit.fail(f"{type(error).__name__}: {error}")
         raise

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from labelaudit.core.dataset import Dataset, IntN, Remark, StreamedImages
 from labelaudit.core.errors import DataError
 from labelaudit.core.recipe import DataSettings
-from labelaudit.sources.plain_pickle import read_plain_pickle
 from labelaudit.sources.splits import choose_splits, split_remark
 
 _KEPT_BYTES = 2 * 2**30  # of batches in memory, beside the one that is read
@@ -126,6 +125,8 @@ def read_batch(path: Path, key: str) -> tuple[IntN, Callable[[], PixelRows]]:
 
 def _read_columns(path: Path) -> dict[str, Any]:
     if path.suffix != ".npz":
+        from labelaudit.sources.plain_pickle import read_plain_pickle  # only such folders wait for it
+
         stored = read_plain_pickle(path)
         return stored if isinstance(stored, dict) else {"data": None}
     try:

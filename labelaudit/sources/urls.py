@@ -96,13 +96,6 @@ def parse_url(text: str) -> Place:
     return Url(text)
 
 
-def resolve_source(source: Path | str) -> str:
-    """Return one spelling of what the user named as data, so that two of them can be compared."""
-    if is_url(str(source)):
-        return str(source).rstrip("/")
-    return str(Path(source).expanduser().resolve())
-
-
 def next_step(url: Url, status: int | None) -> str:
     """Return the hint for an address that cannot be read."""
     if status == 404:

@@ -30,6 +30,7 @@ from labelaudit.training.checkpoint import StageState, load_tensors, restore_sta
 from labelaudit.training.compiled import compile_, compiling_first, without_compiling
 from labelaudit.training.epoch import LossFn, predict, train_epoch
 from labelaudit.training.optimizers import Optimizer, make_adamw, make_sgd
+from labelaudit.training.pace import Pace
 from labelaudit.training.ranks import Ranks
 from labelaudit.training.streams import global_stream
 from labelaudit.training.tables import Tables, own_part, visiting, whole_on_main
@@ -74,6 +75,7 @@ class Job:
         None  # shown the networks after every epoch; None = nobody asks
     )
     stop_at: float = math.inf  # seconds of the monotonic clock; the first epoch that ends later is the last
+    pace: Pace | None = None  # chooses the threads anew where the machine gets busy; None = they stay
     clock: Progress = field(default_factory=lambda: Progress())
 
     @property
@@ -167,6 +169,8 @@ class Job:
         epoch = state.epoch + 1
         own_stream = (self.ranks.rank,) if self.ranks.rank else ()  # other samples get other dropout
         batches = self.samples.shuffled(stage, epoch, among=among)
+        if self.pace is not None:
+            batches = self.pace.watched(batches, stage, epoch, self.on_event)
         weight = 1.0 if among is None else len(self.samples) / max(1, int(among.sum()))  # an epoch counts as a pass
         with (
             visiting(state.tables, self.samples.order(stage, epoch), self.ranks),
