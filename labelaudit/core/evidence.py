@@ -42,6 +42,21 @@ def no_judges(n: int) -> Judges:
 
 
 @dataclass(frozen=True, slots=True)
+class Witness:
+    """What one kind of detector says of every given label.
+
+    Args:
+        against: (N,) log odds that the label is wrong; positive = the witness prefers another.
+        predicted: (N,) the class that it names first, a position in `classes`.
+        is_taught: whether it learnt the labels that it judges; otherwise it never saw them.
+    """
+
+    against: NDArray[np.float32]
+    predicted: NDArray[np.int32]
+    is_taught: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Evidence per sample, rows in Dataset order.
 
@@ -53,6 +68,7 @@ class Evidence:
         scores: further evidence by name, (N,) each.
         stages: per stage what was found there (mixture parameters, counts); JSON-ready.
         judges: known-wrong labels to calibrate by; None = there are none.
+        witnesses: who says so, by name; empty = the evidence is one witness's.
     """
 
     losses: FloatN
@@ -62,11 +78,13 @@ class Evidence:
     scores: Mapping[str, FloatN] = field(default_factory=dict)
     stages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     judges: Judges | None = None
+    witnesses: Mapping[str, Witness] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check shapes and that every value is a number."""
         n = len(self.losses)
         columns = {"losses": self.losses, "given_probs": self.given_probs, "top_probs": self.top_probs, **self.scores}
+        columns |= {f"witnesses[{name!r}].against": each.against for name, each in self.witnesses.items()}
         for name, values in columns.items():
             if len(values) != n:
                 raise ValueError(f"Evidence.{name} has {len(values)} rows for {n} samples")
@@ -88,6 +106,9 @@ class Evidence:
         if self.judges is not None:
             named |= {"judge_scores": self.judges.scores, "judge_labels": self.judges.labels}
             named |= {} if self.judges.weights is None else {"judge_weights": self.judges.weights}
+        for name, witness in self.witnesses.items():
+            kind = _KINDS[witness.is_taught]
+            named |= {f"against_{kind}_{name}": witness.against, f"predicted_{kind}_{name}": witness.predicted}
         return named | {
             "losses": self.losses.astype(np.float32),
             "given_probs": self.given_probs.astype(np.float32),
@@ -118,6 +139,7 @@ def read_evidence(path: Path) -> Evidence:
             judges=Judges(arrays["judge_scores"], arrays["judge_labels"], arrays.get("judge_weights"))
             if "judge_scores" in arrays
             else None,
+            witnesses=_stored_witnesses(arrays),
         )
     except FileNotFoundError:
         raise DataError(f"{path} does not exist.", hint="Scan the data again.") from None
@@ -132,6 +154,7 @@ def evidence_from_probs(
     stages: Mapping[str, Mapping[str, Any]] | None = None,
     scores: Mapping[str, FloatN] | None = None,
     judges: Judges | None = None,
+    witnesses: Mapping[str, Witness] | None = None,
 ) -> Evidence:
     """Return the evidence that a table of class probabilities implies.
 
@@ -141,6 +164,7 @@ def evidence_from_probs(
         stages: what each stage found.
         scores: further evidence, (N,) each; the log margin of the given label is added as "margin".
         judges: known-wrong labels to calibrate by.
+        witnesses: who says so, by name.
     """
     given_probs = probs[np.arange(len(given)), given].astype(np.float64)
     best_other = np.empty(len(given))
@@ -161,6 +185,7 @@ def evidence_from_probs(
         scores={"margin": margin, **(scores or {})},
         stages=stages or {},
         judges=judges,
+        witnesses=witnesses or {},
     )
 
 
@@ -189,8 +214,34 @@ def joined(
         )
         if judges
         else None,
+        witnesses={
+            name: Witness(
+                together([part.witnesses[name].against for part in parts]),
+                together([part.witnesses[name].predicted for part in parts]),
+                is_taught=first.is_taught,
+            )
+            for name, first in parts[0].witnesses.items()
+        },
     )
 
 
+def witness_from_probs(probs: NDArray[np.floating[Any]], given: NDArray[np.int64], *, is_taught: bool) -> Witness:
+    """Return what (N, C) class probabilities say of the given labels: the log margin of the best other class."""
+    evidence = evidence_from_probs(probs, given)
+    predicted = evidence.top_labels[:, 0].astype(np.int32)
+    return Witness(-evidence.scores["margin"].astype(np.float32), predicted, is_taught=is_taught)
+
+
+def _stored_witnesses(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Witness]:
+    witnesses = {}
+    for key, against in arrays.items():
+        for is_taught, kind in _KINDS.items():
+            name = key.removeprefix(f"against_{kind}_")
+            if name != key:
+                witnesses[name] = Witness(against, arrays[f"predicted_{kind}_{name}"], is_taught=is_taught)
+    return witnesses
+
+
+_KINDS = {True: "taught", False: "unseen"}  # how a witness came by its opinion, in the names of stored arrays
 _BLOCK = 65_536  # samples at a time: copies of the whole (N, C) table would be the peak of the memory
 _TINY = 1e-12  # a float32 softmax cannot tell smaller probabilities apart

@@ -26,7 +26,7 @@ _HELD, _SURE, _HARD = 0.75, 0.98, 0.01  # the last: clean data and planted wrong
 _ABOUT = 0.8  # as often
 _READ_ON_CLEAN = 0.05  # share of wrong labels that learnt classes of right labels, but of few samples, read as
 
-DoubtKind = Literal["near-chance", "wide-interval", "pair", "class-not-learnt"]
+DoubtKind = Literal["not-learnt", "near-chance", "wide-interval", "pair", "class-not-learnt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Doubt:
     @property
     def is_general(self) -> bool:
         """Whether no suggestion can be trusted, of whatever class."""
-        return self.kind in ("near-chance", "wide-interval")
+        return self.kind in ("not-learnt", "near-chance", "wide-interval")
 
 
 def is_quiet(low: float, flagged: float) -> bool:
@@ -62,18 +62,30 @@ def find_doubts(noise: Share, confusions: Table, *, given: IntN, predicted: IntN
         predicted: (N,) most probable classes.
         smallest: samples below which a class is too small to be spoken of.
     """
-    n_classes = len(confusions)
-    doubts = []
+    n_classes, doubts = len(confusions), []
     if noise.high >= _NEAR_CHANCE * (n_classes - 1) / n_classes:
         doubts.append(Doubt("near-chance"))
     if noise.high - noise.low > _WIDE:
         doubts.append(Doubt("wide-interval"))
+    if doubts:
+        return tuple(doubts)  # what is true of all classes need not be said of each
+    return find_class_doubts(confusions, given=given, predicted=predicted, smallest=smallest)
+
+
+def find_class_doubts(confusions: Table, *, given: IntN, predicted: IntN, smallest: int) -> tuple[Doubt, ...]:
+    """Return which classes cannot be judged.
+
+    Args:
+        confusions: (C, C) share of all labels, true class by given one; the diagonal is not read.
+        given: (N,) labels.
+        predicted: (N,) most probable classes.
+        smallest: samples below which a class is too small to be spoken of.
+    """
+    n_classes, doubts = len(confusions), []
     wrong = confusions * (1.0 - np.eye(n_classes)) * len(given)
     sizes = np.bincount(given, minlength=n_classes)
     right = np.maximum(sizes - wrong.sum(axis=0), 0.0)
     share = wrong / np.maximum(wrong + right[:, None], 1e-12)
-    if doubts:
-        return tuple(doubts)  # what is true of all classes need not be said of each
     for true, label in np.argwhere((share >= _PAIR) & (wrong >= _PAIR_LABELS)).tolist():
         doubts.append(Doubt("pair", (true, label)))
     times = np.bincount(predicted, minlength=n_classes)

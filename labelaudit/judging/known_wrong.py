@@ -223,6 +223,25 @@ def _weighed(known: KnownWrong, learnt: FloatC, given: IntN) -> KnownWrong:
     )
 
 
+def mistakes_made(evidence: Evidence, given: IntN, wrong: FloatN, n_classes: int, *, counted: BoolN) -> Table:
+    """Return (C, C) the share of all labels that are mistakes of each kind, true class by given label.
+
+    Args:
+        evidence: of N samples; what its predictions name tells whose label a wrong one should be.
+        given: (N,) labels.
+        wrong: (N,) p(wrong).
+        n_classes: C.
+        counted: (N,) samples that count.
+    """
+    named = _named_by_predictions(evidence, given, n_classes)
+    even = likely = _even(given, n_classes)
+    confusions = np.zeros((n_classes, n_classes))
+    for _ in range(_ROUNDS):
+        confusions = _confusions(named, wrong * counted, likely) / max(int(counted.sum()), 1)
+        likely = (1.0 - _OPEN) * confusions / max(float(confusions.sum()), _TINY) + _OPEN * even
+    return confusions
+
+
 def _part(scores: Scores, keep: BoolN) -> Scores:
     return Scores(scores.values[keep], scores.sample[keep], scores.weights[keep])
 
@@ -271,13 +290,18 @@ class _Kinds:
 
 
 def _kinds_of(known: KnownWrong, given: IntN, n_classes: int) -> _Kinds:
-    even = np.bincount(given, minlength=n_classes)[:, None] * (1.0 - np.eye(n_classes))
-    even /= max(float(even.sum()), _TINY)
+    even = _even(given, n_classes)
     pairs = known.replaced * n_classes + np.where(known.label < 0, known.replaced, known.label)
     planted = np.bincount(pairs, known.wrong.weights, minlength=n_classes**2).reshape(n_classes, n_classes)
     np.fill_diagonal(planted, 0.0)
     density = (planted + _FEWEST / 2 * even) / (float(planted.sum()) + _FEWEST / 2)
     return _Kinds(pairs, density, even)
+
+
+def _even(given: IntN, n_classes: int) -> Table:
+    """Return (C, C) the share of each kind of mistake if every other label were as likely."""
+    even = np.bincount(given, minlength=n_classes)[:, None] * (1.0 - np.eye(n_classes))
+    return np.asarray(even / max(float(even.sum()), _TINY))
 
 
 def _weights(kinds: _Kinds, confusions: Table, n: int) -> FloatN:

@@ -1,8 +1,8 @@
 """From evidence to verdicts: clean probability, suggestion, issue and action. No training, milliseconds.
 
 The score and the threshold are two layers: a method delivers `Evidence`, this file alone decides what it means, and it
-can be run again on a finished audit. p(wrong) is read either against labels that are known to be wrong, which also tell
-the noise rate's interval, who is confused with whom and what cannot be told, or off a mixture of the losses.
+can be run again on a finished audit. p(wrong) is read from what witnesses dispute; without witnesses, against labels
+that are known to be wrong; and without these, off a mixture of the losses.
 """
 
 from __future__ import annotations
@@ -22,8 +22,17 @@ from labelaudit.core.findings import Action, Issue, Judged
 from labelaudit.core.recipe import PolicySettings
 from labelaudit.core.shares import Share
 from labelaudit.judging.calibration import FEWEST_PLANTED, Calibrated, break_ties
-from labelaudit.judging.doubts import Doubt, find_doubts, is_quiet, none_fits
-from labelaudit.judging.known_wrong import calibrate
+from labelaudit.judging.disputes import Disputes, read_disputes
+from labelaudit.judging.doubts import (
+    Doubt,
+    credible_shares,
+    find_class_doubts,
+    find_doubts,
+    is_quiet,
+    learnt_shares,
+    none_fits,
+)
+from labelaudit.judging.known_wrong import calibrate, mistakes_made
 from labelaudit.judging.mixtures import calibrate_by_mixture
 from labelaudit.judging.reckoning import ConfusedPair, Review, class_rates, confused_pairs, review_effort
 from labelaudit.judging.trusted import TrustedCheck, check_on_trusted
@@ -47,6 +56,7 @@ class Verdicts:
     is_quiet: bool  # there is no evidence of label noise
     doubts: tuple[Doubt, ...]  # why the labels cannot be judged; empty = they can
     on_trusted: TrustedCheck | None  # what was said of trusted labels, None where too few say anything
+    disputes: Disputes | None = None  # what the witnesses say, None where there were none
 
     @property
     def judged(self) -> Judged:
@@ -86,6 +96,7 @@ class _Reading:
     doubts: tuple[Doubt, ...] = ()
     by_class: list[Share | None] | None = None
     pairs: tuple[ConfusedPair, ...] = ()
+    disputes: Disputes | None = None
 
 
 def judge(
@@ -110,15 +121,13 @@ def judge(
         check_trusted: the method learnt from trusted samples as from any other, so that they can test it.
     """
     labels = _Labels(given, trusted, conflict, class_counts)
-    reading = None if settings.calibration == "mixture" else _by_known_wrong(evidence, labels)
-    if reading is None:
-        reading = _by_mixture(evidence, labels, settings)
+    reading = _read(evidence, labels, settings)
     calibrated, asked = reading.calibrated, labels.asked
     clean_prob = np.where(trusted, 1.0, break_ties(1.0 - calibrated.wrong, calibrated.against))
     suggested, share = best_other(evidence, given)
     suggested_prob = (1.0 - clean_prob) * share
     likely_wrong = (clean_prob < 0.5) | reading.fits_none  # whatever the thresholds
-    quiet = is_quiet(calibrated.noise.low, _mean_or_zero(likely_wrong[asked]))
+    quiet = _is_quiet(reading, _mean_or_zero(likely_wrong[asked]))
     action, issue = decide(clean_prob, suggested_prob, settings)
     _hold_back_(action, issue, labels, reading, quiet=quiet)
     is_enough = check_trusted and int(trusted.sum()) >= FEWEST_PLANTED
@@ -137,6 +146,7 @@ def judge(
         is_quiet=quiet,
         doubts=reading.doubts,
         on_trusted=_checked(calibrated, trusted, settings) if is_enough else None,
+        disputes=reading.disputes,
     )
 
 
@@ -167,6 +177,50 @@ def best_other(evidence: Evidence, given: IntN) -> tuple[IntN, FloatN]:
     probs = np.where(is_given, evidence.top_probs[:, 1], evidence.top_probs[:, 0])
     rest = np.maximum(1.0 - evidence.given_probs, 1e-12)
     return others.astype(np.int64), np.clip(probs / rest, 0.0, 1.0)
+
+
+def _read(evidence: Evidence, labels: _Labels, settings: PolicySettings) -> _Reading:
+    """Return what the evidence says, read in the way that knows most."""
+    reading = None
+    if settings.calibration == "auto":
+        reading = _by_disputes(evidence, labels)
+    if reading is None and settings.calibration != "mixture":
+        reading = _by_known_wrong(evidence, labels)
+    return reading or _by_mixture(evidence, labels, settings)
+
+
+def _is_quiet(reading: _Reading, flagged: float) -> bool:
+    """Whether there is no evidence of label noise: nothing is proven, and clean data would be disputed as well."""
+    disputes = reading.disputes
+    if disputes is None:
+        return is_quiet(reading.calibrated.noise.low, flagged)
+    return disputes.is_learnt and disputes.noise.low == 0 and disputes.proof < _LITTLE_PROOF
+
+
+def _by_disputes(evidence: Evidence, labels: _Labels) -> _Reading | None:
+    """Return what the witnesses dispute; None where there are none, or too few samples."""
+    given, asked, n_classes = labels.given, labels.asked, labels.n_classes
+    disputes = read_disputes(evidence.witnesses, given, labels.class_counts, counted=asked)
+    if disputes is None:
+        return None
+    predicted = evidence.top_labels[asked, 0]
+    wrong = disputes.wrong()
+    learnt = learnt_shares(wrong[asked], given[asked], predicted, n_classes)
+    wrong = wrong * credible_shares(wrong[asked], given[asked], learnt)[given]
+    confusions = mistakes_made(evidence, given, wrong, n_classes, counted=asked)
+    noise = disputes.noise
+    if disputes.is_learnt:
+        doubts = find_class_doubts(confusions, given=given[asked], predicted=predicted, smallest=SMALLEST_CLASS)
+    else:
+        doubts = (Doubt("not-learnt"),)
+    return _Reading(
+        Calibrated(wrong, disputes.disputed, noise, confusions),
+        fits_none=np.zeros(len(given), dtype=np.bool_),
+        doubts=doubts,
+        by_class=class_rates(wrong[asked], given[asked], n_classes, overall=noise),
+        pairs=tuple(confused_pairs(confusions, given[asked], overall=noise)),
+        disputes=disputes,
+    )
 
 
 def _by_known_wrong(evidence: Evidence, labels: _Labels) -> _Reading | None:
@@ -215,6 +269,9 @@ def _hold_back_(
 def _checked(calibrated: Calibrated, trusted: BoolN, settings: PolicySettings) -> TrustedCheck | None:
     clean_prob = 1.0 - calibrated.wrong
     return check_on_trusted(calibrated.against, clean_prob, trusted, suspect_below=settings.suspect_below)
+
+
+_LITTLE_PROOF = 0.25  # up to which disputes are taken for those of clean data
 
 
 def _mean_or_zero(values: BoolN) -> float:

@@ -1,0 +1,159 @@
+"""What witnesses dispute: certain, likely and possible shares of wrong labels, and p(wrong) of every label.
+
+People's mistakes are not a network's worst samples. They are second-best classes of hard samples, and from predictions
+alone a dispute may be the label's fault or the witness's. Three things can be known all the same:
+
+- **At most**: what a witness disputes. A label that every witness would give as well is nobody's suspect.
+- **Certain**: clean labels are disputed too, but rarely with the certainty with which the same witness agrees
+  elsewhere. Strong disputes beyond those that clean data show are wrong labels.
+- **Likely**: between the two, where disputes are about as decided as a third of the agreement elsewhere; the bar is
+  twice as high where nothing is certain, because then the witness is weak, and its disputes are its own mistakes.
+
+A witness is measured by itself: its log odds against a label count in units of the 90th percentile of the log odds with
+which it agrees elsewhere. So networks and heads of any temperature can be compared, and averaged.
+
+Source:
+    Ours. Every constant was chosen on labels that people got wrong and on planted ones, 300 to 50,000 samples, and is
+    measured again by `python -m labelaudit.lab.people`; the table is in docs/how-to/what-the-numbers-mean.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import scipy
+
+from labelaudit.core.arrays import BoolN, FloatN, IntN
+from labelaudit.core.evidence import Evidence, Witness
+from labelaudit.core.shares import NORMAL_90, Share
+
+_UNIT = 0.9  # quantile of the agreement that is one unit
+_STRONG = 0.7  # units from which a dispute is strong
+_CLEAN_STRONG = (
+    0.12  # strong ones among the disputes of clean data, at most: .02 to .11 of witnesses that know the data
+)
+_KNOWS, _GUESSES, _BLIND = 0.45, 0.65, 0.85  # disputes, as a share of those that guessing would have
+_GUESSED_STRONG = 0.4  # as _CLEAN_STRONG, of a witness that half guesses; a blind one proves nothing
+_NO_PROOF, _PROOF = 0.5, 0.67  # of _CLEAN_STRONG: below it nothing is proven, and above it by this much the noise is
+_BAR, _HIGH_BAR = 0.3, 0.6  # units from which a label is rather wrong than right, with proof and without
+_SLOPE = 8.0  # of p(wrong) in log odds per unit
+_CAUTION = 1.28  # standard errors by which strong disputes must exceed those of clean data
+_VOTES = 0.5  # of the best witness's skill, below which a witness has no vote
+_FEWEST = 30  # samples below which nothing is said
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """How far a witness can be believed."""
+
+    is_taught: bool
+    agreement: float  # share of the given labels that it would give, too
+    chance: float  # the same of one that always names the largest class
+    unit: float  # log odds that are one unit of its certainty
+    has_vote: bool
+
+    @property
+    def skill(self) -> float:
+        """Agreement above chance: 0 = it knows nothing, 1 = it agrees with every label."""
+        return max(self.agreement - self.chance, 0.0) / max(1.0 - self.chance, 1e-9)
+
+
+@dataclass(frozen=True, slots=True)
+class Disputes:
+    """What the witnesses say together."""
+
+    opinions: Mapping[str, Opinion]
+    disputed: FloatN  # (N,) units; positive = the witnesses prefer another label
+    noise: Share  # likely share of wrong labels; its ends are what is certain and what is possible
+    bar: float  # units at which a label is as likely wrong as right
+    proof: float  # 0 = clean data would be disputed as well, 1 = it would not
+    is_learnt: bool  # the witnesses know enough to judge by
+
+    def wrong(self, rate: float | None = None) -> FloatN:
+        """Return (N,) p(wrong), which rises with the dispute; with another rate, its mean is that."""
+        return _wrong_at(self.disputed, self.bar if rate is None else _bar_for(self.disputed, rate))
+
+
+def witnesses_of(evidence: Evidence) -> Mapping[str, Witness]:
+    """Return the witnesses; of evidence that names none, what it says as a whole is one."""
+    if evidence.witnesses or evidence.judges is None:
+        return evidence.witnesses
+    against = evidence.scores.get("evidence", -evidence.scores["margin"])
+    is_taught = evidence.judges.weights is None and len(evidence.judges.labels) > 0
+    predicted = evidence.top_labels[:, 0].astype(np.int32)
+    return {"scan": Witness(against.astype(np.float32), predicted, is_taught=is_taught)}
+
+
+def read_disputes(
+    witnesses: Mapping[str, Witness], given: IntN, class_counts: IntN, *, counted: BoolN
+) -> Disputes | None:
+    """Return what the witnesses dispute, None where there are no witnesses or too few samples.
+
+    Args:
+        witnesses: by name.
+        given: (N,) labels.
+        class_counts: (C,) samples of each class.
+        counted: (N,) samples that the shares are about; the others are judged alike.
+    """
+    n = int(counted.sum())
+    if not witnesses or n < _FEWEST:
+        return None
+    chance = float(class_counts.max() / max(class_counts.sum(), 1))
+    opinions = _with_votes({name: _opinion(each, given, chance, counted) for name, each in witnesses.items()})
+    voting = [name for name, opinion in opinions.items() if opinion.has_vote]
+    disputed = np.mean([witnesses[name].against / opinions[name].unit for name in voting], axis=0, dtype=np.float64)
+    possible = max(1.0 - opinions[name].agreement for name in voting)
+    share, strong = float((disputed[counted] > 0).mean()), float((disputed[counted] > _STRONG).mean())
+    doubt = float(np.sqrt(strong * (1.0 - strong) / n))
+    clean = _strong_if_clean(max(share, possible) / (1.0 - 1.0 / max(len(class_counts), 2)))
+    beyond = (strong - _CAUTION * doubt) / max(share, 1e-9) / clean  # 1 = as much as clean data may show
+    proof = float(np.clip((beyond - _NO_PROOF) / (1.0 + _PROOF - _NO_PROOF), 0.0, 1.0))
+    bar = _BAR + (_HIGH_BAR - _BAR) * (1.0 - proof)
+    low = max(strong - clean * share - NORMAL_90 * doubt, 0.0)
+    high = min(max(share, possible) + NORMAL_90 * float(np.sqrt(0.25 / n)), 1.0)
+    likely = float(np.clip(_wrong_at(disputed[counted], bar).mean(), low, high))
+    return Disputes(opinions, disputed, Share(likely, low=low, high=high), bar, proof, is_learnt=clean < 1.0)
+
+
+def _opinion(witness: Witness, given: IntN, chance: float, counted: BoolN) -> Opinion:
+    agreeing = -witness.against[counted & (witness.against < 0)]
+    unit = max(float(np.quantile(agreeing, _UNIT)), 1e-6) if len(agreeing) else 1.0
+    agreement = float((witness.predicted == given)[counted].mean())
+    return Opinion(witness.is_taught, agreement, chance, unit, has_vote=True)
+
+
+def _with_votes(opinions: dict[str, Opinion]) -> dict[str, Opinion]:
+    """Return the opinions; a witness that knows much less than the best has no vote."""
+    best = max(opinion.skill for opinion in opinions.values())
+    return {
+        name: Opinion(each.is_taught, each.agreement, each.chance, each.unit, has_vote=each.skill >= _VOTES * best)
+        for name, each in opinions.items()
+    }
+
+
+def _strong_if_clean(guessing: float) -> float:
+    """Return the most strong ones among the disputes of clean data; 1 where nothing can be proven.
+
+    Args:
+        guessing: disputes as a share of those of a witness that guesses; 0 to 1.
+    """
+    places = (0.0, _KNOWS, _GUESSES, _BLIND)
+    return float(np.interp(guessing, places, (_CLEAN_STRONG, _CLEAN_STRONG, _GUESSED_STRONG, 1.0)))
+
+
+def _wrong_at(disputed: FloatN, bar: float) -> FloatN:
+    return np.asarray(scipy.special.expit(_SLOPE * (disputed - bar)))
+
+
+def _bar_for(disputed: FloatN, rate: float) -> float:
+    """Return the bar at which the mean p(wrong) is a rate."""
+    if not 0.0 < rate < 1.0:
+        return np.inf if rate <= 0.0 else -np.inf
+
+    def excess(bar: float) -> float:
+        return float(_wrong_at(disputed, bar).mean()) - rate
+
+    reach = 40.0 / _SLOPE
+    return float(scipy.optimize.brentq(excess, float(disputed.min()) - reach, float(disputed.max()) + reach))
