@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _CATCH = 0.8  # share of the errors that the review is planned for
-_GENERAL = ("near-chance", "wide-interval")
+_GENERAL = ("not-learnt", "near-chance", "wide-interval")
 
 
 def is_lost(summary: Mapping[str, Any]) -> bool:
@@ -29,14 +29,14 @@ def print_verdict(console: Console, summary: Mapping[str, Any]) -> None:
     elif noise["quiet"]:
         console.print(_quiet(noise), style="bold green", markup=False)
     else:
-        of_range = f" ({range_of(noise['interval'])} with 90 % certainty)" if noise["interval"] else ""
         console.print(
-            f"Estimated noise  [bold]{percent(noise['rate'])}[/] of the labels{of_range},"
-            f" about {round(noise['expected']):,} of {noise['labels']:,}"
+            f"Wrong labels     likely [bold]{percent(noise['rate'])}[/],"
+            f" about {round(noise['expected']):,} of {noise['labels']:,}{_ends(noise['interval'])}"
         )
     lost = " (not to be relied on)" if is_lost(summary) else ""
     counts = " · ".join(f"{actions[name]:,} {name}" for name in ("keep", "relabel", "review", "drop") if actions[name])
     console.print(f"Verdicts         {counts}{lost}")
+    _print_witnesses(console, summary.get("witnesses"))
     _print_kinds(console, summary["issues"])
     _print_doubts(console, noise["doubts"])
     _print_trusted(console, summary["trusted_check"])
@@ -69,11 +69,32 @@ def plain_table(title: str | None, *columns: str | tuple[str, str]) -> Table:
     return table
 
 
+def _ends(interval: Sequence[float] | None) -> str:
+    """Return what is known of the rate: what strong disputes prove, and all that is disputed."""
+    if not interval:
+        return ""
+    return f"; certain {percent(interval[0])}, at most {percent(interval[1])}"
+
+
+def _print_witnesses(console: Console, witnesses: Mapping[str, Any] | None) -> None:
+    """Print how far each witness can be believed."""
+    if not witnesses:
+        return
+    title = "Witnesses"
+    for name, facts in witnesses["named"].items():
+        how = "which it was taught" if facts["taught"] else "none of which it saw"
+        vote = "" if facts["has_vote"] else "; it knows too little to be heard"
+        text = f"{name} would give {percent(facts['agreement'])} of the labels, {how}{vote}"
+        console.print(f"{title:<16} {text}", soft_wrap=True, markup=False)
+        title = ""
+    console.print(f"{'':<16} (guessing: {percent(witnesses['chance'])})", markup=False)
+
+
 def _quiet(noise: Mapping[str, Any]) -> str:
     if not noise["interval"]:
         return "No wrong label found; this method cannot tell that there is none (the default, panel, can)"
     high = percent(noise["interval"][1])
-    return f"No evidence of label noise: at most {high} of the labels are wrong, with 90 % certainty"
+    return f"No evidence of label noise: {high} of the labels are disputed, as mildly as right ones are"
 
 
 def _print_kinds(console: Console, issues: Mapping[str, int]) -> None:

@@ -42,6 +42,7 @@ def summarise(audit_meta: Mapping[str, Any], frame: pd.DataFrame) -> dict[str, A
         "classes": len(classes),
         "actions": _counts(frame["action"], Action),
         "issues": _counts(frame["issue"], (issue for issue in Issue if issue)),
+        "witnesses": results.get("witnesses"),
         "noise": _noise(results, int((~scanned["trusted"]).sum())),
         "suspects": len(suspect),
         "worst": _records(suspect[~suspect["issue"].isin([*SET_ASIDE_ACTIONS])], _WORST_COLUMNS, _WORST),

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from labelaudit.core.shares import Share
+from labelaudit.judging.disputes import Disputes
 from labelaudit.judging.doubts import Doubt
 from labelaudit.judging.policy import Verdicts
 from labelaudit.judging.reckoning import Review
@@ -37,7 +38,18 @@ def judged_results(verdicts: Verdicts, classes: Sequence[str]) -> dict[str, Any]
         "doubts": [_doubt(doubt, noise, classes) for doubt in verdicts.doubts],
         "trusted_check": None if verdicts.on_trusted is None else _trusted(verdicts.on_trusted),
         "mixture": verdicts.mixture,
+        "witnesses": None if verdicts.disputes is None else witness_facts(verdicts.disputes),
     }
+
+
+def witness_facts(disputes: Disputes) -> dict[str, Any]:
+    """Return how far each witness can be believed, and what their disputes are measured by; ready for JSON."""
+    named = {
+        name: {"agreement": each.agreement, "taught": each.is_taught, "has_vote": each.has_vote}
+        for name, each in disputes.opinions.items()
+    }
+    chance = next(iter(disputes.opinions.values())).chance
+    return {"named": named, "chance": chance, "proof": disputes.proof, "bar": disputes.bar}
 
 
 def review_facts(review: Review) -> dict[str, Any]:
@@ -53,6 +65,7 @@ def _doubt(doubt: Doubt, noise: Share, classes: Sequence[str]) -> dict[str, Any]
     names = [classes[place] for place in doubt.classes]
     low, high = noise.low, noise.high
     texts = {
+        "not-learnt": "the witnesses know too little of these data to tell a wrong label from a hard one",
         "near-chance": f"up to {high:.0%} of the labels may be wrong, nearly as many as if they were drawn by lot",
         "wide-interval": f"anything from {low:.0%} to {high:.0%} of the labels may be wrong",
         "pair": "so many of {0} may be labelled {1} that it cannot be told which of the two is meant",
