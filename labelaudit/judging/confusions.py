@@ -20,6 +20,7 @@ import numpy as np
 import scipy
 
 from labelaudit.core.arrays import FloatN, IntN, Probs, Table
+from labelaudit.core.evidence import Witness, witness_from_probs
 
 _NEARLY = 0.5  # of the most probable class
 _CERTAIN = 5.0  # standard deviations by which one direction must exceed the other
@@ -159,3 +160,22 @@ def log_odds_of_wrong(probs: Table, labels: IntN, transitions: Table) -> FloatN:
     each = probs * to_label
     right = each[np.arange(len(labels)), labels]
     return np.asarray(np.log(np.maximum(each.sum(axis=1) - right, _TINY)) - np.log(np.maximum(right, _TINY)))
+
+
+def taught_witness(
+    probs: Probs, given: IntN, n_classes: int, *, summed: Callable[[Table], Table] = lambda part: part
+) -> Witness:
+    """Return what a network that was taught the labels says of them, less the confusions that flow in one direction.
+
+    Args:
+        probs: (N, C) its predictions.
+        given: (N,) labels.
+        n_classes: C.
+        summed: as in `confident_counts`.
+    """
+    plain = witness_from_probs(probs, given, is_taught=True)
+    transitions = directed_transitions(confident_counts(probs, given, n_classes, summed=summed))
+    if transitions is None:
+        return plain
+    against = log_odds_of_wrong(undone(probs, transitions), given, transitions)
+    return Witness(against.astype(np.float32), plain.predicted, is_taught=True)
