@@ -98,6 +98,10 @@ class Evidence:
         if self.judges is not None and weights is not None and weights.shape != self.judges.labels.shape:
             raise ValueError(f"judges: weights {weights.shape}, labels {self.judges.labels.shape}")
 
+    def part(self, rows: slice) -> Evidence:
+        """Return the evidence on some of the samples."""
+        return joined([self], together=lambda arrays: arrays[0][rows])
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays to store, by name."""
         named: dict[str, NDArray[Any]] = {

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from labelaudit.core.audits import write_atomically
+from labelaudit.core.files import write_atomically
 
 DEFAULT_LIMIT_BYTES = 10 * 2**30
 _KEY_BYTES = 16
@@ -95,9 +95,7 @@ class FeatureStore:
         with suppress(OSError):  # this scan has its vectors
             home.mkdir(parents=True, exist_ok=True)
             name = hashlib.blake2b(keys.tobytes(), digest_size=16).hexdigest()
-            write_atomically(
-                home / f"{name}.safetensors", lambda part: save_file(tensors, part, metadata=metadata)
-            )
+            write_atomically(home / f"{name}.safetensors", lambda part: save_file(tensors, part, metadata=metadata))
             _make_room(self.folder, self.limit_bytes)
 
 

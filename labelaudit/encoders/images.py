@@ -92,7 +92,7 @@ def _lite0(_: str) -> ImageEncoder:
 
 def _torchvision(model: str) -> ImageEncoder:
     """Return a model of torchvision with its best published weights and its last layer taken off."""
-    from torchvision.models import get_model, list_models  # noqa: PLC0415 - only by name
+    from torchvision.models import get_model, list_models
 
     if model not in list_models():
         raise ConfigError(f"torchvision has no model {model!r}.", hint="Such as torchvision:resnet50.")
@@ -103,7 +103,7 @@ def _torchvision(model: str) -> ImageEncoder:
 
 def _timm(model: str) -> ImageEncoder:
     """Return a model of timm with its published weights, without its classifier."""
-    import timm  # noqa: PLC0415 - an extra
+    import timm
 
     network = _fetched(lambda: timm.create_model(model, pretrained=True, num_classes=0), model)
     settings = timm.data.resolve_model_data_config(network)

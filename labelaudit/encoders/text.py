@@ -56,7 +56,7 @@ def static_vectors(texts: Sequence[str]) -> FloatND:
 
 
 def _pooled(texts: Sequence[str], folder: Path) -> FloatND:
-    from tokenizers import Tokenizer  # noqa: PLC0415 - an extra
+    from tokenizers import Tokenizer
 
     try:
         table = next(iter(load_file(folder / _WORDLLAMA_VECTORS).values())).astype(np.float32)

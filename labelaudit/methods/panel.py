@@ -172,7 +172,7 @@ def _confusions(job: Job, taught: list[NDArray[np.int64]], opinions: list[NDArra
         confused = np.zeros((C, C))
         for label in range(C):
             confused[:, label] = probs[given == label].sum(axis=0, dtype=np.float64)
-        confused = _summed(job, confused)
+        confused = job.summed(confused)
     np.fill_diagonal(confused, 0.0)
     confused = confused + 1e-3 * max(float(confused.sum()), 1e-6) * (1.0 - np.eye(C))
     return np.asarray(job.ranks.from_main(confused.tolist()))
@@ -195,13 +195,7 @@ def _together(
 
 
 def _counts(job: Job, probs: NDArray[np.float32], given: NDArray[np.int64]) -> Table:
-    return confident_counts(probs, given, job.n_classes, summed=lambda part: _summed(job, part))
-
-
-def _summed(job: Job, table: Table) -> Table:
-    if job.ranks.size == 1:
-        return table  # as it is: not every device knows float64
-    return np.asarray(job.ranks.sum_(torch.from_numpy(table.copy()).to(job.device)).cpu().numpy())
+    return confident_counts(probs, given, job.n_classes, summed=job.summed)
 
 
 def _loss(options: Options, state: StageState, record: Record) -> LossFn:

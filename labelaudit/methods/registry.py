@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # In the order in which they are listed. Names alone, so that the command line knows them without importing torch.
 METHODS: dict[str, str] = {
+    "two-stage": "labelaudit.methods.two_stage",
+    "probe": "labelaudit.methods.probe",
     "panel": "labelaudit.methods.panel",
     "drpl": "labelaudit.methods.drpl",
     "ce": "labelaudit.methods.baselines:ce",

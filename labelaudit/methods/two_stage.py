@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from labelaudit.core.arrays import BoolN, FloatNC, Table
+from labelaudit.core.arrays import BoolN, FloatNC, IntN
 from labelaudit.core.evidence import Evidence, evidence_from_probs
 from labelaudit.core.recipe import require
 from labelaudit.functional.losses import soft_cross_entropy
@@ -31,10 +31,10 @@ from labelaudit.judging.beta_mixture import fit_beta_mixture, noisy_posterior
 from labelaudit.judging.confusions import taught_witness
 from labelaudit.judging.disputes import read_disputes
 from labelaudit.training.batches import Batch
-from labelaudit.training.checkpoint import StageState
 from labelaudit.training.epoch import LossFn
 from labelaudit.training.job import Job
-from labelaudit.training.probing import Opinion, mean_opinion, probe, unseen_witness
+from labelaudit.training.probing import Opinion, look, mean_opinion, unseen_evidence
+from labelaudit.training.probing import Options as ProbeOptions
 from labelaudit.training.stages import Record, recorder, with_recorded
 
 SUMMARY = "heads on pretrained vectors relabel, networks learn from the split, and both are heard"
@@ -68,8 +68,9 @@ def run(job: Job, options: Options) -> Evidence:
     names = [f"network{number + 1}" for number in range(options.networks)]
     passes = options.epochs + len(job.samples.inputs.views())
     job.plan(dict.fromkeys(names, passes))
-    opinion = probe(job)
-    targets = relabel(job, opinion, split=options.split)
+    opinion = look(job, ProbeOptions())
+    heads = unseen_evidence(opinion, job.samples.labels.cpu().numpy(), job.n_classes, seed=job.seed)
+    targets = relabel(job, opinion, heads, split=options.split)
     probs = torch.zeros_like(targets[job.own])
     for number, name in enumerate(names):
         left_behind = job.finished(name)
@@ -77,13 +78,13 @@ def run(job: Job, options: Options) -> Evidence:
             with job.stage(name, f"Network {number + 1} of {options.networks}", passes):
                 left_behind = job.finish(name, {"probs": learn(job, options, name, targets)})
         probs += left_behind["probs"].to(probs) / options.networks
-    return hear_both(job, opinion, probs.cpu().numpy())
+    return hear_both(job, opinion, heads.part(job.own), probs.cpu().numpy())
 
 
-def relabel(job: Job, opinion: Opinion, *, split: Literal["disputes", "mixture"]) -> Tensor:
+def relabel(job: Job, opinion: Opinion, heads: Evidence, *, split: Literal["disputes", "mixture"]) -> Tensor:
     """Return (N, C) what networks are to learn: the given label where it is believed, what the heads think elsewhere."""
     given, n_classes = job.samples.labels.cpu().numpy(), job.n_classes
-    doubted = _disputed(opinion, given, n_classes) if split == "disputes" else _noisy(opinion, given)
+    doubted = _disputed(heads, given, n_classes) if split == "disputes" else _noisy(opinion, given)
     if job.trusted is not None:
         doubted &= ~job.trusted.cpu().numpy()
     targets = np.eye(n_classes, dtype=np.float32)[given]
@@ -91,10 +92,10 @@ def relabel(job: Job, opinion: Opinion, *, split: Literal["disputes", "mixture"]
     return torch.from_numpy(targets).to(job.device)
 
 
-def _disputed(opinion: Opinion, given: IntN, n_classes: int) -> BoolN:
+def _disputed(heads: Evidence, given: IntN, n_classes: int) -> BoolN:
     """Return (N,) which labels the heads would rather not believe."""
-    counts, every = np.bincount(given, minlength=n_classes), np.ones(len(given), dtype=np.bool_)
-    disputes = read_disputes({"probe": unseen_witness(opinion, given, n_classes)}, given, counts, counted=every)
+    every = np.ones(len(given), dtype=np.bool_)
+    disputes = read_disputes(heads.witnesses, given, np.bincount(given, minlength=n_classes), counted=every)
     return ~every if disputes is None else disputes.wrong() > 0.5
 
 
@@ -130,21 +131,23 @@ def _loss(targets: Tensor, record: Record) -> LossFn:
     return loss
 
 
-def hear_both(job: Job, opinion: Opinion, probs: FloatNC) -> Evidence:
+def hear_both(job: Job, opinion: Opinion, heads: Evidence, probs: FloatNC) -> Evidence:
     """Return the evidence of heads and networks.
 
     Args:
         job: the scan.
         opinion: of the heads, on all N samples.
-        probs: (M, C) of the networks, on this rank's.
+        heads: their evidence, on this rank's M.
+        probs: (M, C) of the networks.
     """
-    given, own, n_classes = job.samples.labels.cpu().numpy(), job.own, job.n_classes
-    heads = unseen_witness(opinion, given, n_classes)
-    networks = taught_witness(probs, given[own], n_classes, summed=job.summed)
-    both = mean_opinion([opinion.log_probs[own], np.log(np.maximum(probs, 1e-6))])
+    given = job.samples.labels[job.own].cpu().numpy()
+    network = taught_witness(probs, given, job.n_classes, summed=job.summed)
     return evidence_from_probs(
-        both,
-        given[own],
-        stages={"probe": opinion.facts},
-        witnesses={"probe": heads.part(own), "network": networks},
+        mean_opinion([opinion.log_probs[job.own], np.log(np.maximum(probs, _LEAST))]),
+        given,
+        stages=heads.stages,
+        witnesses={**heads.witnesses, "network": network},
     )
+
+
+_LEAST = 1e-6  # probability: one network alone shall not rule a class out

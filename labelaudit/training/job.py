@@ -9,7 +9,9 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from labelaudit.core.errors import StopAsked, TrainingError
@@ -69,6 +71,7 @@ class Job:
     seed: int
     trusted: Tensor | None = None  # (N,) bool, labels that are right by decree; None = none is
     targets: Targets | None = None  # None = the labels are all there is
+    vectors: Tensor | None = None  # (N, D) what an encoder makes of every sample; None = the inputs themselves
     checkpoints: Path | None = None  # folder; None = keep nothing
     on_event: EventSink = ignore
     on_classifier: Callable[[Classifier], None] | None = (
@@ -101,6 +104,12 @@ class Job:
     def gathered(self, values: Tensor) -> Tensor:
         """Return (N, ...) values of all samples in Dataset order, from every rank's values of its own."""
         return self.ranks.gather_by_index(torch.arange(len(self.samples))[self.own], values, len(self.samples))
+
+    def summed(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the sum of every rank's table."""
+        if self.ranks.size == 1:
+            return table  # as it is: not every device knows float64
+        return np.asarray(self.ranks.sum_(torch.from_numpy(table.copy()).to(self.device)).cpu().numpy())
 
     def plan(self, passes: Mapping[str, int]) -> None:
         """Announce the stages that are still to be run, with their passes over the samples, for the time left."""

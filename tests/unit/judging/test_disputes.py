@@ -67,9 +67,7 @@ def test_a_blind_witness_is_not_heard_and_a_second_good_one_is():
     witness, given, is_wrong = made_up(0.2)
     other, _, _ = made_up(0.2, unsure=0.25)
     draw = np.random.default_rng(9)
-    blind = Witness(
-        draw.normal(0, 5, N).astype(np.float32), draw.integers(0, C, N).astype(np.int32), is_taught=False
-    )
+    blind = Witness(draw.normal(0, 5, N).astype(np.float32), draw.integers(0, C, N).astype(np.int32), is_taught=False)
     alone = read({"head": witness}, given)
     beside = read({"head": witness, "blind": blind}, given)
     assert not beside.opinions["blind"].has_vote
