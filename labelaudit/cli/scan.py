@@ -219,7 +219,7 @@ def _resumable(data: str, root: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        from labelaudit.api.scan import stopped_audit
+        from labelaudit.scanning.scan import stopped_audit
 
         if stopped_audit(root, data) is None:
             raise

@@ -16,7 +16,7 @@ from labelaudit.cli.progress import ScanProgress
 from labelaudit.cli.render_model import print_trained
 
 if TYPE_CHECKING:
-    from labelaudit.api.train import Trained
+    from labelaudit.classifier.train import Trained
 
 _LEARN, _RUN = "What to learn", "How to scan"
 

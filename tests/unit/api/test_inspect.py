@@ -29,7 +29,7 @@ def test_the_time_is_that_of_the_settings_that_a_scan_would_choose(monkeypatch, 
         return 7.0
 
     monkeypatch.setattr(inspecting, "tuned", one_thread)
-    monkeypatch.setattr(inspecting, "estimated_seconds", seconds)
+    monkeypatch.setattr("labelaudit.scanning.inspection.estimated_seconds", seconds)
     before = torch.get_num_threads()
     found = inspecting.inspect(flowers, device="cpu")
     assert found.seconds == 7.0
