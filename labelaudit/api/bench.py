@@ -27,9 +27,10 @@ from labelaudit.lab.rivals import Contest, Finished, families, resolve_rivals, r
 from labelaudit.scanning.frozen import with_features
 from labelaudit.scanning.learn import judge_dataset, make_job, run_method
 from labelaudit.scanning.load import Loaded, load_inputs
-from labelaudit.scanning.prepare import Prepared, dataset_facts, prepare, resolved
-from labelaudit.scanning.recipes import default_method, recipe_for
-from labelaudit.scanning.tuning import threads, tuned
+from labelaudit.scanning.pace import threads, tuned_here
+from labelaudit.scanning.prepare import dataset_facts, prepare
+from labelaudit.scanning.recipes import recipe_for, resolved
+from labelaudit.scanning.request import Prepared, Request, default_method
 from labelaudit.training.device import describe_device
 from labelaudit.training.job import Job
 
@@ -78,7 +79,8 @@ def bench(
         KeyboardInterrupt: with how to go on.
     """
     settings = from_dict(DataSettings, data, prefix="data.")
-    prepared = prepare(source, recipe=recipe, data=settings, device=device, overrides=overrides)
+    request = Request(source, data=settings, recipe=recipe, device=device, overrides=overrides or {})
+    prepared = prepare(request, tune=False)
     is_pixels = prepared.dataset.kind == "images" and prepared.recipe.model.frozen != "yes"
     names = resolve_rivals(rivals, images=is_pixels)
     if names and prepared.dataset.kind == "probs":
@@ -92,7 +94,7 @@ def bench(
     revisions = {
         plan.setting: _revision(prepared, plan) for plan in plans
     }  # what is asked for, not what it is tuned to
-    prepared = tuned(prepared)
+    prepared = tuned_here(prepared)
     on_event(Said("note", prepared.why))
     rows = []
     try:
@@ -247,7 +249,7 @@ def _for_samples(prepared: Prepared, loaded: Loaded) -> Prepared:
     facts = dataset_facts(loaded.dataset, device=prepared.device.type)
     chosen, why = recipe_for(facts, prepared.asked)
     mine = prepared.recipe
-    speed = {name: getattr(mine.train, name) for name in ("precision", "threads", "compile")}  # as tuned
+    speed = {name: getattr(mine.train, name) for name in ("precision", "threads", "compile")}  # as tuned_here
     kept = replace(chosen, seed=mine.seed, data=mine.data, train=replace(chosen.train, **speed))
     return replace(prepared, recipe=resolved(kept, loaded.dataset), why=why)
 

@@ -25,7 +25,8 @@ from labelaudit.core.recipe import DataSettings, from_dict
 from labelaudit.lab.planting import Planted, plant_noise, require_noise, small_classifier
 from labelaudit.scanning.frozen import with_features
 from labelaudit.scanning.load import load_inputs
-from labelaudit.scanning.prepare import plain_paths, prepare
+from labelaudit.scanning.prepare import prepare
+from labelaudit.scanning.request import Request, plain_paths
 from labelaudit.sources.columns import find_roles
 from labelaudit.sources.store import Store
 from labelaudit.sources.table_file import DELIMITED_SUFFIXES, JSON_SUFFIXES, TABLE_SUFFIXES, Table, load_table
@@ -92,7 +93,7 @@ def plant(
     target = Path(out).expanduser()
     settings = from_dict(DataSettings, plain_paths(data), prefix="data.")
     _require_new(target, copy=copy)
-    prepared = prepare(source, data=settings, seed=seed, device=device)
+    prepared = prepare(Request(source, data=settings, seed=seed, device=device), tune=False)
     dataset = prepared.dataset
     spec = require_noise(noise, dataset)
     evidence = small_classifier(lambda: loaded, prepared, on_event)

@@ -11,7 +11,7 @@ from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.events import EventSink, ignore
 from labelaudit.core.recipe import DataSettings, from_dict
 from labelaudit.exports.predictions import render_predictions, write_predictions
-from labelaudit.scanning.prepare import plain_paths
+from labelaudit.scanning.request import plain_paths
 from labelaudit.sources.unlabelled import read_unlabelled
 from labelaudit.training.device import choose_device
 from labelaudit.training.model_file import read_model

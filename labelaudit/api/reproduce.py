@@ -21,13 +21,13 @@ from labelaudit.lab.published_tables import Setting, require_setting
 from labelaudit.lab.reproduction import Reproduction, Run, add_result
 from labelaudit.noise.matrices import FloatND
 from labelaudit.noise.spec import NoiseSpec
-from labelaudit.scanning.budget import parse_duration
 from labelaudit.scanning.learn import precision_for, run_method
 from labelaudit.scanning.load import Loaded, load_inputs
+from labelaudit.scanning.pace import threads, tuned_here
 from labelaudit.scanning.paper import published_schedules
-from labelaudit.scanning.prepare import Prepared, dataset_facts, require_trusted, resolved
-from labelaudit.scanning.recipes import recipe_for, settle
-from labelaudit.scanning.tuning import threads, tuned
+from labelaudit.scanning.prepare import dataset_facts, require_trusted
+from labelaudit.scanning.recipes import recipe_for, resolved
+from labelaudit.scanning.request import Prepared, Request, parse_duration, settle
 from labelaudit.sources.arrays import read_matrix
 from labelaudit.training.batches import Pixels, Samples
 from labelaudit.training.device import choose_device, describe_device
@@ -193,7 +193,7 @@ def _prepared(
 
     split = with_published_noise(setting, clean, test, seed=seed, labels=labels, evidence=evidence)
     prepared = replace(prepared, dataset=split.train)
-    return prepared if run.recipe is not None else tuned(prepared), split
+    return prepared if run.recipe is not None else tuned_here(prepared), split
 
 
 def _with_recipe(
@@ -203,9 +203,16 @@ def _with_recipe(
         return Prepared(dataset, stored, f"the recipe of the run that goes on ({stored.name})", device)
     require_trusted(setting.method, dataset)
     name, overrides = published_recipe(setting)
-    asked = settle(
-        name, seed=seed, device=str(device), method=setting.method, epochs_scale=epochs_scale, overrides=overrides
+    request = Request(
+        dataset.source,
+        recipe=name,
+        seed=seed,
+        device=str(device),
+        method=setting.method,
+        epochs_scale=epochs_scale,
+        overrides=overrides,
     )
+    asked = settle(request)
     recipe, why = recipe_for(dataset_facts(dataset, device=device.type), asked)
     if setting.method in _BASELINES:
         scaled = "" if epochs_scale == 1 else f"; schedule scaled to {epochs_scale:g}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from labelaudit.classifier.data import TrainingData
+from labelaudit.classifier.data import TrainingData, find_training_data
 from labelaudit.classifier.labels import (
     LABEL_KINDS,
     LabelKind,
@@ -19,20 +19,23 @@ from labelaudit.classifier.targets import targets_of, with_labels
 from labelaudit.classifier.tested import Tested, load_test, read_test
 from labelaudit.core.audits import HOME, Audit, find_audit, plain
 from labelaudit.core.dataset import Dataset, fingerprint
+from labelaudit.core.decisions import read_decisions
 from labelaudit.core.errors import ConfigError, DataError, did_you_mean
 from labelaudit.core.events import EventSink, Said
 from labelaudit.core.model_facts import ModelFacts
-from labelaudit.core.recipe import DataSettings, ModelSettings
+from labelaudit.core.recipe import DataSettings, ModelSettings, from_dict, recipe_from_dict
 from labelaudit.scanning.frozen import with_features
 from labelaudit.scanning.judges import model_facts
 from labelaudit.scanning.learn import precision_for, run_method
 from labelaudit.scanning.load import Loaded, load_inputs
-from labelaudit.scanning.prepare import Prepared
-from labelaudit.scanning.record import AuditLog
-from labelaudit.scanning.tuning import threads
+from labelaudit.scanning.pace import threads
+from labelaudit.scanning.prepare import prepare, prepare_again
+from labelaudit.scanning.record import opening_facts, recorded
+from labelaudit.scanning.request import Prepared, Request
 from labelaudit.training.job import Classifier
 from labelaudit.training.kept_networks import KeptNetworks
 from labelaudit.training.model_file import StoredModel, build_networks, write_model
+from labelaudit.training.ranks import ALONE
 
 DEFAULT_METHOD = "elr+"
 _CONFUSION = "confusion.csv"
@@ -52,6 +55,17 @@ class Trained:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a training was asked to learn and to be tested on."""
+
+    source: Path | str | None  # an audit or a dataset; None = the latest audit here or above
+    root: Path | str  # folder that has `.labelaudit/`
+    labels: str | None = None  # None = suggested with an audit, else given
+    test: Path | str | None = None
+    test_embeddings: Path | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a training does, beside its recipe; enough to go on with it."""
 
@@ -63,15 +77,56 @@ class Plan:
     test_embeddings: str | None = None
 
 
-def plan_training(
-    found: TrainingData, labels: str | None, test: Path | str | None, test_embeddings: Path | str | None
-) -> Plan:
-    """Return what to train on; without a word on the labels they are as suggested where there is an audit.
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A training that can begin: its folder, what it does, and with which data and recipe."""
+
+    run: TrainingRun
+    plan: Plan
+    prepared: Prepared
+
+
+def new_training(wanted: Wanted, request: Request, *, out: Path | str, overwrite: bool) -> Training:
+    """Return a new training, with everything settled that it is to be made with.
+
+    Args:
+        wanted: what to train on, and what to test on.
+        request: the settings; data and network that are left open are the audit's.
+        out: folder for the model.
+        overwrite: replace the model that it has.
 
     Raises:
-        ConfigError: there are no such labels, or they need an audit and there is none.
+        ConfigError: settings that cannot be used.
+        DataError: data that cannot be trained on.
     """
-    kind = labels or ("given" if found.audit is None else "suggested")
+    found = find_training_data(wanted.source, wanted.root, request.data)
+    plan = _plan(found, wanted)
+    request = dataclasses.replace(
+        request,
+        source=plan.source,
+        data=found.settings,
+        model=_model_settings(found, request),
+        method=_method(request.method, plan.labels),
+    )
+    prepared = prepare(request, rates=Path(plan.root) / HOME / "cache" / "rates.json", decided=_is_decided(found.audit))
+    if plan.test is not None:
+        _read_test(plan, prepared)  # a mistake in it must not wait until the samples are read
+    facts = opening_facts(plan.source, prepared, ALONE) | {"plan": dataclasses.asdict(plan)}
+    return Training(TrainingRun.create(out, facts, overwrite=overwrite), plan, prepared)
+
+
+def stopped_training(out: Path | str) -> Training:
+    """Return the stopped training of a folder, with its own settings; ConfigError where there is none."""
+    run = TrainingRun.stopped(out)
+    plan = from_dict(Plan, run.meta["plan"], prefix="plan.")
+    prepared = prepare_again(plan.source, recipe_from_dict(run.meta["recipe"]))
+    run.update(status="running", error=None)
+    return Training(run, plan, prepared)
+
+
+def _plan(found: TrainingData, wanted: Wanted) -> Plan:
+    """Return what to train on; without a word on the labels they are as suggested where there is an audit."""
+    kind = wanted.labels or ("given" if found.audit is None else "suggested")
     if kind not in LABEL_KINDS:
         hint = did_you_mean(kind, LABEL_KINDS) or f"Known: {', '.join(LABEL_KINDS)}."
         raise ConfigError(f"--labels {kind!r} is not known.", hint=hint)
@@ -85,12 +140,12 @@ def plan_training(
         root=str(found.root),
         audit=None if found.audit is None else str(found.audit.path),
         labels=kind,
-        test=None if test is None else str(test),
-        test_embeddings=None if test_embeddings is None else str(test_embeddings),
+        test=None if wanted.test is None else str(wanted.test),
+        test_embeddings=None if wanted.test_embeddings is None else str(wanted.test_embeddings),
     )
 
 
-def method_for(method: str | None, kind: LabelKind) -> str:
+def _method(method: str | None, kind: LabelKind) -> str:
     """Return the method that was named, or the one that the kind of labels has; ConfigError where the two differ."""
     if kind in ("given", "suggested"):
         return method or DEFAULT_METHOD
@@ -101,27 +156,44 @@ def method_for(method: str | None, kind: LabelKind) -> str:
     return "split"
 
 
-def model_settings_for(found: TrainingData, backbone: str, weights: str, *, by_recipe: bool) -> ModelSettings:
-    """Return the network that was asked for, else the audit's."""
-    asked = ModelSettings(backbone, weights)
-    if found.audit is None or by_recipe or asked != ModelSettings():
-        return asked
+def _model_settings(found: TrainingData, request: Request) -> ModelSettings:
+    """Return the network that was asked for, by itself or with a recipe, else the audit's."""
+    if found.audit is None or request.recipe is not None or request.model != ModelSettings():
+        return request.model
     stored = found.audit.meta["recipe"].get("model") or {}
     return ModelSettings(stored.get("backbone", "auto"), stored.get("weights", "none"))
 
 
-def run_training(run: TrainingRun, plan: Plan, prepared: Prepared, log: AuditLog, stop_at: float) -> Trained:
-    """Load the samples of a plan, train on them, and return the model that was written."""
-    for remark in prepared.dataset.remarks:
-        log(Said(remark.level, remark.text))
-    cache = Path(plan.root) / HOME / "cache" / "pixels"
-    loaded = load_inputs(prepared.dataset, prepared.recipe, prepared.device, log, cache=cache)
-    loaded = with_features(loaded, prepared.recipe, prepared.device, log)
-    stamp = fingerprint(loaded.dataset, loaded.content_hashes)
-    _require_same_data(run, stamp)
-    run.update(fingerprint=stamp)
-    audit = None if plan.audit is None else find_audit(plan.audit)
-    return train_on(run, plan, prepared, loaded, audit, log, stop_at=stop_at, cache=cache)
+def _is_decided(audit: Audit | None) -> bool:
+    """Whether people decided on labels: then there is something to trust."""
+    return audit is not None and any(known.decision != "open" for known in read_decisions(audit).known.values())
+
+
+def run_training(training: Training, *, stop_at: float, on_event: EventSink) -> Trained:
+    """Load the samples, train on them, and return the model that was written.
+
+    Args:
+        training: that can begin.
+        stop_at: seconds of the monotonic clock after which the first epoch that ends is the last.
+        on_event: told what happens.
+
+    Raises:
+        DataError: the data changed, or leaves nothing to train on.
+        TrainingError: the loss stopped being a number.
+    """
+    run, plan, prepared = training.run, training.plan, training.prepared
+    with recorded(run, on_event) as log:
+        log(Said("note", prepared.why))
+        for remark in prepared.dataset.remarks:
+            log(Said(remark.level, remark.text))
+        cache = Path(plan.root) / HOME / "cache" / "pixels"
+        loaded = load_inputs(prepared.dataset, prepared.recipe, prepared.device, log, cache=cache)
+        loaded = with_features(loaded, prepared.recipe, prepared.device, log)
+        stamp = fingerprint(loaded.dataset, loaded.content_hashes)
+        _require_same_data(run, stamp)
+        run.update(fingerprint=stamp)
+        audit = None if plan.audit is None else find_audit(plan.audit)
+        return train_on(run, plan, prepared, loaded, audit, log, stop_at=stop_at, cache=cache)
 
 
 def train_on(
@@ -156,7 +228,7 @@ def train_on(
     facts = model_facts(learnt, prepared, 1, labels=plan.labels, fingerprint=stamp)
     tested = None
     if plan.test is not None and learnt.inputs is not None:
-        dataset, settings = read_test_of(plan, prepared)
+        dataset, settings = _read_test(plan, prepared)
         test = load_test(dataset, settings, facts, loaded.frozen, device, log, cache=cache)
         precision = precision_for(learnt.inputs, recipe, device)
         tested = Tested(test, precision, run.checkpoints_path / "tests.json", log)
@@ -194,7 +266,7 @@ def train_on(
     return Trained(run.model_path, model.facts, chosen.describe())
 
 
-def read_test_of(plan: Plan, prepared: Prepared) -> tuple[Dataset, DataSettings]:
+def _read_test(plan: Plan, prepared: Prepared) -> tuple[Dataset, DataSettings]:
     """Return the labelled data that a plan tests on, and how it is read; ConfigError where its embeddings are missing.
 
     The settings are those of the training data, without what is trusted there.

@@ -20,7 +20,7 @@ from labelaudit.lab.small_data import SMALL_DATA, SmallData, load_small
 from labelaudit.lab.small_tables import load_small_table
 from labelaudit.noise.plant import plant_symmetric
 from labelaudit.scanning.learn import judge_dataset, run_method
-from labelaudit.scanning.tuning import threads
+from labelaudit.scanning.pace import threads
 
 RESULTS = f"{HOME}/intervals.parquet"
 RATES = tuple(place / 20 for place in range(10))  # none to 45 %

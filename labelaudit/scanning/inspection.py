@@ -9,9 +9,9 @@ import numpy as np
 
 from labelaudit.core.dataset import Dataset, Images, SetAside
 from labelaudit.functional.images import UnreadableImage, image_size
-from labelaudit.scanning.prepare import Prepared
-from labelaudit.scanning.throughput import estimated_seconds
-from labelaudit.scanning.tuning import threads
+from labelaudit.scanning.pace import threads
+from labelaudit.scanning.rates import estimated_seconds
+from labelaudit.scanning.request import Prepared
 from labelaudit.training.device import describe_device
 
 _HEADERS = 2000  # images whose header is read, evenly spaced: all of a small dataset, a sample of a large one

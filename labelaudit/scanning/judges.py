@@ -15,7 +15,7 @@ from labelaudit.core.model_facts import ModelFacts
 from labelaudit.core.version import VERSION
 from labelaudit.scanning.learn import precision_for
 from labelaudit.scanning.load import Loaded
-from labelaudit.scanning.prepare import Prepared
+from labelaudit.scanning.request import Prepared
 from labelaudit.training.batches import VectorInputs
 from labelaudit.training.kept_networks import KeptNetworks
 from labelaudit.training.model_file import MODEL_NAME, StoredModel, write_model

@@ -23,7 +23,7 @@ from labelaudit.judging.policy import Verdicts, judge
 from labelaudit.methods.registry import leans_on_trusted, read_options, require_method
 from labelaudit.scanning.load import Loaded
 from labelaudit.scanning.network import network_builder
-from labelaudit.scanning.prepare import Prepared
+from labelaudit.scanning.request import Prepared
 from labelaudit.training.batches import Inputs, Samples, VectorInputs
 from labelaudit.training.device import choose_precision, describe_device, keep_freed_memory
 from labelaudit.training.job import Classifier, Job, Targets

@@ -27,7 +27,7 @@ from labelaudit.core.events import (
     event_record,
 )
 from labelaudit.methods.registry import leans_on_trusted
-from labelaudit.scanning.prepare import Prepared
+from labelaudit.scanning.request import Prepared
 from labelaudit.training.device import describe_device
 from labelaudit.training.ranks import RankLost, Ranks
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from labelaudit.core.audits import HOME, Audit, list_audits
 from labelaudit.core.dataset import fingerprint
@@ -19,29 +20,76 @@ from labelaudit.scanning.frozen import with_features
 from labelaudit.scanning.judges import write_judges
 from labelaudit.scanning.learn import judge_dataset, run_method
 from labelaudit.scanning.load import Loaded, load_inputs
-from labelaudit.scanning.prepare import Prepared, prepare
-from labelaudit.scanning.record import AuditLog, is_running, peak_memory_mib
+from labelaudit.scanning.pace import threads
+from labelaudit.scanning.prepare import prepare, prepare_again
+from labelaudit.scanning.rates import training_passes
+from labelaudit.scanning.record import AuditLog, is_running, opening_facts, peak_memory_mib, ranks_fact, recorded
+from labelaudit.scanning.request import Prepared, Request
 from labelaudit.scanning.results import judged_results
-from labelaudit.scanning.throughput import training_passes
-from labelaudit.scanning.tuning import threads
 from labelaudit.sources.urls import resolve_source
+from labelaudit.training.device import choose_rank_device
 from labelaudit.training.kept_networks import KeptNetworks
-from labelaudit.training.ranks import Ranks
+from labelaudit.training.ranks import Ranks, join_ranks, launched_ranks
 
 
-class Finish(Protocol):
-    """What trains a classifier on what a scan suggests, before the scan ends."""
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """How a scan trains a classifier on what it suggests, before it ends; the room above fills it in."""
 
-    def __call__(
-        self, audit: Audit, recipe: Recipe, prepared: Prepared, loaded: Loaded, log: EventSink, *, stop_at: float
-    ) -> Mapping[str, Any]:
-        """Return what audit.json says of it; empty where there was nothing to train on."""
+    recipe_for: Callable[[Prepared], Recipe] | None  # None: no classifier was asked for
+    train: Callable[[Audit, Recipe, Prepared, Loaded, EventSink, float], Mapping[str, Any]]  # last: when to stop
 
 
-def follow(source: Path | str, root: Path | str, ranks: Ranks) -> Audit:
+def scan_dataset(
+    request: Request, *, root: Path | str, resume: bool, stop_at: float, on_event: EventSink, finish: Finish
+) -> Audit:
+    """Return the finished audit of a dataset: a new one, or a stopped one that goes on.
+
+    Args:
+        request: what was asked for; of a scan that goes on, only its source counts.
+        root: folder that gets `.labelaudit/`.
+        resume: go on with the last unfinished scan of the source.
+        stop_at: seconds of the monotonic clock after which the first epoch that ends is the last.
+        on_event: told what happens.
+        finish: trains a classifier as well, where one is asked for or the stopped scan wanted one.
+    """
+    here = launched_ranks()
+    with join_ranks(choose_rank_device(request.device, here.local_rank, here.size)) as ranks:
+        if not ranks.is_main:
+            return _follow(request.source, root, ranks)
+        stopped = _audit_to_go_on_with(request.source, root, ranks, on_event, resume=resume)
+        audit, prepared = (
+            _new(request, root, ranks, finish) if stopped is None else _gone_on_with(stopped, request, ranks)
+        )
+        with recorded(audit, on_event) as log:
+            ranks.from_main({"audit": str(audit.path), "recipe": prepared.recipe.to_dict()})
+            log(Said("note", prepared.why))
+            _run(audit, prepared, log, stop_at, ranks, root=root, finish=finish)
+        return audit
+
+
+def _new(request: Request, root: Path | str, ranks: Ranks, finish: Finish) -> tuple[Audit, Prepared]:
+    """Return a new audit, with everything settled that it is to be made with."""
+    prepared = prepare(request, rates=Path(root) / HOME / "cache" / "rates.json")
+    facts = opening_facts(request.source, prepared, ranks)
+    if finish.recipe_for is not None:
+        if ranks.size > 1:
+            raise ConfigError("--finish works in one process.", hint="Scan with torchrun, then `labelaudit train`.")
+        facts["finish"] = finish.recipe_for(prepared).to_dict()
+    return Audit.create(root, method=prepared.recipe.method, facts=facts), prepared
+
+
+def _gone_on_with(stopped: Audit, request: Request, ranks: Ranks) -> tuple[Audit, Prepared]:
+    """Return a stopped audit that runs again, and its own settings."""
+    prepared = prepare_again(request.source, recipe_from_dict(stopped.meta["recipe"]))
+    stopped.update(status="running", error=None, **ranks_fact(ranks))
+    return stopped, prepared
+
+
+def _follow(source: Path | str, root: Path | str, ranks: Ranks) -> Audit:
     """Train along with rank 0, which alone writes, maybe on another machine; return the audit that it names."""
     told = ranks.from_main(None)
-    prepared = prepare(source, recipe=recipe_from_dict(told["recipe"]))
+    prepared = prepare_again(source, recipe_from_dict(told["recipe"]))
     audit = Audit(told["audit"])
     _learn(audit, prepared, ignore, math.inf, ranks, root=root)
     return audit
@@ -79,7 +127,7 @@ def _learn(
     return loaded, evidence
 
 
-def run_scan(
+def _run(
     audit: Audit,
     prepared: Prepared,
     log: AuditLog,
@@ -106,7 +154,7 @@ def run_scan(
     write_findings(frame, audit.findings_path)
     finished = {}
     if finishing is not None:
-        finished = {"finish": finish(audit, finishing, prepared, loaded, log, stop_at=stop_at) or None}
+        finished = {"finish": finish.train(audit, finishing, prepared, loaded, log, stop_at) or None}
     audit.update(warnings=log.warnings)
     audit.finish(
         {
@@ -138,7 +186,7 @@ def _is_restart_of(audit: Audit, ranks: Ranks) -> bool:
     return ranks.restarts > 0 and audit.meta.get("ranks", {}).get("launch") == ranks.launch
 
 
-def audit_to_go_on_with(
+def _audit_to_go_on_with(
     source: Path | str, root: Path | str, ranks: Ranks, on_event: EventSink, *, resume: bool
 ) -> Audit | None:
     """Return the stopped audit of this source if it is to be resumed; else say that there is one.
