@@ -136,8 +136,8 @@ def tuned_here(prepared: Prepared, rates: Path | None = None) -> Prepared:
         rates: file of what earlier scans measured; None measures anew.
     """
     load = load_now()
-    believe = rates is not None and load < 1
-    return tuned(prepared, rate_of=remembered(training_rate, rates) if believe else training_rate, load=load)
+    rate_of = training_rate if rates is None or load >= 1 else remembered(training_rate, rates)
+    return tuned(prepared, rate_of=rate_of, load=load)
 
 
 def tuned(prepared: Prepared, *, rate_of: RateOf = training_rate, load: float) -> Prepared:

@@ -35,14 +35,14 @@ class Request:
 
     source: Path | str  # a folder, a table, shards, or the URL of one
     data: DataSettings = field(default_factory=DataSettings)
-    model: ModelSettings = field(default_factory=ModelSettings)
-    recipe: str | None = None  # fast, paper, paper:ROW (a key of `published_schedules`), or a TOML file; None = fast
     method: str | None = None  # its name; None = as the recipe file says, drpl for `paper`, or panel
+    recipe: str | None = None  # fast, paper, paper:ROW (a key of `published_schedules`), or a TOML file; None = fast
     epochs_scale: float = 1.0  # shortens the schedule
+    model: ModelSettings = field(default_factory=ModelSettings)
     budget: str | None = None  # time, "5m"; a recipe that is named wins over it
-    seed: int = 0
-    device: str = "auto"
     overrides: Mapping[str, str] = field(default_factory=dict)  # `key=value` settings that win over everything
+    device: str = "auto"
+    seed: int = 0
 
     def __post_init__(self) -> None:
         """Check the budget: a mistake in it must not wait until the data is read."""
@@ -95,7 +95,7 @@ def request_of(source: Path | str, settings: Mapping[str, Any]) -> Request:
         )
         raise ConfigError(f"unknown setting {unknown!r}.", hint=hint)
     own = {each.name for each in fields(Request)} & set(values)
-    model = {name: values[name] for name in ("backbone", "weights") if name in values}
+    model: dict[str, Any] = {name: values[name] for name in ("backbone", "weights") if name in values}
     data = {name: value for name, value in values.items() if name in DataOptions.__annotations__}
     return Request(
         source,
