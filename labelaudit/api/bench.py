@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -18,19 +18,19 @@ from labelaudit.core.dataset import IntN, fingerprint
 from labelaudit.core.errors import ConfigError, count
 from labelaudit.core.events import EpochFinished, Event, EventSink, Said, ignore
 from labelaudit.core.findings import Action
-from labelaudit.core.recipe import DataSettings, Recipe, from_dict
+from labelaudit.core.recipe import Recipe
 from labelaudit.lab.label_files import read_labels_file
 from labelaudit.lab.opinion import Opinion, figures
 from labelaudit.lab.planting import Planted, plant_noise, require_noise, small_classifier, with_noise
 from labelaudit.lab.results import add_row, find_row, make_revision, read_results
 from labelaudit.lab.rivals import Contest, Finished, families, resolve_rivals, run_rivals
-from labelaudit.scanning.frozen import with_features
 from labelaudit.scanning.learn import judge_dataset, make_job, run_method
 from labelaudit.scanning.load import Loaded, load_inputs
+from labelaudit.scanning.network import with_features
 from labelaudit.scanning.pace import threads, tuned_here
 from labelaudit.scanning.prepare import dataset_facts, prepare
 from labelaudit.scanning.recipes import recipe_for, resolved
-from labelaudit.scanning.request import Prepared, Request, default_method
+from labelaudit.scanning.request import Prepared, Settings, default_method, request_of
 from labelaudit.training.device import describe_device
 from labelaudit.training.job import Job
 
@@ -45,13 +45,10 @@ def bench(
     tail: float = 1.0,
     rivals: Sequence[str] = (),
     seeds: int = 1,
-    recipe: str | None = None,
-    device: str = "auto",
-    overrides: Mapping[str, str] | None = None,
     results: Path | str = RESULTS,
     fresh: bool = False,
     on_event: EventSink = ignore,
-    **data: Any,
+    **settings: Unpack[Settings],
 ) -> pd.DataFrame:
     """Return one row per noise, seed and method, with what each found of the planted errors.
 
@@ -65,22 +62,17 @@ def bench(
         tail: ratio of the largest to the smallest class, to which the samples are thinned out first; 1 keeps all.
         rivals: keys of `RIVALS`, or "all"; each trains on as many images as the scan.
         seeds: repetitions with seeds 0, 1, ...
-        recipe: as in `scan`.
-        device: as in `scan`.
-        overrides: as in `scan`.
         results: a Parquet file, to which rows are added.
         fresh: run everything again; rows with the same key are replaced.
         on_event: told what happens.
-        **data: fields of `DataSettings`.
+        **settings: as in `scan`.
 
     Raises:
         ConfigError: an unknown rival or noise.
         DataError: data, a file of labels or results that cannot be used.
         KeyboardInterrupt: with how to go on.
     """
-    settings = from_dict(DataSettings, data, prefix="data.")
-    request = Request(source, data=settings, recipe=recipe, device=device, overrides=overrides or {})
-    prepared = prepare(request, tune=False)
+    prepared = prepare(request_of(source, settings), tune=False)
     is_pixels = prepared.dataset.kind == "images" and prepared.recipe.model.frozen != "yes"
     names = resolve_rivals(rivals, images=is_pixels)
     if names and prepared.dataset.kind == "probs":

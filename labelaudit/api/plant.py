@@ -23,8 +23,8 @@ from labelaudit.core.errors import ConfigError
 from labelaudit.core.events import EventSink, ignore
 from labelaudit.core.recipe import DataSettings, from_dict
 from labelaudit.lab.planting import Planted, plant_noise, require_noise, small_classifier
-from labelaudit.scanning.frozen import with_features
 from labelaudit.scanning.load import load_inputs
+from labelaudit.scanning.network import with_features
 from labelaudit.scanning.prepare import prepare
 from labelaudit.scanning.request import Request, plain_paths
 from labelaudit.sources.columns import find_roles

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Unpack
 
-from labelaudit.classifier.finish import finish_with, own_settings
+from labelaudit.classifier.finish import finish_scan, finishing_recipe, own_settings
 from labelaudit.core.audits import Audit
 from labelaudit.core.events import EventSink, ignore
 from labelaudit.scanning.request import Settings, parse_duration, request_of
-from labelaudit.scanning.scan import scan_dataset
+from labelaudit.scanning.scan import Finish, scan_dataset
 
 
 def scan(
@@ -64,5 +65,7 @@ def scan(
         resume=resume,
         stop_at=time.monotonic() + parse_duration(stop_after or "max"),
         on_event=on_event,
-        finish=finish_with(finish, of_finish),
+        finish=Finish(
+            None if finish is None else partial(finishing_recipe, method=finish, overrides=of_finish), finish_scan
+        ),
     )

@@ -18,23 +18,10 @@ from labelaudit.scanning.load import Loaded
 from labelaudit.scanning.prepare import dataset_facts, require_trusted
 from labelaudit.scanning.recipes import known_options, recipe_for, resolved
 from labelaudit.scanning.request import Prepared
-from labelaudit.scanning.scan import Finish
 
 FOLDER = "finish"  # in the audit
 _STAGE = "finish"  # begins the names of its stages
 _PREFIX = "finish."  # of its settings: -o finish.epochs=10
-
-
-def finish_with(method: str | None, overrides: Mapping[str, str]) -> Finish:
-    """Return how a scan ends with a classifier of a method; None only goes on with what a stopped scan wanted.
-
-    Args:
-        method: that trains.
-        overrides: settings of it alone.
-    """
-    if method is None:
-        return Finish(None, finish_scan)
-    return Finish(lambda prepared: finishing_recipe(prepared, method, overrides=overrides), finish_scan)
 
 
 def own_settings(overrides: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:

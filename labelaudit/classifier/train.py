@@ -24,13 +24,12 @@ from labelaudit.core.errors import ConfigError, DataError, did_you_mean
 from labelaudit.core.events import EventSink, Said
 from labelaudit.core.model_facts import ModelFacts
 from labelaudit.core.recipe import DataSettings, ModelSettings, from_dict, recipe_from_dict
-from labelaudit.scanning.frozen import with_features
-from labelaudit.scanning.judges import model_facts
 from labelaudit.scanning.learn import precision_for, run_method
 from labelaudit.scanning.load import Loaded, load_inputs
+from labelaudit.scanning.network import with_features
 from labelaudit.scanning.pace import threads
 from labelaudit.scanning.prepare import prepare, prepare_again
-from labelaudit.scanning.record import opening_facts, recorded
+from labelaudit.scanning.record import model_facts, opening_facts, recorded
 from labelaudit.scanning.request import Prepared, Request
 from labelaudit.training.job import Classifier
 from labelaudit.training.kept_networks import KeptNetworks

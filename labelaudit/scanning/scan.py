@@ -16,14 +16,21 @@ from labelaudit.core.evidence import Evidence
 from labelaudit.core.findings import build_findings, write_findings
 from labelaudit.core.recipe import Recipe, recipe_from_dict
 from labelaudit.gate.near import NEAR_NAME, near_arrays
-from labelaudit.scanning.frozen import with_features
-from labelaudit.scanning.judges import write_judges
 from labelaudit.scanning.learn import judge_dataset, run_method
 from labelaudit.scanning.load import Loaded, load_inputs
+from labelaudit.scanning.network import with_features
 from labelaudit.scanning.pace import threads
 from labelaudit.scanning.prepare import prepare, prepare_again
 from labelaudit.scanning.rates import training_passes
-from labelaudit.scanning.record import AuditLog, is_running, opening_facts, peak_memory_mib, ranks_fact, recorded
+from labelaudit.scanning.record import (
+    AuditLog,
+    is_running,
+    opening_facts,
+    peak_memory_mib,
+    ranks_fact,
+    recorded,
+    write_judges,
+)
 from labelaudit.scanning.request import Prepared, Request
 from labelaudit.scanning.results import judged_results
 from labelaudit.sources.urls import resolve_source
