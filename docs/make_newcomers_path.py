@@ -2,8 +2,9 @@
 
 A tiny folder of images is scanned with the default method, and every call of a function of labelaudit is noted. A file
 is on the newcomer's path where a call leads to it from api/scan.py through at most three other files: what lies deeper
-is a detail of one step. docs/contributing.md has the list with a sentence for each. Files of core/ are types, errors and files on disk: they are met on the way, and are no steps.
-Importing a file is no step either: everything is imported by a first scan.
+is a detail of one step. Files of core/ are types, errors and files on disk: they are met on the way, and are no steps.
+Importing a file is no step either: everything is imported by a first scan. docs/contributing.md has the list, with a
+sentence for each.
 """
 
 from __future__ import annotations
