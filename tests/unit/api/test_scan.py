@@ -157,7 +157,7 @@ def test_a_wrong_option_fails_before_an_audit_is_begun(folder, tmp_path):
     with pytest.raises(ConfigError, match=r"unknown setting 'method.epoch'.\nDid you mean 'epochs'"):
         labelaudit.scan(folder, root=tmp_path, overrides={"epoch": "1"})
     with pytest.raises(ConfigError, match=r"unknown setting 'labels'"):
-        labelaudit.scan(folder, root=tmp_path, labels="x")
+        labelaudit.scan(folder, root=tmp_path, labels="x")  # type: ignore[call-arg]
     assert not (tmp_path / ".labelaudit").exists()
 
 
