@@ -57,9 +57,12 @@ def calls_of_a_scan() -> list[tuple[str, str]]:
             files[code] = path.relative_to(PACKAGE).as_posix() if path.is_relative_to(PACKAGE) else None
         return files[code]
 
+    def is_reading(code: CodeType) -> bool:
+        return code.co_argcount == 1 and code.co_varnames[0] == "self"  # a property of plain data is no step
+
     def note(frame: FrameType, event: str, _: Any) -> None:
         called = file_of(frame.f_code) if event == "call" and frame.f_code.co_flags & CO_OPTIMIZED else None
-        if called is None or frame.f_code.co_name.startswith("__"):  # a class being made, or an instance
+        if called is None or frame.f_code.co_name.startswith("__") or is_reading(frame.f_code):
             return
         caller = frame.f_back
         while caller is not None and file_of(caller.f_code) is None:  # torch calls us back

@@ -17,11 +17,12 @@ from labelaudit.classifier.labels import (
 from labelaudit.classifier.run import TrainingRun
 from labelaudit.classifier.targets import targets_of, with_labels
 from labelaudit.classifier.tested import Tested, load_test, read_test
-from labelaudit.core.audits import HOME, Audit, find_audit, plain
+from labelaudit.core.audits import HOME, Audit, find_audit
 from labelaudit.core.dataset import Dataset, fingerprint
 from labelaudit.core.decisions import read_decisions
 from labelaudit.core.errors import ConfigError, DataError, did_you_mean
 from labelaudit.core.events import EventSink, Said
+from labelaudit.core.files import plain
 from labelaudit.core.model_facts import ModelFacts
 from labelaudit.core.recipe import DataSettings, ModelSettings, from_dict, recipe_from_dict
 from labelaudit.scanning.learn import precision_for, run_method

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from labelaudit.classifier.answers import answers, load_readable
-from labelaudit.classifier.data import is_audit, newest_audit
-from labelaudit.core.audits import Audit, find_audit
+from labelaudit.classifier.data import is_audit
+from labelaudit.core.audits import Audit, find_audit, newest_audit
 from labelaudit.core.dataset import Dataset, Images, IntN, SetAside, fingerprint
 from labelaudit.core.errors import ConfigError, DataError, count, did_you_mean, shorten
 from labelaudit.core.events import EventSink, Said

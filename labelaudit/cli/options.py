@@ -146,7 +146,12 @@ Root = Annotated[
 ]
 AuditPath = Annotated[
     str | None,
-    typer.Option("--audit", metavar="PATH", help="An audit, or a folder with .labelaudit/.", show_default="the latest"),
+    typer.Option(
+        "--audit",
+        metavar="PATH",
+        help="An audit, the data it is of, or a folder with .labelaudit/.",
+        show_default="the latest",
+    ),
 ]
 Config = Annotated[
     str | None,

@@ -19,6 +19,11 @@ _DTYPES = {
 }
 
 
+def holds_bytes(kind: pa.DataType) -> bool:
+    """Whether values of a type are bytes or made of parts, such as images, and so no text or number."""
+    return bool(pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
 def text_array(texts: Iterable[str]) -> pa.Array:
     """Return texts as Arrow; what is not UTF-8 in a file's name is escaped, as in the findings."""
     encoded = [_encode(text) for text in texts]

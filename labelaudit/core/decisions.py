@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from labelaudit.core.audits import Audit
@@ -44,11 +43,6 @@ class Decisions:
 
     known: Mapping[Key, Known]
     damaged_lines: tuple[int, ...] = ()  # numbers from 1, of lines that a crash cut off
-
-
-def now() -> str:
-    """Return the time as decisions note it: UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def record_decision(audit: Audit, known: Known, *, sample_id: str) -> None:

@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from labelaudit.core.audits import write_atomically
 from labelaudit.core.dataset import Dataset, SetAside
 from labelaudit.core.errors import DataError, shorten
 from labelaudit.core.evidence import Evidence
+from labelaudit.core.files import write_atomically
 from labelaudit.core.issues import FINDINGS_SCHEMA as FINDINGS_SCHEMA
 from labelaudit.core.issues import SCHEMA_KEY
 from labelaudit.core.issues import SET_ASIDE_ACTIONS as SET_ASIDE_ACTIONS

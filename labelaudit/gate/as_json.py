@@ -20,7 +20,7 @@ def render_json(report: CheckReport) -> str:
 
 
 def render_metrics(report: CheckReport) -> str:
-    """Return what the rules measured as numbers only."""
+    """Return the measured values of the rules, numbers only."""
     values = {result.rule: result.measured for result in report.results if not result.subject}
     numbers = {
         "noise": report.noise.rate,

@@ -11,9 +11,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
-from labelaudit.core.audits import write_atomically
 from labelaudit.core.decisions import DECISIONS, Decision, Key, Known
 from labelaudit.core.errors import DataError, shorten
+from labelaudit.core.files import write_text
 
 BASELINE_SCHEMA = 1
 COLUMNS = ("content_hash", "given_label", "verdict", "label", "who", "when", "why", "path")
@@ -76,7 +76,7 @@ def write_baseline(path: Path, entries: Entries) -> None:
     """Write a baseline, whole or not at all; raises DataError where that is not possible."""
     text = render_baseline(entries)
     try:
-        write_atomically(path, lambda part: part.write_bytes(text.encode()))
+        write_text(path, text)
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}.", hint="Choose another place.") from error
 

@@ -33,7 +33,7 @@ class Near:
 
 
 def near_arrays(dataset: Dataset, hashes: HashN) -> dict[str, NDArray[Any]]:
-    """Return what an audit keeps, so that a check needs no pixels: the hashes, and the pairs that a rule may name."""
+    """Return the arrays that spare a check the pixels: hashes, and the pairs that a rule may name."""
     kinds = dataset.given * (1 + len(split_names(dataset.split))) + _splits_of(dataset)
     pairs = near_pairs(hashes, unlike=kinds)
     none = np.empty((0, 2), dtype=np.int64)
@@ -41,7 +41,7 @@ def near_arrays(dataset: Dataset, hashes: HashN) -> dict[str, NDArray[Any]]:
 
 
 def read_near(audit: Audit, columns: FindingColumns) -> Near | str:
-    """Return what an audit keeps, or in a few words why it keeps nothing.
+    """Return the near duplicates that an audit keeps, or in a few words why it keeps none.
 
     Raises:
         DataError: the file is damaged, or does not fit the findings.

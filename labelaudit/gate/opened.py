@@ -103,7 +103,7 @@ def what_is_here(opened: Opened) -> Here:
 
 
 def keys_of(columns: FindingColumns, rows: IntN) -> list[Key]:
-    """Return what identifies some samples and their labels."""
+    """Return the keys of some samples and their labels."""
     hashes = columns.content_hashes.take(positions_array(rows)).to_pylist()
     labels = [columns.given.text(row) or "" for row in rows.tolist()]
     return list(zip(hashes, labels, strict=True))

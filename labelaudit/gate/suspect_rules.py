@@ -119,8 +119,8 @@ def matches(columns: FindingColumns, pattern: str) -> BoolN:
     """Return (N,) which paths a pattern matches from their start to their end; "raw/" stands for "raw/**"."""
     whole = f"{pattern}**" if pattern.endswith("/") else pattern
     parts = [_WILDCARDS.get(part) or re.escape(part) for part in re.split(r"(\*\*/|\*\*|\*|\?)", whole) if part]
-    found = pc.match_substring_regex(columns.paths, pattern=f"^(?s:{''.join(parts)})$")
-    return truths_of(found)
+    matches = pc.match_substring_regex(columns.paths, pattern=f"^(?s:{''.join(parts)})$")
+    return truths_of(matches)
 
 
 _WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
@@ -159,14 +159,14 @@ def _counting(examined: Examined, limits: Limits) -> BoolN:
 def _count_result(
     rule: str, subject: str, examined: Examined, rows: BoolN, limit: int, noun: str, *, rest: str = ""
 ) -> CheckResult:
-    found = int(rows.sum())
+    number = int(rows.sum())
     return pass_or_fail(
         rule,
-        f"{count(found, noun)}{rest}; {limit:,} allowed",
+        f"{count(number, noun)}{rest}; {limit:,} allowed",
         subject=subject,
-        failed=found > limit,
+        failed=number > limit,
         limit=limit,
-        measured=found,
+        measured=number,
         hint=_LOOK,
         rows=examined.columns.worst_first(rows & _named(examined)),
     )

@@ -105,7 +105,7 @@ def _thinned_out(labels: IntN, spec: NoiseSpec, tail: float, *, seed: int) -> In
 
 
 def small_classifier(load: Callable[[], Loaded], prepared: Prepared, on_event: EventSink) -> NoiseEvidence:
-    """Return what makes the evidence for noise that needs some: a file, or a classifier that has seen a few labels.
+    """Return the maker of evidence for noise that needs some: a file, or a classifier that has seen a few labels.
 
     Args:
         load: returns the samples; called when the first noise needs them.

@@ -27,6 +27,7 @@ from labelaudit.scanning.request import Prepared
 from labelaudit.training.batches import Inputs, Samples, VectorInputs
 from labelaudit.training.device import choose_precision, describe_device, keep_freed_memory
 from labelaudit.training.job import Classifier, Job, Targets
+from labelaudit.training.pace import pace_for
 from labelaudit.training.ranks import ALONE, Ranks, require_work_for_all
 
 
@@ -84,6 +85,9 @@ def run_method(
             f"and batches of {recipe.train.batch_size}.",
             hint=f"Scan again with -o train.batch_size={max(2, recipe.train.batch_size // 2)}, or smaller images.",
         ) from error
+    finally:
+        if job.pace is not None:
+            job.pace.end()
     return evidence
 
 
@@ -106,6 +110,7 @@ def make_job(
     if device.type == "cpu":
         keep_freed_memory()
     precision = precision_for(inputs, recipe, device)
+    compiles = recipe.train.compile == "yes"  # for so many threads
     labels = torch.from_numpy(dataset.given).to(device)
     return Job(
         samples=Samples(inputs, labels, recipe.train.batch_size, precision, recipe.seed, ranks),
@@ -117,6 +122,7 @@ def make_job(
         trusted=torch.from_numpy(dataset.trusted).to(device) if dataset.trusted.any() else None,
         checkpoints=checkpoints,
         on_event=on_event,
+        pace=None if compiles else pace_for(recipe.train.threads, is_alone=ranks.size == 1, device=device),
     )
 
 

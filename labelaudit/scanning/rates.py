@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from labelaudit.core.audits import write_atomically
 from labelaudit.core.dataset import Probabilities, Vectors
 from labelaudit.core.events import ignore
+from labelaudit.core.files import write_text
 from labelaudit.core.recipe import Recipe
 from labelaudit.core.version import VERSION
 from labelaudit.methods.registry import read_options, require_method
@@ -180,4 +180,4 @@ def _note(path: Path, key: str, rate: float) -> None:
     text = json.dumps(_read(path) | {key: rate}, indent=1)
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, lambda part: part.write_bytes(text.encode()))
+        write_text(path, text)

@@ -15,10 +15,8 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 
-from labelaudit.core.audits import plain
 from labelaudit.core.dataset import Probabilities, Vectors
-from labelaudit.core.decisions import now
-from labelaudit.core.errors import DataError, LabelAuditError, StopAsked
+from labelaudit.core.errors import DataError, LabelAuditError, StopAsked, is_disk_full
 from labelaudit.core.events import (
     EpochFinished,
     Event,
@@ -27,9 +25,12 @@ from labelaudit.core.events import (
     SamplesDone,
     StageFinished,
     StageStarted,
+    ThreadsTried,
     event_record,
 )
+from labelaudit.core.files import plain
 from labelaudit.core.model_facts import ModelFacts
+from labelaudit.core.runs import now
 from labelaudit.core.version import VERSION
 from labelaudit.methods.registry import leans_on_trusted
 from labelaudit.scanning.learn import precision_for
@@ -188,6 +189,9 @@ class AuditLog:
         if isinstance(event, StageFinished):
             self.seconds[event.stage] = round(event.seconds, 3)
             self.audit.update(stage_seconds=self.seconds)  # so that a resumed scan knows what came before
+        if isinstance(event, ThreadsTried):
+            before = self.audit.meta.get("threads_tried", [])
+            self.audit.update(threads_tried=[*before, event_record(event)])  # findings depend on them, in the last bits
         if not isinstance(event, SamplesDone):
             self.audit.append_event(event_record(event))
         self.on_event(event)
@@ -225,5 +229,8 @@ def recorded(audit: Record, on_event: EventSink) -> Iterator[AuditLog]:
         audit.fail(error.problem)
         raise
     except BaseException as error:
+        if is_disk_full(error):
+            audit.interrupt(f"the disk was full: {log.place}")  # what was saved before is whole
+            raise
         audit.fail(f"{type(error).__name__}: {error}")
         raise

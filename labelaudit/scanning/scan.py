@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labelaudit.core.audits import HOME, Audit, list_audits
+from labelaudit.core.audits import HOME, Audit, audits_of
 from labelaudit.core.dataset import fingerprint
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.events import Event, EventSink, Said, WorkPlanned, ignore
@@ -33,7 +33,6 @@ from labelaudit.scanning.record import (
 )
 from labelaudit.scanning.request import Prepared, Request
 from labelaudit.scanning.results import judged_results
-from labelaudit.sources.urls import resolve_source
 from labelaudit.training.device import choose_rank_device
 from labelaudit.training.kept_networks import KeptNetworks
 from labelaudit.training.ranks import Ranks, join_ranks, launched_ranks
@@ -218,18 +217,9 @@ def _audit_to_go_on_with(
 
 def stopped_audit(root: Path | str, source: Path | str) -> Audit | None:
     """Return the newest audit of this source if it was stopped and can go on; damaged ones are passed over."""
-    wanted = resolve_source(source)
-    for audit in reversed(list_audits(root)):
-        try:
-            meta = audit.meta
-        except DataError:  # damaged, or of another version: no reason not to scan
-            continue
-        if resolve_source(meta.get("source", "")) != wanted:
-            continue
-        if meta["status"] not in ("running", "interrupted"):
-            return None
-        return None if is_running(audit) else audit
-    return None
+    newest = next(audits_of(source, root), None)
+    may_go_on = newest is not None and newest.status in ("running", "interrupted") and not is_running(newest)
+    return newest if may_go_on else None
 
 
 def _require_same_data(audit: Audit, stamp: str) -> None:

@@ -79,20 +79,20 @@ def embedding_rows(matrix: Matrix, rows: IntN) -> tuple[FloatND, dict[int, str]]
 
 
 def class_probabilities(
-    matrix: Matrix, rows: IntN, found: Sequence[str], known: Sequence[str] | None
+    matrix: Matrix, rows: IntN, present: Sequence[str], known: Sequence[str] | None
 ) -> ClassProbabilities:
     """Return the rows as probabilities, and the class of each column.
 
     Args:
         matrix: (N, C) numbers.
         rows: the rows to take.
-        found: the classes that the labels have, in order.
+        present: the classes that the labels have, in order.
         known: the full class list of the table, where it has one.
 
     Raises:
         DataError: the columns do not fit the classes, or rows are no probabilities.
     """
-    order, classes, text = _columns_to_classes(matrix, found, known)
+    order, classes, text = _columns_to_classes(matrix, present, known)
     values = np.array(matrix.values[rows][:, order], dtype=np.float32)
     _require_probabilities(matrix.source, values, rows)
     return ClassProbabilities(values, classes, Remark("note", f"{matrix.source.name}: {text}."))
@@ -144,23 +144,23 @@ def _from_lists(source: Path, column: pa.ChunkedArray) -> NDArray[Any]:
 
 
 def _columns_to_classes(
-    matrix: Matrix, found: Sequence[str], known: Sequence[str] | None
+    matrix: Matrix, present: Sequence[str], known: Sequence[str] | None
 ) -> tuple[IntN, tuple[str, ...], str]:
     """Return the column of each class, the classes, and one line about how they were matched."""
     width = matrix.values.shape[1]
     as_stored = np.arange(width, dtype=np.int64)
-    if matrix.names is not None and set(found) <= set(matrix.names):
+    if matrix.names is not None and set(present) <= set(matrix.names):
         classes = class_order(matrix.names)
         order = np.array([matrix.names.index(name) for name in classes], dtype=np.int64)
         return order, classes, "columns are matched to classes by name"
-    if width == len(found):
-        return as_stored, tuple(found), f"columns are the classes in this order: {shorten(found, show=10)}"
+    if width == len(present):
+        return as_stored, tuple(present), f"columns are the classes in this order: {shorten(present, show=10)}"
     if known is not None and width == len(known):
         return as_stored, tuple(known), f"columns are the classes in this order: {shorten(known, show=10)}"
-    if all(is_number(name) and name.isdigit() and int(name) < width for name in found):
+    if all(is_number(name) and name.isdigit() and int(name) < width for name in present):
         return as_stored, tuple(map(str, range(width))), f"column j is class j, for 0 to {width - 1}"
     raise DataError(
-        f"{matrix.source}: {width} columns for {len(found)} classes: {shorten(found)}.",
+        f"{matrix.source}: {width} columns for {len(present)} classes: {shorten(present)}.",
         hint="One column per class, in sorted order of the names; or Parquet with the class names as column names.",
     )
 

@@ -71,7 +71,7 @@ class Roles:
 
 
 def find_roles(table: Table, settings: DataSettings, *, labelled: bool = True) -> Roles:
-    """Return what the columns of a table mean.
+    """Find the role of each column of a table.
 
     Args:
         table: all columns.
@@ -106,15 +106,15 @@ def _label_column(table: Table, settings: DataSettings, taken: set[str | None]) 
     named = _named(table, settings.label_column, "--label-column")
     if named:
         return named, []
-    found = [name for name in _all(table, LABEL_NAMES) if name not in taken]
-    if len(found) > 1:
-        others = " and ".join(repr(name) for name in found[1:])
-        return found[0], [
-            Remark("note", f"Labels are from column {found[0]!r}, not {others}; --label-column changes it.")
+    candidates = [name for name in _all(table, LABEL_NAMES) if name not in taken]
+    if len(candidates) > 1:
+        others = " and ".join(repr(name) for name in candidates[1:])
+        return candidates[0], [
+            Remark("note", f"Labels are from column {candidates[0]!r}, not {others}; --label-column changes it.")
         ]
     left = [name for name in table.columns if name not in taken]
-    if found or len(left) == 1:
-        return (found or left)[0], []
+    if candidates or len(left) == 1:
+        return (candidates or left)[0], []
     raise ConfigError(
         f"{table.source}: no column looks like the labels; columns: {', '.join(table.columns)}.",
         hint="Name it with --label-column. Is the first line of the table its header?",
@@ -134,15 +134,15 @@ def _path_column(table: Table, settings: DataSettings) -> tuple[str | None, bool
         if _is_text(table.columns[name].type):
             return name, True
     maybe = [name for name in _all(table, _MAYBE_PATHS) if name != settings.label_column]
-    found = [*usual, *maybe]
-    return (found[0], False) if found else (None, False)
+    columns = [*usual, *maybe]
+    return (columns[0], False) if columns else (None, False)
 
 
 def _image_columns(table: Table) -> list[str]:
     """Return the columns that hold the bytes of images, usual names first."""
-    found = [name for name, cells in table.columns.items() if is_image_type(cells.type)]
+    images = [name for name, cells in table.columns.items() if is_image_type(cells.type)]
     usual = _all(table, _PATHS)
-    return sorted(found, key=lambda name: usual.index(name) if name in usual else len(usual))
+    return sorted(images, key=lambda name: usual.index(name) if name in usual else len(usual))
 
 
 def _embedded(images: list[str], settings: DataSettings) -> str | None:
@@ -168,8 +168,8 @@ def _named(table: Table, name: str | None, option: str) -> str | None:
 
 
 def _first(table: Table, names: Iterable[str]) -> str | None:
-    found = _all(table, names)
-    return found[0] if found else None
+    matches = _all(table, names)
+    return matches[0] if matches else None
 
 
 def _all(table: Table, names: Iterable[str]) -> list[str]:

@@ -29,7 +29,7 @@ class Located:
 
     files: tuple[Place, ...]  # (N,) absolute; where the file should be if it does not exist
     shown: tuple[str, ...]  # (N,) path relative to the root where it lies below it
-    found: BoolN  # (N,)
+    exists: BoolN  # (N,)
     fitting: tuple[str, ...] = ()  # templates that fit all rows, where more than one does
     remarks: tuple[Remark, ...] = ()
     why: Mapping[int, str] = field(default_factory=dict)  # position -> why a file is not there, where that is known
@@ -112,10 +112,10 @@ def locate(texts: Sequence[str | None], root: Path, *, column: str | None = None
         column: the column that the texts are from, to name the guessed template; None makes no guess.
     """
     direct = _locate_as(texts, root, lambda text: text)
-    if direct.found.all() or column is None or None in texts:
+    if direct.exists.all() or column is None or None in texts:
         return direct
     known = [_clean(text) for text in texts if text is not None]
-    first = known[int(np.argmin(direct.found))]
+    first = known[int(np.argmin(direct.exists))]
     fitting = [
         (folder, suffix)
         for folder, suffix in _candidates(first, root)
@@ -123,11 +123,11 @@ def locate(texts: Sequence[str | None], root: Path, *, column: str | None = None
     ]
     templates = tuple(f"{folder}{{{column}}}{suffix}" for folder, suffix in fitting)
     if len(fitting) != 1:
-        return Located(direct.files, direct.shown, direct.found, fitting=templates)
+        return Located(direct.files, direct.shown, direct.exists, fitting=templates)
     folder, suffix = fitting[0]
     located = _locate_as(texts, root, lambda text: f"{folder}{text}{suffix}")
     remark = Remark("note", f"All images were found by --path-template {templates[0]!r} in {root}.")
-    return Located(located.files, located.shown, located.found, remarks=(remark,))
+    return Located(located.files, located.shown, located.exists, remarks=(remark,))
 
 
 def none_found(located: Located, table: Table, root: Place) -> DataError:
@@ -146,8 +146,8 @@ def none_found(located: Located, table: Table, root: Place) -> DataError:
 def _locate_as(texts: Sequence[str | None], root: Path, fill: Callable[[str], str]) -> Located:
     paths = [None if text is None else fill(_clean(text)) for text in texts]
     files = tuple(root if path is None else _absolute(path, root) for path in paths)
-    found = np.array([os.path.isfile(file) for file in files], dtype=np.bool_)  # noqa: PTH113  (three times as fast)
-    return Located(files, tuple("" if path is None else path for path in paths), found)
+    exists = np.array([os.path.isfile(file) for file in files], dtype=np.bool_)  # noqa: PTH113  (three times as fast)
+    return Located(files, tuple("" if path is None else path for path in paths), exists)
 
 
 def _clean(text: str) -> str:

@@ -1,4 +1,8 @@
-"""The one door to data: a folder, a table, shards, or the URL of one of these becomes a Dataset."""
+"""The one door to data: a folder, a table, shards, or the URL of one of these becomes a Dataset.
+
+`labelaudit check` comes through this door, too, and must start fast: what a plain folder does not need is imported
+where it is used.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,9 @@ from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.recipe import DataSettings
 from labelaudit.functional.images import image_suffixes
 from labelaudit.sources.folder import read_folder
-from labelaudit.sources.parquet_shards import read_parquet_shards
 from labelaudit.sources.paths import require_exists
 from labelaudit.sources.patterns import is_pattern
 from labelaudit.sources.published import read_published
-from labelaudit.sources.remote_folder import read_remote_folder
 from labelaudit.sources.shards import (
     Shards,
     choose_shards,
@@ -24,11 +26,8 @@ from labelaudit.sources.shards import (
     shards_of_pattern,
 )
 from labelaudit.sources.store import Store
-from labelaudit.sources.table import read_table
 from labelaudit.sources.table_file import TABLE_SUFFIXES
-from labelaudit.sources.tar_shards import read_tar_shards
-from labelaudit.sources.trusted import with_trusted
-from labelaudit.sources.urls import is_url, parse_url
+from labelaudit.sources.urls import Place, is_url, parse_url
 
 _OTHER_HINTS = {
     ".xlsx": "Save the sheet as CSV (UTF-8).",
@@ -56,7 +55,12 @@ def read_dataset(source: Path | str, settings: DataSettings, *, cache: Path | No
         DataError: what is there cannot be audited.
     """
     store = Store(cache)
-    return with_trusted(_read(source, settings, store), settings, store)
+    dataset = _read(source, settings, store)
+    if settings.trusted is None:
+        return dataset
+    from labelaudit.sources.trusted import with_trusted
+
+    return with_trusted(dataset, settings, store)
 
 
 def _read(source: Path | str, settings: DataSettings, store: Store) -> Dataset:
@@ -81,7 +85,7 @@ def _read_path(path: Path, settings: DataSettings, store: Store) -> Dataset:
         _require_no_arrays(path, settings)
         return read_folder(path, settings)
     if path.suffix.lower() in TABLE_SUFFIXES:
-        return read_table(path, settings, store)
+        return _read_table(path, settings, store)
     _require_known(path)
     return _read_shards(shards_of_file(path), settings, store)
 
@@ -93,7 +97,7 @@ def _read_url(text: str, settings: DataSettings, store: Store) -> Dataset:
     if isinstance(place, Path):
         return _read_path(place, settings, store)
     if place.suffix.lower() in TABLE_SUFFIXES:
-        return read_table(place, settings, store)
+        return _read_table(place, settings, store)
     if shard_kind(place.name) == "tar":
         return _read_shards(shards_of_file(place), settings, store)
     names = store.find(place)
@@ -101,14 +105,26 @@ def _read_url(text: str, settings: DataSettings, store: Store) -> Dataset:
     if shards is not None:
         return _read_shards(shards, settings, store)
     _require_no_arrays(place, settings)
+    from labelaudit.sources.remote_folder import read_remote_folder
+
     return read_remote_folder(place, names, settings, store)
+
+
+def _read_table(place: Place, settings: DataSettings, store: Store) -> Dataset:
+    from labelaudit.sources.table import read_table
+
+    return read_table(place, settings, store)
 
 
 def _read_shards(shards: Shards, settings: DataSettings, store: Store) -> Dataset:
     chosen = choose_shards(shards, settings)
     if chosen.kind == "parquet":
+        from labelaudit.sources.parquet_shards import read_parquet_shards
+
         return read_parquet_shards(chosen, settings, store)
     _require_no_arrays(chosen.source, settings, what="an archive")
+    from labelaudit.sources.tar_shards import read_tar_shards
+
     return read_tar_shards(chosen, settings, store)
 
 

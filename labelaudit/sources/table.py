@@ -62,7 +62,7 @@ def _settle_path(table: Table, roles: Roles, settings: DataSettings) -> Roles:
 
 
 def _read_samples(table: Table, roles: Roles, settings: DataSettings, rows: Rows) -> Samples:
-    """Return what the rows hold; all of them have a label."""
+    """Return the content of the rows; all of them have a label."""
     places = tuple(table.place(row) for row in rows.rows)
     shown = places if rows.paths is None else tuple(p or place for p, place in zip(rows.paths, places, strict=True))
     if settings.embeddings is not None:

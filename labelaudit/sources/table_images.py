@@ -49,7 +49,7 @@ def finds_images(table: Table, roles: Roles, settings: DataSettings) -> bool:
     if roles.path is None:
         return False
     texts = cell_texts(table.columns[roles.path])
-    return bool(locate_images(table, texts, settings, column=roles.path).found.any())
+    return bool(locate_images(table, texts, settings, column=roles.path).exists.any())
 
 
 def read_embedded(table: Table, column: str, rows: IntN, paths: Sequence[str | None] | None) -> Samples:
@@ -93,7 +93,7 @@ def read_files(
         located = locate_images(table, texts, settings, column=column)
     else:
         located = locate_images(table, fill_template(settings.path_template, table, rows), settings)
-    if not located.found.any():
+    if not located.exists.any():
         raise none_found(located, table, image_root(table, settings.image_root))
     shown = tuple(path or table.place(row) for path, row in zip(located.shown, rows, strict=True))
     return Samples(_content(located, table), shown, _missing(table, rows, located), remarks=located.remarks)
@@ -121,5 +121,5 @@ def _missing(table: Table, rows: IntN, located: Located) -> dict[int, str]:
         position: f"{table.place(row)}: "
         + (f"{located.why.get(position) or f'there is no file {located.files[position]}'}" if path else "no path given")
         for position, (row, path) in enumerate(zip(rows, located.shown, strict=True))
-        if not located.found[position]
+        if not located.exists[position]
     }

@@ -87,7 +87,7 @@ def describe_rows(table: Table, roles: Roles, settings: DataSettings, rows: IntN
 
 
 def unlabelled_rows(table: Table, rows: Rows, column: str) -> list[SetAside]:
-    """Return what is put aside for want of a label."""
+    """Return the rows to put aside for want of a label."""
     aside: list[SetAside] = []
     for position, label in enumerate(rows.labels):
         if label is None:

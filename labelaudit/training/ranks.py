@@ -61,7 +61,7 @@ class Ranks:
         return slice(self.rank, None, self.size)
 
     def gather_by_index(self, index: Tensor, values: Tensor, n: int) -> Tensor:
-        """Return what all ranks know in Dataset order, the same on every rank.
+        """Bring the values of all ranks into Dataset order, the same on every rank.
 
         Args:
             index: (M,) positions in the Dataset that this rank has values for; M differs between ranks.
@@ -78,9 +78,9 @@ class Ranks:
         if self.size > 1:
             counts = [int(count) for count in self._all_gather(torch.tensor([len(index)], device=values.device))]
             index, values = (_first(self._all_gather(_padded(part, max(counts))), counts) for part in (index, values))
-        found = torch.zeros(n, dtype=torch.bool, device=values.device)
-        found[index] = True
-        missing = (~found).nonzero().flatten().tolist()
+        has_value = torch.zeros(n, dtype=torch.bool, device=values.device)
+        has_value[index] = True
+        missing = (~has_value).nonzero().flatten().tolist()
         if missing:
             raise TrainingError(
                 f"{len(missing):,} of {n:,} samples have no result on any rank; the first: {missing[0]}."
@@ -99,10 +99,10 @@ class Ranks:
         """
         if self.size == 1:
             return rows
-        found = rows.new_empty(sum(coming), *rows.shape[1:])
+        received = rows.new_empty(sum(coming), *rows.shape[1:])
         with self._talking():
-            dist.all_to_all_single(found, rows.contiguous(), coming, leaving)
-        return found
+            dist.all_to_all_single(received, rows.contiguous(), coming, leaving)
+        return received
 
     def rows_to_main_(self, rows: Tensor, whole: Tensor) -> None:
         """Fill rank 0's (n, ...) tensor on the CPU with the parts of all ranks, one rank at a time."""

@@ -7,7 +7,7 @@ import pytest
 from labelaudit.core.errors import ConfigError
 from labelaudit.core.recipe import DataSettings, ModelSettings, recipe_from_dict
 from labelaudit.methods.registry import read_options
-from labelaudit.scanning.paper import PAPER_ROWS
+from labelaudit.scanning.paper import published_schedules
 from labelaudit.scanning.recipes import Facts
 from labelaudit.scanning.request import Request, settle
 from tests.recipes import choose_recipe
@@ -104,7 +104,7 @@ def test_webvision_crops_224_from_256():
 
 
 def test_every_recipe_survives_json():
-    for name in ("fast", *(f"paper:{row}" for row in PAPER_ROWS)):
+    for name in ("fast", *(f"paper:{row}" for row in published_schedules("drpl"))):
         recipe, _ = choose_recipe(PHOTOS, recipe=name)
         again = recipe_from_dict(recipe.to_dict())
         assert read_options(again) == read_options(recipe)

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from labelaudit.lab.intervals import bench_intervals, figures_of
+from labelaudit.lab.bench_intervals import bench_intervals, figures_of
 
 
 def scan(wrong: float, rate: float, low: float | None, high: float | None, flagged: float = 0.0) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import pytest
 
 from labelaudit.cli.progress import duration
-from labelaudit.lab.time_left import Told, said_left, worst_error
+from labelaudit.lab.told_time import Told, said_left, worst_error
 
 
 @pytest.mark.parametrize("seconds", [0.4, 9.9, 12, 59, 60, 185, 3599, 3600, 7800])

@@ -4,9 +4,17 @@ import pandas as pd
 import pytest
 
 from labelaudit.core.errors import DataError
-from labelaudit.lab import results
-from labelaudit.lab.results import add_row, find_row, make_revision, read_results
-from labelaudit.lab.tables import mean_and_sd, settings_of, summarise, to_markdown
+from labelaudit.lab import bench_rows as results
+from labelaudit.lab.bench_rows import (
+    add_row,
+    find_row,
+    make_revision,
+    mean_and_sd,
+    read_results,
+    settings_of,
+    summarise,
+    to_markdown,
+)
 
 KEY = {"data": "d", "setting": "sym:0.2", "method": "ours", "seed": 0, "revision": "1"}
 ROW = dict.fromkeys(("auroc", "ap", "p_at_k", "f1", "tpr", "fpr", "flagged", "relabel_accuracy"), 0.5) | {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from labelaudit.lab import speed as bench_speed
+from labelaudit.lab import bench_speed
 
 
 def test_the_best_round_of_each_side_counts():
@@ -14,6 +14,7 @@ def test_every_comparison_is_a_row_with_both_sides_and_their_ratio(monkeypatch):
     for name, value in {
         "_ROUNDS": 1,
         "_ROUND_SECONDS": 0.2,
+        "_BUSY_SECONDS": 0.2,
         "_IMAGES": 512,
         "_LOSSES": 20_000,
         "_JPEGS": 60,
@@ -25,6 +26,7 @@ def test_every_comparison_is_a_row_with_both_sides_and_their_ratio(monkeypatch):
     assert found["schema"] == 2
     assert found["counted"] == "Training and decoding: the best of 1 round of each side, which take turns."
     assert "train small at 32 pixels" in rows
+    assert "the same beside one busy program per core, against the quiet machine" in rows
     for row in rows.values():
         if row["theirs"] is None:
             assert row["ratio"] is None

@@ -67,10 +67,10 @@ def bench_growth(
             on_event(Said("note", text))
     kinds = dict.fromkeys(row["data"] for row in rows)
     growth = {name: growth_of([row for row in rows if row["data"] == name]) for name in kinds}
-    found = {"schema": 2, "rows": rows, "growth": growth}
+    measured = {"schema": 2, "rows": rows, "growth": growth}
     if plot is not None:
-        _draw(found, plot)
-    return found
+        _draw(measured, plot)
+    return measured
 
 
 def growth_of(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
@@ -166,15 +166,15 @@ EMBEDDINGS = Kind("embeddings", _write_embeddings, ("--embeddings", "e.npy"))
 IMAGES = Kind("images", _write_images, ())
 
 
-def _draw(found: dict[str, Any], path: Path) -> None:
+def _draw(measured: dict[str, Any], path: Path) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ConfigError("matplotlib is not installed.", hint="pip install 'labelaudit[bench]'") from error
     figure = Figure(figsize=(9, 4.2), layout="constrained")
     time_axes, memory_axes = figure.subplots(1, 2)
-    for name, growth in found["growth"].items():
-        rows = [row for row in found["rows"] if row["data"] == name]
+    for name, growth in measured["growth"].items():
+        rows = [row for row in measured["rows"] if row["data"] == name]
         n = [row["samples"] for row in rows]
         (line,) = time_axes.loglog(n, [row["cpu_s"] for row in rows], "o-", label=f"{name}: whole scan")
         label = f"{name}: one pass, N^{growth['cpu_seconds_per_pass']:.2f}"

@@ -1,6 +1,6 @@
 """How true the time left is that a scan tells: what it says on the terminal beside what came.
 
-python -m labelaudit.lab.time_left DATA [options of labelaudit scan]
+python -m labelaudit.lab.told_time DATA [options of labelaudit scan]
 """
 
 from __future__ import annotations

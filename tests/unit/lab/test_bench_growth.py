@@ -7,8 +7,8 @@ import pytest
 
 from labelaudit.core.errors import TrainingError
 from labelaudit.core.recipe import DataSettings
-from labelaudit.lab import growth as growth
-from labelaudit.lab.growth import bench_growth, growth_of
+from labelaudit.lab import bench_growth as growth
+from labelaudit.lab.bench_growth import bench_growth, growth_of
 from labelaudit.lab.second_start import starts
 from labelaudit.lab.startup import findings_seconds
 from labelaudit.sources.read import read_dataset

@@ -2,8 +2,8 @@
 
 import pytest
 
-from labelaudit.lab.probs import CLASSIFIERS, bench_probs
-from labelaudit.lab.small_data import SMALL_DATA, load_small
+from labelaudit.lab.bench_probs import CLASSIFIERS, bench_probs
+from labelaudit.lab.small_tables import SMALL_DATA, load_small
 
 pytest.importorskip("cleanlab")
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -35,10 +38,12 @@ from labelaudit.lab.training_speed import convolution_share, matrix_rate, operat
 from labelaudit.training.decode import decode_images
 from labelaudit.training.device import choose_device, describe_device, keep_freed_memory
 from labelaudit.training.models import build_image_network
+from labelaudit.training.pace import pace_for
 from labelaudit.training.pixel_store import PixelStore
 
 _IMAGES = 4096  # made-up 32x32 images to train on
 _ROUNDS, _ROUND_SECONDS = 3, 6.0  # of each side
+_BUSY_SECONDS = 30.0  # so that the looks and trials of a pace count as little as in a scan of minutes
 _LOSSES = 10_000_000
 _JPEGS = 3_000  # of 512 pixels; so many that what is done once, such as syncing the disk, hardly counts
 _BACKBONES = ("small", "preact-resnet18")
@@ -103,6 +108,8 @@ def _comparisons(device: torch.device) -> Iterator[Comparison]:
         yield Comparison(name, "", ours * work / matrix, theirs * work / matrix, higher_is_better=True)
         share = convolution_share(build, pixels, labels, device)
         yield Comparison(f"{backbone}: share of the time in convolutions", "", share, None, higher_is_better=True)
+    if device.type == "cpu":
+        yield from _beside_others(partial(build_image_network, "small", 10, 32, seed=0, stream="bench"), pixels, labels)
     yield from _decoding()
     yield from _mixtures()
     command = ("--help",)
@@ -123,6 +130,42 @@ def _training_rates(
             asked = script.submit(obvious.training_rate, build, pixels, labels, device, seconds=_ROUND_SECONDS)
             turns.append((ours, asked.result()))
     return best_of(turns)
+
+
+def _beside_others(
+    build: Callable[[], nn.Module], pixels: NDArray[np.uint8], labels: NDArray[np.int64]
+) -> Iterator[Comparison]:
+    """Yield training with a pace against training without one on a quiet machine, and on a busy one against that."""
+    cpu = torch.device("cpu")
+
+    def rate(*, watched: bool, seconds: float) -> float:
+        pace = pace_for(0, is_alone=True, device=cpu) if watched else None
+        return pipeline_rate(build, pixels, labels, cpu, seconds=seconds, pace=pace)
+
+    quiet, busy, left_alone = [], [], []
+    for _ in range(_ROUNDS):
+        quiet.append((rate(watched=True, seconds=_ROUND_SECONDS), rate(watched=False, seconds=_ROUND_SECONDS)))
+        with spinning_processes():
+            busy.append(rate(watched=True, seconds=_BUSY_SECONDS))
+            left_alone.append(rate(watched=False, seconds=_ROUND_SECONDS))
+    ours, theirs = best_of(quiet)
+    unit, beside = "samples/s", "beside one busy program per core"
+    yield Comparison("train small, looking at the pace", unit, ours, theirs, higher_is_better=True)
+    yield Comparison(f"the same {beside}, against the quiet machine", unit, max(busy), theirs, higher_is_better=True)
+    yield Comparison(f"the same {beside}, against all threads", unit, max(busy), max(left_alone), higher_is_better=True)
+
+
+@contextmanager
+def spinning_processes() -> Iterator[None]:
+    """Keep every processor that this process may use busy for a while."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    spinning = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(cores)]
+    try:
+        yield
+    finally:
+        for process in spinning:
+            process.kill()
+            process.wait()
 
 
 def best_of(turns: Sequence[tuple[float, float]]) -> tuple[float, float]:

@@ -1,11 +1,11 @@
-"""The schedule and the record that the methods of one loss share."""
+"""The learning rate and the record that stages have in common."""
 
 import pytest
 import torch
 
-from labelaudit.methods.ce import Options
+from labelaudit.methods.baselines import CEOptions as Options
 from labelaudit.training.batches import Batch
-from labelaudit.training.one_stage import learning_rate, recorder, with_recorded
+from labelaudit.training.stages import learning_rate, recorder, with_recorded
 from tests.methods.jobs import blobs, vector_job
 
 

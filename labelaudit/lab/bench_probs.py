@@ -17,10 +17,9 @@ from labelaudit.core.dataset import IntN
 from labelaudit.core.events import EventSink, Said, ignore
 from labelaudit.core.findings import Action
 from labelaudit.core.seeds import numpy_generator
-from labelaudit.lab.cross_validation import FOLDS, cleanlab_opinion, cross_validated_probs
 from labelaudit.lab.opinion import Opinion, Probs, figures
-from labelaudit.lab.small_data import SmallData, load_small
-from labelaudit.lab.small_tables import load_small_table
+from labelaudit.lab.rivals_by_folds import FOLDS, cleanlab_opinion, cross_validated_probs
+from labelaudit.lab.small_tables import SmallData, load_small, load_small_table
 from labelaudit.noise.plant import plant
 from labelaudit.noise.spec import parse_noise
 from labelaudit.scanning.learn import judge_dataset, make_job, run_method
@@ -56,8 +55,8 @@ def bench_probs(
         small = load_small(name)
         for noise in noises:
             for classifier, probs_of in CLASSIFIERS.items():
-                found = [_figures(small, noise, probs_of, seed) for seed in range(seeds)]
-                means = {key: float(np.mean([each[key] for each in found])) for key in found[0]}
+                by_seed = [_figures(small, noise, probs_of, seed) for seed in range(seeds)]
+                means = {key: float(np.mean([each[key] for each in by_seed])) for key in by_seed[0]}
                 row = {"data": name, "samples": len(small.true), "noise": noise, "classifier": classifier}
                 rows.append({**row, **{key: None if np.isnan(value) else value for key, value in means.items()}})
                 on_event(Said("note", f"{name}, {noise}, {classifier}: ECE {means['ece']:.3f}"))
@@ -72,18 +71,18 @@ def _figures(small: SmallData, noise: str, probs_of: Classifier, seed: int) -> d
     probs = np.asarray(probs_of(small, given, seed), dtype=np.float64)
     probs /= probs.sum(axis=1, keepdims=True)
     ours, noise_rate = _scan(small, given, probs)
-    found, theirs = figures(ours, given, small.true), figures(cleanlab_opinion(given, probs), given, small.true)
+    own, theirs = figures(ours, given, small.true), figures(cleanlab_opinion(given, probs), given, small.true)
     return {
         "wrong": float((given != small.true).mean()),
         "noise_rate": noise_rate,
-        **{name: found[name] for name in _FIGURES},
+        **{name: own[name] for name in _FIGURES},
         "cleanlab_f1": theirs["f1"],
         "cleanlab_flagged": theirs["flagged"],
     }
 
 
 def _scan(small: SmallData, given: IntN, probs: NDArray[np.float64]) -> tuple[Opinion, float]:
-    """Return what a scan with `--probs` says, and its noise rate."""
+    """Return the opinion of a scan with `--probs`, and its noise rate."""
     prepared, loaded = load_small_table(small, given, probs=probs)
     evidence = run_method(loaded, prepared, checkpoints=None, on_event=ignore)
     judged = judge_dataset(loaded, evidence, prepared.recipe)
@@ -104,8 +103,8 @@ def _by_network(small: SmallData, given: IntN, seed: int) -> Probs:
 def _by_estimator(make: Callable[[int], Any]) -> Classifier:
     def probs(small: SmallData, given: IntN, seed: int) -> Probs:
         folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-        found = cross_val_predict(make(seed), small.values, given, cv=folds, method="predict_proba")
-        return np.asarray(found, dtype=np.float64)
+        probs = cross_val_predict(make(seed), small.values, given, cv=folds, method="predict_proba")
+        return np.asarray(probs, dtype=np.float64)
 
     return probs
 

@@ -15,9 +15,8 @@ from labelaudit.core.errors import count
 from labelaudit.core.events import EventSink, Said, ignore
 from labelaudit.core.findings import Action
 from labelaudit.core.seeds import numpy_generator
-from labelaudit.lab.results import add_row, find_row, make_revision, read_results
-from labelaudit.lab.small_data import SMALL_DATA, SmallData, load_small
-from labelaudit.lab.small_tables import load_small_table
+from labelaudit.lab.bench_rows import add_row, find_row, make_revision, read_results
+from labelaudit.lab.small_tables import SMALL_DATA, SmallData, load_small, load_small_table
 from labelaudit.noise.plant import plant_symmetric
 from labelaudit.scanning.learn import judge_dataset, run_method
 from labelaudit.scanning.pace import threads
@@ -76,7 +75,7 @@ def bench_intervals(
 
 
 def figures_of(scans: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return what holds for some scans together; a scan without an interval covers nothing.
+    """Return the figures of some scans together; a scan without an interval covers nothing.
 
     `clean_flagged` is the largest share that was flagged where nothing was planted, None where that was not tried.
     """
@@ -116,5 +115,5 @@ def _scan(small: SmallData, rate: float, seed: int) -> dict[str, Any]:
 
 def _in_short(row: dict[str, Any]) -> str:
     interval = "no interval" if row["low"] is None else f"[{row['low']:.3f}, {row['high']:.3f}]"
-    found = f"{row['wrong']:.3f} wrong, estimated {row['noise_rate']:.3f} {interval}"
-    return f"{row['data']}, {row['setting']}, seed {row['seed']}: {found}, {row['seconds']:.0f} s"
+    rates = f"{row['wrong']:.3f} wrong, estimated {row['noise_rate']:.3f} {interval}"
+    return f"{row['data']}, {row['setting']}, seed {row['seed']}: {rates}, {row['seconds']:.0f} s"
