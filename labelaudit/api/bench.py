@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from labelaudit.core.audits import HOME
 from labelaudit.core.events import EventSink, ignore
-from labelaudit.core.recipe import DataSettings, from_dict
 from labelaudit.lab.bench_planted import bench_planted
 from labelaudit.scanning.prepare import prepare
+from labelaudit.scanning.request import Settings, request_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,13 +26,10 @@ def bench(
     tail: float = 1.0,
     rivals: Sequence[str] = (),
     seeds: int = 1,
-    recipe: str | None = None,
-    device: str = "auto",
-    overrides: Mapping[str, str] | None = None,
     results: Path | str = RESULTS,
     fresh: bool = False,
     on_event: EventSink = ignore,
-    **data: Any,
+    **settings: Unpack[Settings],
 ) -> pd.DataFrame:
     """Return one row per noise, seed and method, with what each found of the planted errors.
 
@@ -46,21 +43,17 @@ def bench(
         tail: ratio of the largest to the smallest class, to which the samples are thinned out first; 1 keeps all.
         rivals: keys of `RIVALS`, or "all"; each trains on as many images as the scan.
         seeds: repetitions with seeds 0, 1, ...
-        recipe: as in `scan`.
-        device: as in `scan`.
-        overrides: as in `scan`.
         results: a Parquet file, to which rows are added.
         fresh: run everything again; rows with the same key are replaced.
         on_event: told what happens.
-        **data: fields of `DataSettings`.
+        **settings: as in `scan`.
 
     Raises:
         ConfigError: an unknown rival or noise.
         DataError: data, a file of labels or results that cannot be used.
         KeyboardInterrupt: with how to go on.
     """
-    settings = from_dict(DataSettings, data, prefix="data.")
-    prepared = prepare(source, recipe=recipe, data=settings, device=device, overrides=overrides)
+    prepared = prepare(request_of(source, settings), tune=False)
     return bench_planted(
         prepared,
         noise=noise,

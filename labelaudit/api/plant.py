@@ -8,7 +8,8 @@ from typing import Any
 from labelaudit.core.events import EventSink, ignore
 from labelaudit.core.recipe import DataSettings, from_dict
 from labelaudit.lab.noisy_copy import NoisyCopy, require_new, write_noisy_copy
-from labelaudit.scanning.prepare import plain_paths, prepare
+from labelaudit.scanning.prepare import prepare
+from labelaudit.scanning.request import Request, plain_paths
 
 
 def plant(
@@ -44,7 +45,7 @@ def plant(
     target = Path(out).expanduser()
     settings = from_dict(DataSettings, plain_paths(data), prefix="data.")
     require_new(target, copy=copy)  # before anything slow begins
-    prepared = prepare(source, data=settings, seed=seed, device=device)
+    prepared = prepare(Request(source, data=settings, seed=seed, device=device), tune=False)
     return write_noisy_copy(
         prepared, Path(source).expanduser(), target, noise=noise, tail=tail, copy=copy, on_event=on_event
     )

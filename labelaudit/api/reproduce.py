@@ -10,7 +10,7 @@ from labelaudit.core.events import EventSink, ignore
 from labelaudit.lab.published_tables import require_setting
 from labelaudit.lab.reproduction import Sources, run_setting
 from labelaudit.lab.reproduction_folder import Reproduction, Run
-from labelaudit.scanning.budget import parse_duration
+from labelaudit.scanning.request import parse_duration
 
 OUT = f"{HOME}/reproduce"
 

@@ -71,8 +71,8 @@ def _help_text(command: Callable[..., object]) -> str:
 bench_app = bench_group.make_app()
 bench_app.callback(help=_help_text(bench_group.bench))(bench_group.bench)
 bench_app.command(bench_group.DATA, help=_help_text(bench))(bench)
-for command in (speed, growth, probs, intervals):
-    bench_app.command(help=_help_text(command))(command)
+for yardstick in (speed, growth, probs, intervals):
+    bench_app.command(help=_help_text(yardstick))(yardstick)
 
 for command in (
     scan,

@@ -19,7 +19,7 @@ from labelaudit.lab.bench_rows import add_row, find_row, make_revision, read_res
 from labelaudit.lab.small_tables import SMALL_DATA, SmallData, load_small, load_small_table
 from labelaudit.noise.plant import plant_symmetric
 from labelaudit.scanning.learn import judge_dataset, run_method
-from labelaudit.scanning.tuning import threads
+from labelaudit.scanning.pace import threads
 
 RESULTS = f"{HOME}/intervals.parquet"
 RATES = tuple(place / 20 for place in range(10))  # none to 45 %

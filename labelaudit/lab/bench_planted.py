@@ -23,12 +23,13 @@ from labelaudit.lab.label_files import read_labels_file
 from labelaudit.lab.opinion import Opinion, figures
 from labelaudit.lab.planting import Planted, plant_noise, require_noise, small_classifier, with_noise
 from labelaudit.lab.rivals import Contest, Finished, families, resolve_rivals, run_rivals
-from labelaudit.scanning.frozen import with_features
 from labelaudit.scanning.learn import judge_dataset, make_job, run_method
 from labelaudit.scanning.load import Loaded, load_inputs
-from labelaudit.scanning.prepare import Prepared, dataset_facts, resolved
-from labelaudit.scanning.recipes import default_method, recipe_for
-from labelaudit.scanning.tuning import threads, tuned
+from labelaudit.scanning.network import with_features
+from labelaudit.scanning.pace import threads, tuned_here
+from labelaudit.scanning.prepare import dataset_facts
+from labelaudit.scanning.recipes import recipe_for, resolved
+from labelaudit.scanning.request import Prepared, default_method
 from labelaudit.training.device import describe_device
 from labelaudit.training.job import Job
 
@@ -71,7 +72,7 @@ def bench_planted(
     revisions = {
         plan.setting: _revision(prepared, plan) for plan in plans
     }  # what is asked for, not what it is tuned to
-    prepared = tuned(prepared)
+    prepared = tuned_here(prepared)
     on_event(Said("note", prepared.why))
     rows = []
     try:

@@ -24,9 +24,9 @@ from labelaudit.core.events import EventSink
 from labelaudit.core.files import write_atomically, write_text
 from labelaudit.core.recipe import DataSettings
 from labelaudit.lab.planting import Planted, plant_noise, require_noise, small_classifier
-from labelaudit.scanning.frozen import with_features
 from labelaudit.scanning.load import load_inputs
-from labelaudit.scanning.prepare import Prepared
+from labelaudit.scanning.network import with_features
+from labelaudit.scanning.request import Prepared
 from labelaudit.sources.columns import find_roles
 from labelaudit.sources.store import Store
 from labelaudit.sources.table_file import DELIMITED_SUFFIXES, JSON_SUFFIXES, TABLE_SUFFIXES, Table, load_table

@@ -20,7 +20,7 @@ from labelaudit.noise.plant import plant, wrong_rate
 from labelaudit.noise.spec import ALIASES, NOISES, NoiseSpec, parse_noise
 from labelaudit.scanning.learn import make_job
 from labelaudit.scanning.load import Loaded
-from labelaudit.scanning.prepare import Prepared
+from labelaudit.scanning.request import Prepared
 from labelaudit.sources.arrays import read_matrix
 
 _CLASSIFIER_SHARE = 0.05  # of the samples, whose true labels the small classifier learns from

@@ -21,10 +21,11 @@ from labelaudit.noise.matrices import FloatND
 from labelaudit.noise.spec import NoiseSpec
 from labelaudit.scanning.learn import precision_for, run_method
 from labelaudit.scanning.load import Loaded, load_inputs
+from labelaudit.scanning.pace import threads, tuned_here
 from labelaudit.scanning.paper import published_schedules
-from labelaudit.scanning.prepare import Prepared, dataset_facts, require_trusted, resolved
-from labelaudit.scanning.recipes import recipe_for, settle
-from labelaudit.scanning.tuning import threads, tuned
+from labelaudit.scanning.prepare import dataset_facts, require_trusted
+from labelaudit.scanning.recipes import recipe_for, resolved
+from labelaudit.scanning.request import Prepared, Request, settle
 from labelaudit.sources.arrays import read_matrix
 from labelaudit.training.batches import Pixels, Samples
 from labelaudit.training.device import choose_device, describe_device
@@ -156,7 +157,7 @@ def _prepared(
 
     split = with_published_noise(setting, clean, test, seed=run.seed, labels=sources.labels, evidence=evidence)
     prepared = replace(prepared, dataset=split.train)
-    return prepared if run.recipe is not None else tuned(prepared), split
+    return prepared if run.recipe is not None else tuned_here(prepared), split
 
 
 def _with_recipe(setting: Setting, dataset: Dataset, device: torch.device, run: Run) -> Prepared:
@@ -164,14 +165,16 @@ def _with_recipe(setting: Setting, dataset: Dataset, device: torch.device, run: 
         return Prepared(dataset, run.recipe, f"the recipe of the run that goes on ({run.recipe.name})", device)
     require_trusted(setting.method, dataset)
     name, overrides = published_recipe(setting)
-    asked = settle(
-        name,
+    request = Request(
+        dataset.source,
+        recipe=name,
         seed=run.seed,
         device=str(device),
         method=setting.method,
         epochs_scale=run.epochs_scale,
         overrides=overrides,
     )
+    asked = settle(request)
     recipe, why = recipe_for(dataset_facts(dataset, device=device.type), asked)
     if setting.method in _BASELINES:
         scaled = "" if run.epochs_scale == 1 else f"; schedule scaled to {run.epochs_scale:g}"

@@ -18,7 +18,8 @@ from labelaudit.core.events import ignore
 from labelaudit.core.recipe import DataSettings
 from labelaudit.lab.opinion import Probs
 from labelaudit.scanning.load import Loaded, load_inputs
-from labelaudit.scanning.prepare import Prepared, prepare
+from labelaudit.scanning.prepare import prepare
+from labelaudit.scanning.request import Prepared, Request
 
 FloatND = NDArray[np.float64]  # (N, D)
 
@@ -60,7 +61,7 @@ def load_small_table(
         if probs is not None:
             np.save(file, probs)
             settings = DataSettings(probs=str(file))
-        prepared = prepare(table, data=settings, seed=seed, device="cpu")
+        prepared = prepare(Request(table, data=settings, seed=seed, device="cpu"), tune=False)
         return prepared, load_inputs(prepared.dataset, prepared.recipe, prepared.device, ignore)
 
 

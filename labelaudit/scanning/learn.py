@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from labelaudit.core.dataset import Dataset, Probabilities
-from labelaudit.core.errors import ConfigError, TrainingError
+from labelaudit.core.errors import TrainingError
 from labelaudit.core.events import EventSink
 from labelaudit.core.evidence import Evidence, joined
 from labelaudit.core.recipe import Recipe
@@ -23,12 +23,12 @@ from labelaudit.judging.policy import Verdicts, judge
 from labelaudit.methods.registry import leans_on_trusted, read_options, require_method
 from labelaudit.scanning.load import Loaded
 from labelaudit.scanning.network import network_builder
-from labelaudit.scanning.prepare import Prepared
+from labelaudit.scanning.request import Prepared
 from labelaudit.training.batches import Inputs, Samples, VectorInputs
 from labelaudit.training.device import choose_precision, describe_device, keep_freed_memory
 from labelaudit.training.job import Classifier, Job, Targets
 from labelaudit.training.pace import pace_for
-from labelaudit.training.ranks import ALONE, Ranks
+from labelaudit.training.ranks import ALONE, Ranks, require_work_for_all
 
 
 def judge_dataset(loaded: Loaded, evidence: Evidence, recipe: Recipe) -> Verdicts:
@@ -139,17 +139,3 @@ def of_all_ranks(own: Evidence, job: Job) -> Evidence:
         return job.gathered(torch.from_numpy(values[0])).numpy()
 
     return joined([own], together=gathered)
-
-
-def require_work_for_all(ranks: Ranks, n: int, batch_size: int) -> None:
-    """Raise ConfigError where a rank's part of a batch would be too small to learn from."""
-    smallest = min(n, batch_size) // ranks.size
-    if ranks.size > 1 and smallest < _SMALLEST_PART:
-        raise ConfigError(
-            f"{ranks.size} ranks would work on {smallest} samples each of a batch of {min(n, batch_size)}:"
-            f" expected {_SMALLEST_PART} or more.",
-            hint="Start fewer processes, or make the batches larger: -o train.batch_size=512.",
-        )
-
-
-_SMALLEST_PART = 8  # samples; DRPL skips mixed batches below 6, and smaller parts spend their time on waiting

@@ -1,4 +1,4 @@
-"""What a scan writes about itself: how it began, what it said, and how it ended."""
+"""What a scan or a training writes about itself: how it began, what it said, its networks, and how it ended."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 
+from labelaudit.core.dataset import Probabilities, Vectors
 from labelaudit.core.errors import DataError, LabelAuditError, StopAsked, is_disk_full
 from labelaudit.core.events import (
     EpochFinished,
@@ -27,9 +28,18 @@ from labelaudit.core.events import (
     ThreadsTried,
     event_record,
 )
+from labelaudit.core.files import plain
+from labelaudit.core.model_facts import ModelFacts
+from labelaudit.core.runs import now
+from labelaudit.core.version import VERSION
 from labelaudit.methods.registry import leans_on_trusted
-from labelaudit.scanning.prepare import Prepared
+from labelaudit.scanning.learn import precision_for
+from labelaudit.scanning.load import Loaded
+from labelaudit.scanning.request import Prepared
+from labelaudit.training.batches import VectorInputs
 from labelaudit.training.device import describe_device
+from labelaudit.training.kept_networks import KeptNetworks
+from labelaudit.training.model_file import MODEL_NAME, StoredModel, write_model
 from labelaudit.training.ranks import RankLost, Ranks
 
 
@@ -77,6 +87,63 @@ def peak_memory_mib() -> int | None:
 
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(most / (2**20 if sys.platform == "darwin" else 2**10))  # bytes on macOS, KiB elsewhere
+
+
+def model_facts(
+    loaded: Loaded,
+    prepared: Prepared,
+    n_networks: int,
+    *,
+    labels: str,
+    fingerprint: str,
+    metrics: Mapping[str, Any] | None = None,
+) -> ModelFacts:
+    """Return what there is to say of networks that learn from loaded samples.
+
+    Args:
+        loaded: what they learn from.
+        prepared: how.
+        n_networks: how many there are.
+        labels: which labels: given, suggested, soft or split.
+        fingerprint: of the dataset as it was read.
+        metrics: how well they do.
+    """
+    dataset, recipe, inputs = loaded.dataset, prepared.recipe, loaded.inputs
+    content = dataset.content
+    if inputs is None or isinstance(content, Probabilities):
+        raise ValueError("probabilities train no network")
+    return ModelFacts(
+        classes=dataset.classes,
+        kind=content.kind,
+        backbone=recipe.model.backbone,
+        networks=n_networks,
+        n_inputs=inputs.values.shape[1] if isinstance(inputs, VectorInputs) else 0,
+        images=loaded.images,
+        columns=content.columns if isinstance(content, Vectors) else (),
+        frozen=loaded.frozen is not None,
+        precision="bf16" if precision_for(inputs, recipe, prepared.device) == torch.bfloat16 else "fp32",
+        method=recipe.method,
+        labels=labels,
+        source=str(dataset.source),
+        samples=len(dataset),
+        fingerprint=fingerprint,
+        recipe=plain(recipe.to_dict()),
+        metrics=metrics or {},
+        made=now(),
+        labelaudit=VERSION,
+    )
+
+
+def write_judges(
+    folder: Path, kept: KeptNetworks, loaded: Loaded, prepared: Prepared, *, fingerprint: str
+) -> Path | None:
+    """Write the networks that a scan judged with, of all its stages; None where its method showed none."""
+    networks = kept.every()
+    if not networks:
+        return None
+    facts = model_facts(loaded, prepared, len(networks), labels="given", fingerprint=fingerprint)
+    write_model(folder / MODEL_NAME, StoredModel(facts, networks, loaded.frozen))
+    return folder / MODEL_NAME
 
 
 class Record(Protocol):

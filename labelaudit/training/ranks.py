@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.distributed.distributed_c10d import PrefixStore, ProcessGroup, Store
 from torch.distributed.rendezvous import rendezvous
 
-from labelaudit.core.errors import LabelAuditError, SaidElsewhere, TrainingError
+from labelaudit.core.errors import ConfigError, LabelAuditError, SaidElsewhere, TrainingError
 from labelaudit.training.board import agree_on_start, interface_to_others, last_word, leave_word
 
 _STEP_TIMEOUT = timedelta(minutes=10)  # no rank is ever that far behind in a step; one that is hangs
@@ -327,6 +327,17 @@ def _leave_word(ranks: Ranks, error: BaseException) -> None:
         raise type(error)(f"rank {ranks.rank} of {ranks.size}: {problem}", hint=error.hint) from error
 
 
+def require_work_for_all(ranks: Ranks, n: int, batch_size: int) -> None:
+    """Raise ConfigError where a rank's part of a batch would be too small to learn from."""
+    smallest = min(n, batch_size) // ranks.size
+    if ranks.size > 1 and smallest < _SMALLEST_PART:
+        raise ConfigError(
+            f"{ranks.size} ranks would work on {smallest} samples each of a batch of {min(n, batch_size)}:"
+            f" expected {_SMALLEST_PART} or more.",
+            hint="Start fewer processes, or make the batches larger: -o train.batch_size=512.",
+        )
+
+
 def _padded(values: Tensor, length: int) -> Tensor:
     padding = torch.zeros(length - len(values), *values.shape[1:], dtype=values.dtype, device=values.device)
     return torch.cat([values, padding])
@@ -334,3 +345,6 @@ def _padded(values: Tensor, length: int) -> Tensor:
 
 def _first(parts: list[Tensor], counts: list[int]) -> Tensor:
     return torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
+
+
+_SMALLEST_PART = 8  # samples; DRPL skips mixed batches below 6, and smaller parts spend their time on waiting

@@ -9,7 +9,7 @@ import torch
 from labelaudit.core.events import EpochFinished
 from labelaudit.core.recipe import from_dict
 from labelaudit.methods.registry import FINISHERS, METHODS, require_method
-from labelaudit.scanning.schedules import with_epochs
+from labelaudit.scanning.recipes import with_epochs
 from labelaudit.training.job import Job, Targets
 from tests.methods.jobs import image_job
 

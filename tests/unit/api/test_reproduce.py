@@ -13,7 +13,8 @@ from labelaudit.core.errors import ConfigError, DataError, StopAsked
 from labelaudit.lab.published_tables import require_setting, settings
 from labelaudit.lab.reproduction import published_recipe
 from labelaudit.methods.registry import read_options
-from labelaudit.scanning.recipes import Facts, recipe_for, settle
+from labelaudit.scanning.recipes import Facts, recipe_for
+from labelaudit.scanning.request import Request, settle
 from tests.published_copies import dump, pixel_rows, write_cifar10
 
 QUICK: dict[str, Any] = {"epochs_scale": 0.01, "device": "cpu"}  # three epochs of cross-entropy
@@ -22,7 +23,10 @@ QUICK: dict[str, Any] = {"epochs_scale": 0.01, "device": "cpu"}  # three epochs 
 def recipe_of(name):
     setting = require_setting(name)
     base, overrides = published_recipe(setting)
-    return recipe_for(Facts("images", 50_000, 10, 32), settle(base, method=setting.method, overrides=overrides))[0]
+    return recipe_for(
+        Facts("images", 50_000, 10, 32),
+        settle(Request("data", recipe=base, method=setting.method, overrides=overrides)),
+    )[0]
 
 
 def test_every_setting_has_a_published_schedule_that_its_method_takes():

@@ -8,10 +8,10 @@ import pytest
 
 from labelaudit.core.errors import ConfigError
 from labelaudit.methods.registry import METHODS, read_options
-from labelaudit.scanning.budget import fit_budget, parse_duration
-from labelaudit.scanning.prepare import Prepared
+from labelaudit.scanning.pace import fit_budget
+from labelaudit.scanning.rates import training_passes
 from labelaudit.scanning.recipes import Facts
-from labelaudit.scanning.throughput import training_passes
+from labelaudit.scanning.request import Prepared, parse_duration
 from tests.recipes import choose_recipe
 
 N = 10_000

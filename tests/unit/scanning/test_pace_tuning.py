@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from labelaudit.scanning import tuning
-from labelaudit.scanning.prepare import Prepared
+from labelaudit.scanning import pace
+from labelaudit.scanning.pace import threads, tuned
 from labelaudit.scanning.recipes import Facts
-from labelaudit.scanning.tuning import threads, tuned
+from labelaudit.scanning.request import Prepared
 from tests.recipes import choose_recipe
 
 CPU = torch.device("cpu")
@@ -50,8 +50,8 @@ def _processor(monkeypatch):
     def auto_is_bf16(_, setting):
         return torch.float32 if setting == "fp32" else torch.bfloat16
 
-    monkeypatch.setattr(tuning, "choose_precision", auto_is_bf16)
-    monkeypatch.setattr(tuning, "can_compile", lambda _: True)
+    monkeypatch.setattr(pace, "choose_precision", auto_is_bf16)
+    monkeypatch.setattr(pace, "can_compile", lambda _: True)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
 
 
@@ -75,7 +75,7 @@ def test_a_short_scan_is_not_held_up_by_trying():
 
 
 def test_bfloat16_is_not_tried_where_the_processor_lacks_it(monkeypatch):
-    monkeypatch.setattr(tuning, "choose_precision", lambda *_: torch.float32)
+    monkeypatch.setattr(pace, "choose_precision", lambda *_: torch.float32)
     tried: list[tuple[str, str, int]] = []
     found = tuned(prepared(), rate_of=machine(tried=tried), load=0.0)
     assert found.recipe.train.precision == "fp32"
