@@ -89,7 +89,7 @@ FIELDS: dict[str, Any] = {
     "method": typer.Option(
         "--method",
         help="Who looks for the errors; `labelaudit methods` lists all.",
-        show_default="panel, drpl for --recipe paper",
+        show_default="two-stage for images, panel for tables, drpl for --recipe paper",
         autocompletion=method_names,
         rich_help_panel=_RUN,
     ),
@@ -105,6 +105,14 @@ FIELDS: dict[str, Any] = {
     ),
     "weights": typer.Option(
         help="Where the network starts: none, default (fetches torchvision's), or a file.", rich_help_panel=_RUN
+    ),
+    "encoder": typer.Option(
+        help="Whose vectors to look at first: efficientnet-lite0 (needs no network), torchvision:MODEL or timm:MODEL.",
+        show_default="efficientnet-lite0",
+        rich_help_panel=_RUN,
+    ),
+    "quick": typer.Option(
+        "--quick", help="Look only, with a pretrained encoder; train no network: seconds.", rich_help_panel=_RUN
     ),
     "budget": typer.Option(
         help="Time for the scan: 90s, 5m, 1h or max. Network, image size and epochs are fitted to it.",

@@ -77,7 +77,7 @@ def _print_header(console: Console, summary: Mapping[str, Any]) -> None:
     parts = [
         f"{summary['samples']:,} samples",
         f"{summary['classes']} classes",
-        *([f"method {summary['method']}"] if summary["method"] != "panel" else []),
+        f"method {summary['method']}",
         f"recipe {summary['recipe']}",
         *([f"schedule scaled to {scale:g}"] if (scale := summary["epochs_scale"]) != 1 else []),
         *([duration(seconds)] if seconds is not None else []),

@@ -58,12 +58,14 @@ class ModelSettings:
 
     backbone: str = "auto"  # a name that `labelaudit scan --help` lists
     weights: str = "none"  # none, default (torchvision's), or a .safetensors / .pth file
+    encoder: str = "auto"  # whose vectors are looked at first; auto = the one that needs no network
     frozen: Literal["auto", "yes", "no"] = "auto"  # compute features once and train heads on them; auto = with weights
 
     def __post_init__(self) -> None:
         """Check that names are given."""
         require(bool(self.backbone), "model.backbone", self.backbone, "a name")
         require(bool(self.weights), "model.weights", self.weights, "none, default or a file")
+        require(bool(self.encoder), "model.encoder", self.encoder, "a name")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ alone a dispute may be the label's fault or the witness's. Three things can be k
 - **At most**: what a witness disputes. A label that every witness would give as well is nobody's suspect.
 - **Certain**: clean labels are disputed too, but rarely with the certainty with which the same witness agrees
   elsewhere. Strong disputes beyond those that clean data show are wrong labels.
-- **Likely**: between the two, where disputes are about as decided as a third of the agreement elsewhere; the bar is
-  twice as high where nothing is certain, because then the witness is weak, and its disputes are its own mistakes.
+- **Likely**: between the two, where disputes are about as decided as a third of the agreement elsewhere. The bar is
+  half of that for witnesses that are hardly ever torn between two classes, and twice that where nothing is certain:
+  there the witness is weak, and its disputes are its own mistakes.
 
 A witness is measured by itself: its log odds against a label count in units of the 90th percentile of the log odds with
 which it agrees elsewhere. So networks and heads of any temperature can be compared, and averaged.
@@ -37,7 +38,10 @@ _CLEAN_STRONG = (
 _KNOWS, _GUESSES, _BLIND = 0.45, 0.65, 0.85  # disputes, as a share of those that guessing would have
 _GUESSED_STRONG = 0.4  # as _CLEAN_STRONG, of a witness that half guesses; a blind one proves nothing
 _NO_PROOF, _PROOF = 0.5, 0.67  # of _CLEAN_STRONG: below it nothing is proven, and above it by this much the noise is
-_BAR, _HIGH_BAR = 0.3, 0.6  # units from which a label is rather wrong than right, with proof and without
+_MILD = 0.15  # units below which a dispute is mild
+_DECIDED, _TORN = 0.13, 0.2  # shares of the disputes that are mild: of witnesses that know what they say, and others
+_LOW_BAR, _BAR, _HIGH_BAR = 0.15, 0.3, 0.6  # units from which a label is rather wrong than right: where witnesses are
+# decided, where they are torn, and where nothing is proven
 _SLOPE = 8.0  # of p(wrong) in log odds per unit
 _CAUTION = 1.28  # standard errors by which strong disputes must exceed those of clean data
 _VOTES = 0.5  # of the best witness's skill, below which a witness has no vote
@@ -110,7 +114,9 @@ def read_disputes(
     clean = _strong_if_clean(max(share, possible) / (1.0 - 1.0 / max(len(class_counts), 2)))
     beyond = (strong - _CAUTION * doubt) / max(share, 1e-9) / clean  # 1 = as much as clean data may show
     proof = float(np.clip((beyond - _NO_PROOF) / (1.0 + _PROOF - _NO_PROOF), 0.0, 1.0))
-    bar = _BAR + (_HIGH_BAR - _BAR) * (1.0 - proof)
+    mild = 1.0 - float((disputed[counted] > _MILD).mean()) / max(share, 1e-9)
+    proven_bar = float(np.interp(mild, (_DECIDED, _TORN), (_LOW_BAR, _BAR)))
+    bar = proven_bar + (_HIGH_BAR - proven_bar) * (1.0 - proof)
     low = max(strong - clean * share - NORMAL_90 * doubt, 0.0)
     high = min(max(share, possible) + NORMAL_90 * float(np.sqrt(0.25 / n)), 1.0)
     likely = float(np.clip(_wrong_at(disputed[counted], bar).mean(), low, high))

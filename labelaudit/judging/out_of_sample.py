@@ -9,11 +9,13 @@ for whom (`unseen_transitions`).
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from labelaudit.core.arrays import FloatN, IntN, Probs, Table
-from labelaudit.core.evidence import Evidence, Judges, evidence_from_probs, joined, no_judges
+from labelaudit.core.evidence import Evidence, Judges, Witness, evidence_from_probs, joined, no_judges
 from labelaudit.judging.confusions import confident_counts, undone, unseen_transitions
 
 _MOST_ASKED = 1_000_000  # other labels that are judged, of all samples together; of more they are drawn
@@ -26,7 +28,9 @@ _TINY = 1e-12
 LEAST_NOISE = 0.02
 
 
-def evidence_on_unseen(probs: Probs, given: IntN, n_classes: int, *, draw: np.random.Generator) -> Evidence:
+def evidence_on_unseen(
+    probs: Probs, given: IntN, n_classes: int, *, draw: np.random.Generator, name: str = "probabilities"
+) -> Evidence:
     """Return evidence from out-of-sample probabilities, and the other labels of each sample to calibrate by.
 
     Confusions with a direction are undone; where there are none the probabilities stay as they are.
@@ -36,7 +40,15 @@ def evidence_on_unseen(probs: Probs, given: IntN, n_classes: int, *, draw: np.ra
         given: (N,) labels.
         n_classes: C.
         draw: which other labels stand for all where there are many.
+        name: of the one witness.
     """
+    evidence = _undone_evidence(probs, given, n_classes, draw)
+    against = evidence.scores.get("evidence", -evidence.scores["margin"]).astype(np.float32)
+    predicted = probs.argmax(axis=1).astype(np.int32)
+    return replace(evidence, witnesses={name: Witness(against, predicted, is_taught=False)})
+
+
+def _undone_evidence(probs: Probs, given: IntN, n_classes: int, draw: np.random.Generator) -> Evidence:
     transitions = unseen_transitions(confident_counts(probs, given, n_classes))
     if transitions is None:
         return evidence_from_probs(probs, given, judges=no_judges(len(given)))

@@ -23,6 +23,7 @@ from labelaudit.lab.label_files import read_labels_file
 from labelaudit.lab.opinion import Opinion, figures
 from labelaudit.lab.planting import Planted, plant_noise, require_noise, small_classifier, with_noise
 from labelaudit.lab.rivals import Contest, Finished, families, resolve_rivals, run_rivals
+from labelaudit.scanning.encode import with_vectors
 from labelaudit.scanning.learn import judge_dataset, make_job, run_method
 from labelaudit.scanning.load import Loaded, load_inputs
 from labelaudit.scanning.network import with_features
@@ -67,6 +68,7 @@ def bench_planted(
         require_noise(text, prepared.dataset)  # before anything slow begins
     loaded = load_inputs(prepared.dataset, prepared.recipe, prepared.device, on_event)
     loaded = with_features(loaded, prepared.recipe, prepared.device, on_event)
+    loaded = with_vectors(loaded, prepared, on_event)
     plans = [_planted_noise(text, tail) for text in noise] + [_read_labels(text, loaded) for text in labels_files]
     store = _Store(results, fingerprint(loaded.dataset, loaded.content_hashes), fresh=fresh)
     revisions = {
@@ -124,7 +126,7 @@ def _one_setting(
     on_event: EventSink,
 ) -> list[dict[str, Any]]:
     """Return the rows of one noise and seed: ours, then the rivals'; those that are known are not run."""
-    ours = _own_name(prepared.recipe)
+    ours = _own_name(prepared.recipe, prepared.dataset.kind)
     rows = {name: store.find({**key, "method": name}) for name in (ours, *rivals)}
     missing = [name for name, row in rows.items() if row is None]
     title = f"{plan.setting}, seed {prepared.recipe.seed}"
@@ -157,9 +159,11 @@ def _one_setting(
     return [row for row in rows.values() if row is not None]
 
 
-def _own_name(recipe: Recipe) -> str:
+def _own_name(recipe: Recipe, kind: str) -> str:
     """Return "labelaudit fast", with the method where it is not the recipe's own."""
-    return f"labelaudit {recipe.name}" + ("" if recipe.method == default_method(recipe.name) else f" {recipe.method}")
+    return f"labelaudit {recipe.name}" + (
+        "" if recipe.method == default_method(recipe.name, kind) else f" {recipe.method}"
+    )
 
 
 def _scan(prepared: Prepared, loaded: Loaded, on_event: EventSink) -> Finished:

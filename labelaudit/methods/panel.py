@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from labelaudit.core.evidence import Evidence, Judges, evidence_from_probs
+from labelaudit.core.evidence import Evidence, Judges, Witness, evidence_from_probs
 from labelaudit.core.recipe import require
 from labelaudit.core.seeds import numpy_generator
 from labelaudit.functional.losses import clamped_softmax, elr_term, moved_averages
@@ -226,6 +226,7 @@ def undo_confusions(job: Job, taught: list[NDArray[np.int64]], opinions: list[ND
     given = job.samples.labels[job.own].cpu().numpy()
     labels = np.stack([each[job.own] for each in taught])  # (J, M)
     probs, weights = _together(job, taught, opinions)
+    predicted = probs.argmax(axis=1).astype(np.int32)
     transitions = directed_transitions(_counts(job, probs, given))
     if transitions is not None:
         probs = undone(probs, transitions).astype(np.float32)
@@ -243,4 +244,5 @@ def undo_confusions(job: Job, taught: list[NDArray[np.int64]], opinions: list[ND
         stages={"panel": {"transitions": undone_ones}},
         scores={"evidence": evidence.astype(np.float64)},
         judges=judges,
+        witnesses={"network": Witness(evidence.astype(np.float32), predicted, is_taught=True)},
     )

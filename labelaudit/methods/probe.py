@@ -11,6 +11,7 @@ from labelaudit.training.probing import Options as Options
 from labelaudit.training.probing import look, unseen_evidence
 
 SUMMARY = "linear heads and neighbours on pretrained vectors, out of fold: seconds"
+LOOKS_FIRST = True
 TRAINS_CLASSIFIER = False
 
 

@@ -6,6 +6,7 @@ Where one module has several, a colon leads to the object with those names. Besi
     `NEEDS_TRUSTED = True`: it cannot do without samples whose labels are right by decree;
     `LEANS_ON_TRUSTED = True`: it leans on trusted samples, or holds on to their labels: what it says of them tells
         nothing of other right labels;
+    `LOOKS_FIRST = True`: it looks at an encoder's vectors of the samples, `job.vectors`;
     `TRAINS_CLASSIFIER = False`: `labelaudit train` cannot use it.
 """
 
@@ -70,6 +71,11 @@ def require_method(name: str) -> Method:
 def leans_on_trusted(name: str) -> bool:
     """Whether a method does not learn from trusted samples as from any other, so that they cannot test it."""
     return bool(getattr(require_method(name), "LEANS_ON_TRUSTED", False))
+
+
+def looks_first(name: str) -> bool:
+    """Whether a method looks at an encoder's vectors of the samples."""
+    return bool(getattr(require_method(name), "LOOKS_FIRST", False))
 
 
 def read_options(recipe: Recipe) -> Any:

@@ -38,6 +38,7 @@ from labelaudit.training.probing import Options as ProbeOptions
 from labelaudit.training.stages import Record, recorder, with_recorded
 
 SUMMARY = "heads on pretrained vectors relabel, networks learn from the split, and both are heard"
+LOOKS_FIRST = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def run(job: Job, options: Options) -> Evidence:
 
 
 def relabel(job: Job, opinion: Opinion, heads: Evidence, *, split: Literal["disputes", "mixture"]) -> Tensor:
-    """Return (N, C) what networks are to learn: the given label where it is believed, what the heads think elsewhere."""
+    """Return (N, C) what networks are to learn: given labels that are believed, the opinion of the heads elsewhere."""
     given, n_classes = job.samples.labels.cpu().numpy(), job.n_classes
     doubted = _disputed(heads, given, n_classes) if split == "disputes" else _noisy(opinion, given)
     if job.trusted is not None:

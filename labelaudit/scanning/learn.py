@@ -72,12 +72,13 @@ def run_method(
     if isinstance(dataset.content, Probabilities) or loaded.inputs is None:
         probs = np.asarray(dataset.content.values)  # type: ignore[union-attr]
         draw = numpy_generator(recipe.seed, "other labels")
-        return evidence_on_unseen(probs, dataset.given, dataset.n_classes, draw=draw)
+        return evidence_on_unseen(probs, dataset.given, dataset.n_classes, draw=draw, name="probabilities")
     method = require_method(recipe.method)
     options = read_options(recipe)
     job = make_job(loaded.inputs, dataset, prepared, checkpoints=checkpoints, on_event=on_event, ranks=ranks)
     try:
-        evidence = method.run(replace(job, stop_at=stop_at, on_classifier=on_classifier, targets=targets), options)
+        job = replace(job, stop_at=stop_at, on_classifier=on_classifier, targets=targets, vectors=loaded.vectors)
+        evidence = method.run(job, options)
         evidence = of_all_ranks(evidence, job)
     except torch.OutOfMemoryError as error:
         raise TrainingError(

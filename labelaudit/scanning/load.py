@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from labelaudit.core.dataset import (
     BoolN,
@@ -54,6 +55,7 @@ class Loaded:
     details: tuple[str, ...]  # (N,) what is odd about the sample, mostly empty
     near_hashes: HashN | None = None  # (N,) nearly equal for near duplicates; None for probabilities
     images: ImageFacts | None = None  # how they became inputs, where they are images
+    vectors: Tensor | None = None  # (N, D) what an encoder makes of them, for methods that look first
     frozen: FrozenFeatures | None = None  # whose features the inputs are, where a backbone is frozen
 
 

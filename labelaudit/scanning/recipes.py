@@ -16,7 +16,7 @@ from labelaudit.core.recipe import DataSettings, ModelSettings, Recipe, TrainSet
 from labelaudit.core.shortened import shortened
 from labelaudit.methods.registry import Method, read_options, require_method
 from labelaudit.scanning.paper import published_schedules
-from labelaudit.scanning.request import Asked, late_overrides
+from labelaudit.scanning.request import Asked, default_method, late_overrides
 from labelaudit.training.models import require_image_backbone
 
 _LARGEST_SIDE = 224  # pixels; what ImageNet networks are made for
@@ -42,6 +42,7 @@ def recipe_for(facts: Facts, asked: Asked) -> tuple[Recipe, str]:
         ConfigError: what was asked for does not fit the data.
     """
     is_fast = asked.name == "fast"
+    method = asked.method or default_method(asked.name, facts.kind)
     frozen = is_fast and facts.kind == "images" and asked.model.weights != "none" and asked.model.frozen != "no"
     if asked.model.frozen == "yes" and not frozen:
         raise ConfigError(
@@ -49,14 +50,14 @@ def recipe_for(facts: Facts, asked: Asked) -> tuple[Recipe, str]:
             hint="Add --weights default or --weights FILE, or leave model.frozen out.",
         )
     size = asked.data.image_size
-    base, why = _frozen(facts, asked, size) if frozen else _base_recipe(facts, asked, size)
+    base, why = _frozen(facts, asked, method, size) if frozen else _base_recipe(facts, asked.name, method, size)
     backbone = base.model.backbone if asked.model.backbone == "auto" else asked.model.backbone
     recipe = replace(
         base,
         seed=asked.seed,
         device=asked.device,
         data=replace(asked.data, image_size=size or base.data.image_size),
-        model=ModelSettings(backbone, asked.model.weights, "yes" if frozen else "no"),
+        model=ModelSettings(backbone, asked.model.weights, asked.model.encoder, "yes" if frozen else "no"),
         train=replace(base.train, normalise="imagenet") if asked.model.weights != "none" else base.train,
     )
     if backbone != base.model.backbone:
@@ -78,10 +79,10 @@ def _shortened(recipe: Recipe, scale: float) -> Recipe:
     return replace(recipe, options=options, epochs_scale=scale)
 
 
-def _base_recipe(facts: Facts, asked: Asked, size: int | None) -> tuple[Recipe, str]:
-    if asked.name == "fast":
-        return _fast(facts, asked.method, size)
-    return _paper(facts, asked.method, asked.name.partition(":")[2])
+def _base_recipe(facts: Facts, name: str, method: str, size: int | None) -> tuple[Recipe, str]:
+    if name == "fast":
+        return _fast(facts, method, size)
+    return _paper(facts, method, name.partition(":")[2])
 
 
 def _fast(facts: Facts, method: str, size: int | None) -> tuple[Recipe, str]:
@@ -104,26 +105,28 @@ def _fast(facts: Facts, method: str, size: int | None) -> tuple[Recipe, str]:
         data=DataSettings(image_size=size), model=ModelSettings("small"), train=train, method=method, options=options
     )
     grey = ", without mirror images because these are grey (signs and characters have a side)" if facts.grey else ""
-    stages = described(method, options)
-    return recipe, f"fast: {stages} of a small network on {facts.samples:,} images of {size}x{size}{grey}"
+    images = f"{facts.samples:,} images of {size}x{size}{grey}"
+    if not options:
+        return recipe, f"fast: a look at {images} with a pretrained encoder; no network is trained"
+    return recipe, f"fast: {described(method, options)} of a small network on {images}"
 
 
-def _frozen(facts: Facts, asked: Asked, size: int | None) -> tuple[Recipe, str]:
+def _frozen(facts: Facts, asked: Asked, method: str, size: int | None) -> tuple[Recipe, str]:
     """Return the recipe that computes a pretrained network's features once and trains every stage on them."""
     batch_size = _fast_batch_size(facts)
     size = size or min(max(facts.median_side or 32, _SMALLEST_PRETRAINED_SIDE), _LARGEST_SIDE)
     backbone = PRETRAINED_BACKBONE if asked.model.backbone == "auto" else asked.model.backbone
-    options = _fast_options(facts, asked.method, _HEAD_OPTIONS)
+    options = _fast_options(facts, method, _HEAD_OPTIONS)
     recipe = Recipe(
         data=DataSettings(image_size=size),
         model=ModelSettings(backbone, asked.model.weights),
         train=replace(_head_settings(batch_size), flip=not facts.grey),
-        method=asked.method,
+        method=method,
         options=options,
     )
     return recipe, (
         f"fast: features of {backbone} computed once for {facts.samples:,} images at {size} pixels, "
-        f"{described(asked.method, options)} of a perceptron on them"
+        f"{described(method, options)} of a perceptron on them"
     )
 
 
@@ -236,7 +239,7 @@ def passes_by_epochs(method: str, options: Mapping[str, Any], *, fewest: int = 1
 def epochs_for(method: str, options: Mapping[str, Any], stage_epochs: int) -> int:
     """Return the epochs (of each stage) with the passes over the samples of two stages of `stage_epochs`."""
     _, an_epoch = passes_by_epochs(method, options)
-    return max(1, round(2 * stage_epochs / an_epoch))
+    return max(1, round(2 * stage_epochs / an_epoch)) if an_epoch else 1
 
 
 def described(method: str, options: Mapping[str, Any]) -> str:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from labelaudit.core.dataset import Dataset
 
 RECIPES = ("fast", "paper")
+QUICK_METHOD = "probe"
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -35,7 +36,8 @@ class Request:
 
     source: Path | str  # a folder, a table, shards, or the URL of one
     data: DataSettings = field(default_factory=DataSettings)
-    method: str | None = None  # its name; None = as the recipe file says, drpl for `paper`, or panel
+    method: str | None = None  # its name; None = as the recipe file says, or what suits the data
+    quick: bool = False  # look only: the method probe
     recipe: str | None = None  # fast, paper, paper:ROW (a key of `published_schedules`), or a TOML file; None = fast
     epochs_scale: float = 1.0  # shortens the schedule
     model: ModelSettings = field(default_factory=ModelSettings)
@@ -48,6 +50,10 @@ class Request:
         """Check the budget: a mistake in it must not wait until the data is read."""
         if self.budget is not None:
             parse_duration(self.budget)
+        if self.quick and self.method not in (None, QUICK_METHOD):
+            raise ConfigError(
+                f"--quick looks only, and --method {self.method} would train.", hint="Leave one of the two out."
+            )
 
 
 class DataOptions(TypedDict, total=False):
@@ -72,6 +78,8 @@ class Settings(DataOptions, total=False):
 
     backbone: str
     weights: Path | str
+    encoder: str
+    quick: bool
     recipe: Path | str | None
     method: str | None
     epochs_scale: float
@@ -95,7 +103,7 @@ def request_of(source: Path | str, settings: Mapping[str, Any]) -> Request:
         )
         raise ConfigError(f"unknown setting {unknown!r}.", hint=hint)
     own = {each.name for each in fields(Request)} & set(values)
-    model: dict[str, Any] = {name: values[name] for name in ("backbone", "weights") if name in values}
+    model: dict[str, Any] = {name: values[name] for name in ("backbone", "weights", "encoder") if name in values}
     data = {name: value for name, value in values.items() if name in DataOptions.__annotations__}
     return Request(
         source,
@@ -146,7 +154,7 @@ class Asked:
     seed: int
     device: str
     overrides: Mapping[str, Any]
-    method: str = "panel"
+    method: str | None = None  # None = what suits the data
     epochs_scale: float = 1.0
     file: Path | None = None  # the recipe file
 
@@ -166,13 +174,14 @@ def settle(request: Request) -> Asked:
     flags |= ({"seed": request.seed} if request.seed else {}) | (
         {"device": request.device} if request.device != "auto" else {}
     )
-    flags |= {"method": request.method} if request.method is not None else {}
+    method = QUICK_METHOD if request.quick else request.method
+    flags |= {"method": method} if method is not None else {}
     flags |= {"epochs_scale": request.epochs_scale} if request.epochs_scale != 1 else {}
     settings: dict[str, Any] = {**from_file, **flags, **request.overrides}
-    default = {"method": default_method(base)}
-    plain = from_dict(_Plain, default | {key: settings[key] for key in _PLAIN if key in settings}, prefix="")
-    require_method(plain.method)
-    _require_recipe(base, plain.method)
+    plain = from_dict(_Plain, {key: settings[key] for key in _PLAIN if key in settings}, prefix="")
+    if plain.method is not None:
+        require_method(plain.method)
+    _require_recipe(base, plain.method or default_method(base))
     return Asked(
         name=base,
         data=from_dict(DataSettings, _section(settings, "data."), prefix="data."),
@@ -192,9 +201,11 @@ def late_overrides(asked: Asked) -> dict[str, Any]:
     return {k: v for k, v in asked.overrides.items() if not k.startswith(early) and k not in _PLAIN}
 
 
-def default_method(recipe: str) -> str:
-    """Return the method of a recipe, by its name, where none is named."""
-    return "drpl" if recipe.partition(":")[0] == "paper" else "panel"
+def default_method(recipe: str, kind: str = "images") -> str:
+    """Return the method of a recipe for a kind of data, where none is named."""
+    if recipe.partition(":")[0] == "paper":
+        return "drpl"
+    return "two-stage" if kind == "images" else "panel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +214,7 @@ class _Plain:
 
     seed: int = 0
     device: str = "auto"
-    method: str = "panel"
+    method: str | None = None
     epochs_scale: float = 1.0
 
     def __post_init__(self) -> None:

@@ -7,9 +7,8 @@ of, so all are judged as probabilities of unseen labels are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from labelaudit.core.arrays import IntN
-from labelaudit.core.evidence import Evidence, Witness
+from labelaudit.core.evidence import Evidence
 from labelaudit.core.recipe import require
 from labelaudit.core.seeds import numpy_generator
 from labelaudit.functional.linear_heads import Heads, fit_heads, logits_of_fold
@@ -32,6 +31,7 @@ FloatNC = NDArray[np.floating[Any]]  # (N, C)
 
 _MOST_VISITS = 2_000_000  # samples shown to the heads in all epochs together, beyond the fewest epochs
 _FEWEST_EPOCHS = 5
+_MANY, _FEW_FOLDS = 50_000, 5  # where nine tenths of the samples teach no more than four fifths do
 _TOLERANCE = (
     0.01  # of accuracy, see `combine`; of .01 to .03 and equal weights the best on 13 sets, docs/methods/probe.md
 )
@@ -42,23 +42,34 @@ _MOST_PRODUCTS = 1e12  # multiplications to find neighbours; more samples choose
 class Options:
     """Settings of the probe; why these defaults: docs/methods/probe.md."""
 
-    folds: int = 5
-    epochs: int = 40  # fewer for more than 50,000 samples
+    folds: int = 10  # at most 5 for more than 50,000 samples
+    epochs: int = 40  # fewer for more than 50,000 samples; 0 = no heads
     q: float = 0.7  # of the robust heads' generalised cross-entropy
     l2: float = 0.08  # weight decay of standardised features: l2 / 2 times the squared weights
     components: int = 512  # principal components that the heads see; 0 = all features
     neighbours: int = 100  # 0 = nobody asks them
+    scaling: Literal["columns", "none"] = "columns"  # of the vectors that neighbours are sought by
     peak_lr: float = 0.01  # of the one cycle
 
     def __post_init__(self) -> None:
         """Check ranges."""
         require(self.folds >= 2, "method.folds", self.folds, "2 or more")
-        require(self.epochs >= 1, "method.epochs", self.epochs, "1 or more")
+        require(self.epochs >= 0, "method.epochs", self.epochs, "0 or more")
+        require(self.epochs > 0 or self.neighbours > 0, "method.neighbours", self.neighbours, "1 or more without heads")
+        require(self.scaling in ("columns", "none"), "method.scaling", self.scaling, "columns or none")
         require(0 < self.q <= 1, "method.q", self.q, "above 0, at most 1")
         require(self.l2 >= 0, "method.l2", self.l2, "0 or more")
         require(self.components >= 0, "method.components", self.components, "0 or more")
         require(self.neighbours >= 0, "method.neighbours", self.neighbours, "0 or more")
         require(0 < self.peak_lr <= 10, "method.peak_lr", self.peak_lr, "above 0, at most 10")
+
+
+def text_options(options: Options) -> Options:
+    """Return the settings for vectors of texts: neighbours alone, by the vectors as they come, and more of them.
+
+    On news with labels of people and with planted ones heads took away from neighbours: docs/methods/probe.md.
+    """
+    return replace(options, epochs=0, neighbours=2 * options.neighbours, scaling="none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +93,15 @@ def probe(features: Tensor, given: Tensor, n_classes: int, options: Options, *, 
         seed: of folds, orders, and of the samples among which neighbours are sought.
     """
     scaled = standardised(features)
-    seen = principal_components(scaled, options.components)
     labels = given.cpu().numpy()
-    witnesses = {name: hear(logits, labels) for name, logits in _heads(seen, given, n_classes, options, seed).items()}
+    witnesses = {}
+    if options.epochs:
+        seen = principal_components(scaled, options.components)
+        logits = _heads(seen, given, n_classes, options, seed)
+        witnesses = {name: hear(each, labels) for name, each in logits.items()}
     neighbours = np.zeros((len(given), 0), dtype=np.int64)
-    if options.neighbours and len(given) > 2:
-        among = _pool(*scaled.shape, seed)
-        k = min(options.neighbours, (len(given) if among is None else len(among)) - 1)
-        places, cosines = nearest(scaled, k, among=among if among is None else among.to(given.device))
+    if options.neighbours and len(given) > 1:
+        places, cosines = _neighbours(scaled if options.scaling == "columns" else features.float(), options, seed)
         votes = neighbour_log_probs(places, cosines, given, n_classes)
         witnesses["neighbours"] = hear(votes.cpu().numpy(), labels)
         neighbours = places.cpu().numpy()
@@ -125,7 +137,7 @@ def _heads(
     """Return (N, C) out-of-fold logits of each kind of heads."""
     kinds = {"robust": options.q, "plain": 0.0}
     device, n = features.device, len(given)
-    n_folds = min(options.folds, n)
+    n_folds = min(options.folds, n if n <= _MANY else _FEW_FOLDS)
     folds = assign_folds(given, n_folds, torch_generator(seed, "probe", "folds"))
     fold = torch.arange(n_folds, device=device).repeat(len(kinds))
     q = torch.tensor(list(kinds.values()), device=device).repeat_interleave(n_folds)
@@ -143,6 +155,15 @@ def _heads(
         name: logits_of_fold(features, folds, part).cpu().numpy()
         for name, part in zip(kinds, weights.split(n_folds), strict=True)
     }
+
+
+def _neighbours(vectors: Tensor, options: Options, seed: int) -> tuple[Tensor, Tensor]:
+    """Return (N, k) positions and cosines of the nearest samples, among those that there is time for."""
+    n, d = vectors.shape
+    among = _pool(n, d, seed)
+    among = None if among is None else among.to(vectors.device)
+    k = min(options.neighbours, (n if among is None else len(among)) - 1)
+    return nearest(vectors, k, among=among)
 
 
 def _pool(n: int, d: int, seed: int) -> Tensor | None:
@@ -170,10 +191,9 @@ def vectors_of(job: Job) -> Tensor:
 def unseen_evidence(opinion: Opinion, given: IntN, n_classes: int, *, seed: int) -> Evidence:
     """Return the evidence of an opinion that never saw the labels; its one witness is called probe."""
     probs = np.exp(opinion.log_probs)
-    evidence = evidence_on_unseen(probs, given, n_classes, draw=numpy_generator(seed, "other labels"))
-    against = evidence.scores.get("evidence", -evidence.scores["margin"])
-    witness = Witness(against.astype(np.float32), probs.argmax(axis=1).astype(np.int32), is_taught=False)
-    return replace(evidence, judges=None, stages={"probe": describe(opinion)}, witnesses={"probe": witness})
+    draw = numpy_generator(seed, "other labels")
+    evidence = evidence_on_unseen(probs, given, n_classes, draw=draw, name="probe")
+    return replace(evidence, judges=None, stages={"probe": describe(opinion)})
 
 
 def mean_opinion(log_probs: Sequence[FloatNC]) -> FloatNC:
