@@ -1,0 +1,188 @@
+"""Probe: linear heads and neighbours on vectors that already know something; out of fold, in seconds.
+
+Two kinds of linear heads are trained side by side in K folds: robust ones, which give up what contradicts them, and plain
+ones, which do not give rare classes up. The nearest neighbours are a third opinion. None has seen the label that it speaks
+of, so all are judged as probabilities of unseen labels are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from labelaudit.core.evidence import Evidence, Judges
+from labelaudit.core.recipe import require
+from labelaudit.functional.linear_heads import Heads, fit_heads, logits_of_fold
+from labelaudit.functional.nearest import nearest, neighbour_log_probs
+from labelaudit.functional.standardise import principal_components, standardised
+from labelaudit.functional.witnesses import Witness, combine, hear
+from labelaudit.judging.other_labels import evidence_on_unseen
+from labelaudit.training.job import Job
+from labelaudit.training.streams import torch_generator
+
+SUMMARY = "linear heads and neighbours on vectors, out of fold: seconds"
+TRAINS_CLASSIFIER = False
+
+FloatNC = NDArray[np.floating[Any]]  # (N, C)
+
+_MOST_VISITS = 2_000_000  # samples shown to the heads in all epochs together, beyond the fewest epochs
+_FEWEST_EPOCHS = 5
+_MOST_PRODUCTS = 1e12  # multiplications to find neighbours; more samples choose among fewer
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Settings of the probe; why these defaults: docs/methods/probe.md."""
+
+    folds: int = 5
+    epochs: int = 40  # fewer for more than 50,000 samples
+    q: float = 0.7  # of the robust heads' generalised cross-entropy
+    l2: float = 0.08  # weight decay of standardised features: l2 / 2 times the squared weights
+    components: int = 512  # principal components that the heads see; 0 = all features
+    neighbours: int = 100  # 0 = nobody asks them
+    peak_lr: float = 0.01  # of the one cycle
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        require(self.folds >= 2, "method.folds", self.folds, "2 or more")
+        require(self.epochs >= 1, "method.epochs", self.epochs, "1 or more")
+        require(0 < self.q <= 1, "method.q", self.q, "above 0, at most 1")
+        require(self.l2 >= 0, "method.l2", self.l2, "0 or more")
+        require(self.components >= 0, "method.components", self.components, "0 or more")
+        require(self.neighbours >= 0, "method.neighbours", self.neighbours, "0 or more")
+        require(0 < self.peak_lr <= 10, "method.peak_lr", self.peak_lr, "above 0, at most 10")
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What the probe makes of vectors and their labels."""
+
+    log_probs: FloatNC  # (N, C) of all who were heard
+    witnesses: dict[str, Witness]
+    heard: dict[str, bool]
+    neighbours: NDArray[np.int64]  # (N, k) nearest first; k = 0 where nobody asked
+
+
+def training_passes(options: Options) -> float:
+    """Return how often each sample goes forward and back, to estimate the time; a head costs next to nothing."""
+    del options
+    return 0.1
+
+
+def run(job: Job, options: Options) -> Evidence:
+    """Return the evidence for every sample of this rank; every rank computes all of it."""
+    with job.stage("probe", "linear heads and neighbours", 1):
+        given = job.samples.labels
+        opinion = probe(whole_inputs(job), given, job.n_classes, options, seed=job.seed)
+        evidence = evidence_on_unseen(np.exp(opinion.log_probs), given.cpu().numpy(), job.n_classes, seed=job.seed)
+    return _rows(evidence, job.own, describe(opinion))
+
+
+def probe(features: Tensor, given: Tensor, n_classes: int, options: Options, *, seed: int) -> Opinion:
+    """Return what heads and neighbours think of every sample without having seen its label.
+
+    Args:
+        features: (N, D) on any device.
+        given: (N,) labels in 0..C-1, on the same device.
+        n_classes: C.
+        options: settings.
+        seed: of folds, orders, and of the samples among which neighbours are sought.
+    """
+    scaled = standardised(features)
+    seen = principal_components(scaled, options.components)
+    labels = given.cpu().numpy()
+    witnesses = {name: hear(logits, labels) for name, logits in _heads(seen, given, n_classes, options, seed).items()}
+    neighbours = np.zeros((len(given), 0), dtype=np.int64)
+    if options.neighbours and len(given) > 2:
+        among = _pool(*scaled.shape, seed)
+        k = min(options.neighbours, (len(given) if among is None else len(among)) - 1)
+        places, cosines = nearest(scaled, k, among=among if among is None else among.to(given.device))
+        votes = neighbour_log_probs(places, cosines, given, n_classes)
+        witnesses["neighbours"] = hear(votes.cpu().numpy(), labels)
+        neighbours = places.cpu().numpy()
+    log_probs, heard = combine(witnesses)
+    return Opinion(log_probs, witnesses, heard, neighbours)
+
+
+def describe(opinion: Opinion) -> dict[str, Any]:
+    """Return what is said of the witnesses; JSON-ready."""
+    return {
+        name: {
+            "accuracy": round(each.accuracy, 4),
+            "explains": round(each.gain, 4),
+            "temperature": round(each.temperature, 4),
+            "heard": opinion.heard[name],
+        }
+        for name, each in opinion.witnesses.items()
+    }
+
+
+def whole_inputs(job: Job) -> Tensor:
+    """Return (N, D) inputs of all samples as they are, on every rank; images as rows of numbers."""
+    parts = [batch.inputs.flatten(1).float() for batch in job.samples.in_order("plain")]
+    return job.gathered(torch.cat(parts))
+
+
+def assign_folds(labels: Tensor, folds: int, generator: torch.Generator) -> Tensor:
+    """Return (N,) folds that share every class out as evenly as can be, whatever order the samples are in."""
+    order = torch.randperm(len(labels), generator=generator)
+    by_class = order[torch.argsort(labels.cpu()[order], stable=True)]
+    found = torch.empty(len(labels), dtype=torch.long)
+    found[by_class] = torch.arange(len(labels)) % folds
+    return found.to(labels.device)
+
+
+def _heads(
+    features: Tensor, given: Tensor, n_classes: int, options: Options, seed: int
+) -> dict[str, NDArray[np.float32]]:
+    """Return (N, C) out-of-fold logits of each kind of heads."""
+    kinds = {"robust": options.q, "plain": 0.0}
+    device, n = features.device, len(given)
+    n_folds = min(options.folds, n)
+    folds = assign_folds(given, n_folds, torch_generator(seed, "probe", "folds"))
+    fold = torch.arange(n_folds, device=device).repeat(len(kinds))
+    q = torch.tensor(list(kinds.values()), device=device).repeat_interleave(n_folds)
+    weights = fit_heads(
+        features,
+        given,
+        n_classes=n_classes,
+        folds=folds,
+        heads=Heads(fold, q, torch.full_like(q, options.l2)),
+        epochs=max(min(options.epochs, _FEWEST_EPOCHS), min(options.epochs, _MOST_VISITS // n)),
+        generator=torch_generator(seed, "probe", "order"),
+        peak_lr=options.peak_lr,
+    )
+    return {
+        name: logits_of_fold(features, folds, part).cpu().numpy()
+        for name, part in zip(kinds, weights.split(n_folds), strict=True)
+    }
+
+
+def _pool(n: int, d: int, seed: int) -> Tensor | None:
+    """Return the positions among which neighbours are sought; None = all."""
+    most = int(_MOST_PRODUCTS / (n * d))
+    if n <= most:
+        return None
+    return torch.randperm(n, generator=torch_generator(seed, "probe", "pool"))[: max(most, 1000)].sort().values
+
+
+def _rows(evidence: Evidence, own: slice, witnesses: dict[str, Any]) -> Evidence:
+    """Return a rank's part of evidence on all samples."""
+    judges = evidence.judges
+    if judges is not None:
+        weights = None if judges.weights is None else judges.weights[:, own]
+        judges = Judges(judges.scores[:, own], judges.labels[:, own], weights)
+    return Evidence(
+        losses=evidence.losses[own],
+        given_probs=evidence.given_probs[own],
+        top_labels=evidence.top_labels[own],
+        top_probs=evidence.top_probs[own],
+        scores={name: values[own] for name, values in evidence.scores.items()},
+        stages={"probe": witnesses},
+        judges=judges,
+    )
