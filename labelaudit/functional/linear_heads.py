@@ -47,7 +47,6 @@ def fit_heads(
     generator: torch.Generator,
     batch_size: int = 512,
     peak_lr: float = 0.01,
-    sample_weights: Tensor | None = None,
 ) -> Tensor:
     """Return (H, D + 1, C) weights of the heads; the last row is the bias, which does not decay.
 
@@ -63,7 +62,6 @@ def fit_heads(
         generator: of the CPU; draws the order of each epoch.
         batch_size: samples of a step.
         peak_lr: of the cycle.
-        sample_weights: (N,) weights of the losses; None = all are 1.
     """
     n, d = features.shape
     weights = features.new_zeros(d + 1, len(heads), n_classes)
@@ -75,8 +73,6 @@ def fit_heads(
         order = torch.randperm(n, generator=generator).to(features.device)
         for rows in order.split(batch_size):
             taught = (folds[rows, None] != heads.fold[None]).to(features)  # (B, H)
-            if sample_weights is not None:
-                taught = taught * sample_weights[rows, None]
             inputs = features[rows]
             pull = _logit_gradient(logits_of(inputs, weights), labels[rows], heads.q, taught)  # (B, H, C)
             gradient = torch.cat([inputs.T @ pull.flatten(1), pull.flatten(1).sum(0, keepdim=True)])

@@ -6,6 +6,7 @@ ones included, tell how sure each may be (its temperature) and whether it sees a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -52,23 +53,24 @@ def hear(log_probs: FloatNC, given: IntN) -> Witness:
     return Witness(tempered, float((tempered.argmax(axis=1) == given).mean()), gain, temperature)
 
 
-def combine(witnesses: Mapping[str, Witness]) -> tuple[FloatNC, dict[str, bool]]:
-    """Return (N, C) log probabilities of all who see something, and who they are.
+def combine(witnesses: Mapping[str, Witness], *, tolerance: float = math.inf) -> tuple[FloatNC, dict[str, float]]:
+    """Return (N, C) log probabilities of all who see something, and the weight of each, which sum to 1.
 
-    The mean of log probabilities: who is unsure says little, and who is sure must be outvoted. Where nobody sees
-    anything the best of them is heard alone.
+    The weighted mean of log probabilities: who is unsure says little, and who is sure must be outvoted. Where nobody
+    sees anything the best of them is heard alone.
 
     Args:
         witnesses: by name, at least one.
+        tolerance: accuracy by which a witness may fall short of the best one before its weight falls to 1 / e. Infinite:
+            all who see something weigh the same, as they should where they see different things.
     """
-    heard = {name: each.votes for name, each in witnesses.items()}
-    if not any(heard.values()):
-        heard[max(witnesses, key=lambda name: witnesses[name].gain)] = True
-    voices = [each.log_probs for name, each in witnesses.items() if heard[name]]
-    total = voices[0].astype(np.float64)
-    for voice in voices[1:]:
-        total = total + voice
-    return log_softmax(total / len(voices)), heard
+    heard = [name for name, each in witnesses.items() if each.votes]
+    heard = heard or [max(witnesses, key=lambda name: witnesses[name].gain)]
+    best = max(witnesses[name].accuracy for name in heard)
+    raw = {name: math.exp((witnesses[name].accuracy - best) / tolerance) for name in heard}
+    weights = {name: raw.get(name, 0.0) / sum(raw.values()) for name in witnesses}
+    total = sum(witnesses[name].log_probs * np.float64(weights[name]) for name in heard)
+    return log_softmax(np.asarray(total)), weights
 
 
 def fit_temperature(logits: FloatNC, given: IntN) -> float:
