@@ -1,9 +1,9 @@
 """EfficientNet-Lite0, as far as its last vector: what the embedded image weights were trained in.
 
-    Source:
-        Tan & Le 2019, arXiv:1905.11946v5, table 1 (the seven groups of blocks); the Lite variant of the same authors
-        leaves squeeze-and-excitation out and takes ReLU6 for swish. Weights of TensorFlow: padding is "same", which is
-        one pixel more below and right where a stride leaves an odd one.
+Source:
+Tan & Le 2019, arXiv:1905.11946v5, table 1 (the seven groups of blocks); the Lite variant of the same authors
+leaves squeeze-and-excitation out and takes ReLU6 for swish. Weights of TensorFlow: padding is "same", which is
+one pixel more below and right where a stride leaves an odd one.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class EfficientNetLite0(nn.Module):
         self.head = _SameConv(_GROUPS[-1][3], DIMENSION, kernel=1)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return (B, 1280) float32 vectors, the mean over the places of an image."""
         features = self.blocks(F.relu6(self.stem(images)))
         return F.relu6(self.head(features)).mean((2, 3), dtype=torch.float32)  # (B, 1280)
 
@@ -93,7 +94,11 @@ def load_published(weights: Mapping[str, Tensor]) -> EfficientNetLite0:
         RuntimeError: a tensor has another shape.
     """
     names = {"stem": ("_conv_stem", "_bn0"), "head": ("_conv_head", "_bn1")}
-    parts = {"expand": ("_expand_conv", "_bn0"), "depthwise": ("_depthwise_conv", "_bn1"), "project": ("_project_conv", "_bn2")}
+    parts = {
+        "expand": ("_expand_conv", "_bn0"),
+        "depthwise": ("_depthwise_conv", "_bn1"),
+        "project": ("_project_conv", "_bn2"),
+    }
     net = EfficientNetLite0()
     for place, block in enumerate(net.blocks):
         for part, (conv, norm) in parts.items():

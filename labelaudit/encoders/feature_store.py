@@ -96,9 +96,7 @@ class FeatureStore:
         with suppress(OSError):  # this scan has its vectors
             home.mkdir(parents=True, exist_ok=True)
             name = hashlib.blake2b(keys.tobytes(), digest_size=16).hexdigest()
-            write_atomically(
-                home / f"{name}.safetensors", lambda part: save_file(tensors, part, metadata=metadata)
-            )
+            write_atomically(home / f"{name}.safetensors", lambda part: save_file(tensors, part, metadata=metadata))
             _make_room(self.folder, self.limit_bytes)
 
 

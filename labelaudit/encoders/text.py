@@ -96,7 +96,7 @@ def _encoded(texts: Sequence[str], tokenizer: Tokenizer) -> Iterator[NDArray[np.
 
 def _read(folder: Path) -> tuple[FloatND, Tokenizer]:
     """Return the (V, 256) vectors of the word pieces, and what cuts a text into pieces."""
-    from tokenizers import Tokenizer  # noqa: PLC0415 - an extra
+    from tokenizers import Tokenizer
 
     try:
         table = next(iter(load_file(folder / _WORDLLAMA_VECTORS).values())).astype(np.float32)

@@ -33,5 +33,7 @@ def principal_components(features: Tensor, count: int) -> Tensor:
     for part in features.split(_BLOCK):
         covariance += (part.T @ part).double()
     directions = torch.linalg.eigh(covariance / len(features)).eigenvectors.flip(1)[:, :count]
-    signs = directions.gather(0, directions.abs().argmax(0, keepdim=True)).sign()  # eigenvectors have no sign of their own
+    signs = directions.gather(
+        0, directions.abs().argmax(0, keepdim=True)
+    ).sign()  # eigenvectors have no sign of their own
     return features @ (directions * signs).float()

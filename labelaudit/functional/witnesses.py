@@ -1,7 +1,7 @@
 """Several witnesses of the same samples: made comparable, heard, and joined to one opinion.
 
-All of them speak out of fold, or not having been taught the labels that they are asked about. So the given labels, wrong
-ones included, tell how sure each may be (its temperature) and whether it sees anything at all.
+All of them speak out of fold, or not having been taught the labels that they are asked about. So the given labels,
+wrong ones included, tell how sure each may be (its temperature) and whether it sees anything at all.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ IntN = NDArray[np.int64]  # (N,)
 
 _MOST_ASKED = 50_000  # samples that fit a temperature: one number needs no more
 _COLDEST, _HOTTEST = -5.0, 5.0  # log temperatures
-_LEAST_GAIN = 0.02  # share of the surprise at the class sizes that a witness must explain; chance explains less than nothing
+_LEAST_GAIN = (
+    0.02  # share of the surprise at the class sizes that a witness must explain; chance explains less than nothing
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,8 @@ def combine(witnesses: Mapping[str, Witness], *, tolerance: float = math.inf) ->
 
     Args:
         witnesses: by name, at least one.
-        tolerance: accuracy by which a witness may fall short of the best one before its weight falls to 1 / e. Infinite:
-            all who see something weigh the same, as they should where they see different things.
+        tolerance: accuracy by which a witness may fall short of the best one before its weight falls to 1 / e.
+            Infinite: all who see something weigh the same, as they should where they see different things.
     """
     heard = [name for name, each in witnesses.items() if each.votes]
     heard = heard or [max(witnesses, key=lambda name: witnesses[name].gain)]

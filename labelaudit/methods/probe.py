@@ -1,14 +1,14 @@
 """Probe: linear heads and neighbours on vectors that already know something; out of fold, in seconds.
 
-Two kinds of linear heads are trained side by side in K folds: robust ones, which give up what contradicts them, and plain
-ones, which do not give rare classes up. The nearest neighbours are a third opinion. None has seen the label that it speaks
-of, so all are judged as probabilities of unseen labels are.
+Two kinds of linear heads are trained side by side in K folds: robust ones, which give up what contradicts them, and
+plain ones, which do not give rare classes up. The nearest neighbours are a third opinion. None has seen the label that
+it speaks of, so all are judged as probabilities of unseen labels are.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -32,7 +32,10 @@ FloatNC = NDArray[np.floating[Any]]  # (N, C)
 
 _MOST_VISITS = 2_000_000  # samples shown to the heads in all epochs together, beyond the fewest epochs
 _FEWEST_EPOCHS = 5
-_TOLERANCE = 0.01  # of accuracy, see `combine`; of .01 to .03 and equal weights the best on 13 sets, docs/methods/probe.md
+_MANY, _FEW_FOLDS = 50_000, 5  # where nine tenths of the samples teach no more than four fifths do
+_TOLERANCE = (
+    0.01  # of accuracy, see `combine`; of .01 to .03 and equal weights the best on 13 sets, docs/methods/probe.md
+)
 _MOST_PRODUCTS = 1e12  # multiplications to find neighbours; more samples choose among fewer
 
 
@@ -40,23 +43,36 @@ _MOST_PRODUCTS = 1e12  # multiplications to find neighbours; more samples choose
 class Options:
     """Settings of the probe; why these defaults: docs/methods/probe.md."""
 
-    folds: int = 5
-    epochs: int = 40  # fewer for more than 50,000 samples
+    folds: int = 10  # at most 5 for more than 50,000 samples
+    rounds: int = 2  # draws of the folds, averaged; 1 for more than 50,000 samples
+    epochs: int = 40  # fewer for more than 50,000 samples; 0 = no heads
     q: float = 0.7  # of the robust heads' generalised cross-entropy
     l2: float = 0.08  # weight decay of standardised features: l2 / 2 times the squared weights
     components: int = 512  # principal components that the heads see; 0 = all features
     neighbours: int = 100  # 0 = nobody asks them
+    scaling: Literal["columns", "none"] = "columns"  # of the vectors that neighbours are sought by
     peak_lr: float = 0.01  # of the one cycle
 
     def __post_init__(self) -> None:
         """Check ranges."""
         require(self.folds >= 2, "method.folds", self.folds, "2 or more")
-        require(self.epochs >= 1, "method.epochs", self.epochs, "1 or more")
+        require(self.rounds >= 1, "method.rounds", self.rounds, "1 or more")
+        require(self.epochs >= 0, "method.epochs", self.epochs, "0 or more")
+        require(self.epochs > 0 or self.neighbours > 0, "method.neighbours", self.neighbours, "1 or more without heads")
+        require(self.scaling in ("columns", "none"), "method.scaling", self.scaling, "columns or none")
         require(0 < self.q <= 1, "method.q", self.q, "above 0, at most 1")
         require(self.l2 >= 0, "method.l2", self.l2, "0 or more")
         require(self.components >= 0, "method.components", self.components, "0 or more")
         require(self.neighbours >= 0, "method.neighbours", self.neighbours, "0 or more")
         require(0 < self.peak_lr <= 10, "method.peak_lr", self.peak_lr, "above 0, at most 10")
+
+
+def text_options(options: Options) -> Options:
+    """Return the settings for vectors of texts: neighbours alone, by the vectors as they come, and more of them.
+
+    On news with labels of people and with planted ones heads took away from neighbours: docs/methods/probe.md.
+    """
+    return replace(options, epochs=0, neighbours=2 * options.neighbours, scaling="none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +92,17 @@ def training_passes(options: Options) -> float:
 
 
 def run(job: Job, options: Options) -> Evidence:
-    """Return the evidence for every sample of this rank; every rank computes all of it."""
+    """Return the evidence for every sample of this rank; every rank computes all of it.
+
+    The score "strange" is the entropy of the opinion, in nats: high where no class is known to look like this.
+    """
     with job.stage("probe", "linear heads and neighbours", 1):
         given = job.samples.labels
         opinion = probe(whole_inputs(job), given, job.n_classes, options, seed=job.seed)
-        evidence = evidence_on_unseen(np.exp(opinion.log_probs), given.cpu().numpy(), job.n_classes, seed=job.seed)
-    return _rows(evidence, job.own, describe(opinion))
+        probs = np.exp(opinion.log_probs)
+        evidence = evidence_on_unseen(probs, given.cpu().numpy(), job.n_classes, seed=job.seed)
+        strange = -(probs * opinion.log_probs).sum(axis=1)
+    return _rows(replace(evidence, scores={**evidence.scores, "strange": strange}), job.own, describe(opinion))
 
 
 def probe(features: Tensor, given: Tensor, n_classes: int, options: Options, *, seed: int) -> Opinion:
@@ -95,14 +116,15 @@ def probe(features: Tensor, given: Tensor, n_classes: int, options: Options, *, 
         seed: of folds, orders, and of the samples among which neighbours are sought.
     """
     scaled = standardised(features)
-    seen = principal_components(scaled, options.components)
     labels = given.cpu().numpy()
-    witnesses = {name: hear(logits, labels) for name, logits in _heads(seen, given, n_classes, options, seed).items()}
+    witnesses = {}
+    if options.epochs:
+        seen = principal_components(scaled, options.components)
+        logits = _heads(seen, given, n_classes, options, seed)
+        witnesses = {name: hear(each, labels) for name, each in logits.items()}
     neighbours = np.zeros((len(given), 0), dtype=np.int64)
-    if options.neighbours and len(given) > 2:
-        among = _pool(*scaled.shape, seed)
-        k = min(options.neighbours, (len(given) if among is None else len(among)) - 1)
-        places, cosines = nearest(scaled, k, among=among if among is None else among.to(given.device))
+    if options.neighbours and len(given) > 1:
+        places, cosines = _neighbours(scaled if options.scaling == "columns" else features.float(), options, seed)
         votes = neighbour_log_probs(places, cosines, given, n_classes)
         witnesses["neighbours"] = hear(votes.cpu().numpy(), labels)
         neighbours = places.cpu().numpy()
@@ -141,27 +163,46 @@ def assign_folds(labels: Tensor, folds: int, generator: torch.Generator) -> Tens
 def _heads(
     features: Tensor, given: Tensor, n_classes: int, options: Options, seed: int
 ) -> dict[str, NDArray[np.float32]]:
-    """Return (N, C) out-of-fold logits of each kind of heads."""
-    kinds = {"robust": options.q, "plain": 0.0}
-    device, n = features.device, len(given)
-    n_folds = min(options.folds, n)
-    folds = assign_folds(given, n_folds, torch_generator(seed, "probe", "folds"))
-    fold = torch.arange(n_folds, device=device).repeat(len(kinds))
-    q = torch.tensor(list(kinds.values()), device=device).repeat_interleave(n_folds)
+    """Return (N, C) out-of-fold logits of each kind of heads, the mean over all rounds."""
+    n = len(given)
+    rounds = options.rounds if n <= _MANY else 1
+    epochs = max(min(options.epochs, _FEWEST_EPOCHS), min(options.epochs, _MOST_VISITS // n))
+    settings = replace(options, epochs=epochs, folds=min(options.folds, n if n <= _MANY else _FEW_FOLDS))
+    logits = [_round(features, given, n_classes, settings, seed, number) for number in range(rounds)]
+    return {
+        name: (sum(each[name] for each in logits[1:]) + logits[0][name]).div(rounds).cpu().numpy() for name in logits[0]
+    }
+
+
+def _round(
+    features: Tensor, given: Tensor, n_classes: int, settings: Options, seed: int, number: int
+) -> dict[str, Tensor]:
+    """Return (N, C) out-of-fold logits of each kind of heads, by one draw of folds and orders."""
+    kinds = {"robust": settings.q, "plain": 0.0}
+    folds = assign_folds(given, settings.folds, torch_generator(seed, "probe", "folds", number))
+    fold = torch.arange(settings.folds, device=features.device).repeat(len(kinds))
+    q = torch.tensor(list(kinds.values()), device=features.device).repeat_interleave(settings.folds)
     weights = fit_heads(
         features,
         given,
         n_classes=n_classes,
         folds=folds,
-        heads=Heads(fold, q, torch.full_like(q, options.l2)),
-        epochs=max(min(options.epochs, _FEWEST_EPOCHS), min(options.epochs, _MOST_VISITS // n)),
-        generator=torch_generator(seed, "probe", "order"),
-        peak_lr=options.peak_lr,
+        heads=Heads(fold, q, torch.full_like(q, settings.l2)),
+        epochs=settings.epochs,
+        generator=torch_generator(seed, "probe", "order", number),
+        peak_lr=settings.peak_lr,
     )
-    return {
-        name: logits_of_fold(features, folds, part).cpu().numpy()
-        for name, part in zip(kinds, weights.split(n_folds), strict=True)
-    }
+    parts = zip(kinds, weights.split(settings.folds), strict=True)
+    return {name: logits_of_fold(features, folds, part) for name, part in parts}
+
+
+def _neighbours(vectors: Tensor, options: Options, seed: int) -> tuple[Tensor, Tensor]:
+    """Return (N, k) positions and cosines of the nearest samples, among those that there is time for."""
+    n, d = vectors.shape
+    among = _pool(n, d, seed)
+    among = None if among is None else among.to(vectors.device)
+    k = min(options.neighbours, (n if among is None else len(among)) - 1)
+    return nearest(vectors, k, among=among)
 
 
 def _pool(n: int, d: int, seed: int) -> Tensor | None:

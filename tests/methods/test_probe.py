@@ -8,9 +8,7 @@ import torch
 from sklearn.metrics import average_precision_score
 
 from labelaudit.core.errors import ConfigError
-from labelaudit.functional.linear_heads import Heads, fit_heads
-from labelaudit.functional.witnesses import hear
-from labelaudit.methods.probe import Options, Opinion, assign_folds, describe, probe, run
+from labelaudit.methods.probe import Opinion, Options, assign_folds, probe, run, text_options
 from tests.methods.jobs import blobs, vector_job
 
 QUICK = Options(epochs=10, neighbours=20)
@@ -34,13 +32,29 @@ def test_wrong_labels_come_first():
     assert opinion.weights.keys() == {"robust", "plain", "neighbours"}
 
 
-def test_no_opinion_depends_on_the_own_label():
+def test_every_class_is_shared_out_over_the_folds():
+    labels = torch.arange(90) % 3
+    folds = assign_folds(labels, 5, torch.Generator().manual_seed(0))
+    assert [int(((folds == fold) & (labels == 1)).sum()) for fold in range(5)] == [6] * 5
+
+
+@pytest.mark.parametrize("options", [dataclasses.replace(QUICK, neighbours=0), text_options(QUICK)])
+def test_the_own_label_has_no_say_in_the_opinion_of_a_sample(options):
     values, given, _ = blobs(90, 3, rate=0.0)
-    options = dataclasses.replace(QUICK, neighbours=0, epochs=3)
-    folds = assign_folds(torch.as_tensor(given), 5, torch.Generator().manual_seed(0))
-    assert [int(((folds == fold) & (torch.as_tensor(given) == 1)).sum()) for fold in range(5)] == [6] * 5
     before = _probe(values, given, 3, options)
-    assert before.neighbours.shape == (90, 0)
+    swapped = given.copy()
+    swapped[[0, 1]] = swapped[[1, 0]]  # the classes keep their sizes
+    after = _probe(values, swapped, 3, options)
+    assert after.log_probs[0].argmax() == before.log_probs[0].argmax() == given[0]
+    assert after.log_probs[1].argmax() == before.log_probs[1].argmax() == given[1]
+
+
+def test_texts_are_judged_by_more_neighbours_alone():
+    values, given, true = blobs(300, 3, rate=0.2)
+    opinion = _probe(values, given, 3, text_options(QUICK))
+    assert opinion.weights == {"neighbours": 1.0}
+    assert opinion.neighbours.shape == (300, 40)
+    assert average_precision_score(given != true, _log_odds(opinion, given)) > 0.95
 
 
 @pytest.mark.parametrize("n_classes", [2, 5])
@@ -101,6 +115,7 @@ def test_evidence_is_that_of_unseen_labels_and_says_who_was_heard():
     values, given, true = blobs(300, 3, rate=0.2)
     evidence = run(vector_job(values, given, 3), QUICK)
     assert evidence.judges is not None
+    assert evidence.scores["strange"].shape == (300,)
     assert len(evidence.losses) == 300
     assert average_precision_score(given != true, evidence.losses) > 0.95
     assert evidence.stages["probe"].keys() == {"robust", "plain", "neighbours"}
@@ -117,6 +132,19 @@ def test_fewer_samples_to_choose_among_still_find_neighbours(monkeypatch):
 
 
 def test_settings_out_of_range_are_named():
-    for name, value, text in [("folds", 1, "2 or more"), ("q", 0.0, "above 0, at most 1"), ("l2", -0.1, "0 or more")]:
+    for name, value, text in [
+        ("folds", 1, "2 or more"),
+        ("q", 0.0, "above 0, at most 1"),
+        ("l2", -0.1, "0 or more"),
+        ("epochs", -1, "0 or more"),
+    ]:
         with pytest.raises(ConfigError, match=rf"method.{name} = {value}: expected {text}"):
             Options(**{name: value})
+
+
+def test_samples_of_no_class_are_strange():
+    values, given, _ = blobs(600, 4, rate=0.1)
+    between = values[:60] * 0.0 + values.mean(0) + np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32)
+    evidence = run(vector_job(np.concatenate([values, between]), np.concatenate([given, given[:60]]), 4), QUICK)
+    strange = evidence.scores["strange"]
+    assert (strange[600:, None] > strange[None, :600]).mean() > 0.9

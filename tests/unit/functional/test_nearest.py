@@ -45,9 +45,7 @@ def test_votes_count_by_cosine_and_class_sizes_have_one():
 
 
 def test_votes_of_strangers_are_the_class_sizes():
-    log_probs = neighbour_log_probs(
-        torch.tensor([[1, 2]]), torch.tensor([[-0.1, -0.2]]), torch.tensor([0, 0, 1, 0]), 3
-    )
+    log_probs = neighbour_log_probs(torch.tensor([[1, 2]]), torch.tensor([[-0.1, -0.2]]), torch.tensor([0, 0, 1, 0]), 3)
     torch.testing.assert_close(log_probs.exp(), torch.tensor([[0.75, 0.25, 0.0]]), atol=1e-6, rtol=1e-6)
 
 
