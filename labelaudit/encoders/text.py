@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FloatND = NDArray[np.float32]  # (N, D)
 
 _WORDS, _CHARACTERS = 256, 64  # dimensions of either
+_SPELLING = 0.4  # length of the characters beside words of length 1: where words are told apart they say more
 _MOST_TERMS = 100_000  # columns before they are reduced
 _OWN_TERMS = 0.7  # length of the dataset's own terms beside static vectors of length 1; chosen with the news texts
 _EVERYWHERE = 1e-3  # weight of a piece that every text has: so that no text is left without a vector
@@ -43,8 +44,8 @@ def tfidf_vectors(texts: Sequence[str], *, seed: int) -> FloatND:
     characters = TfidfVectorizer(
         analyzer="char_wb", sublinear_tf=True, ngram_range=(2, 4), min_df=2, max_features=_MOST_TERMS, dtype=np.float32
     )
-    parts = [_reduced(words, texts, _WORDS, seed), _reduced(characters, texts, _CHARACTERS, seed)]
-    return np.concatenate(parts, axis=1)
+    by_word, by_character = _reduced(words, texts, _WORDS, seed), _reduced(characters, texts, _CHARACTERS, seed)
+    return np.concatenate([unit_length(by_word), _SPELLING * unit_length(by_character)], axis=1)
 
 
 def static_vectors(texts: Sequence[str]) -> FloatND:

@@ -45,26 +45,30 @@ class Options:
 
     folds: int = 10  # at most 5 for more than 50,000 samples
     rounds: int = 2  # draws of the folds, averaged; 1 for more than 50,000 samples
-    epochs: int = 40  # fewer for more than 50,000 samples; 0 = no heads
+    head_epochs: int = (
+        40  # not "epochs": schedules and budgets have no say; fewer for more than 50,000 samples; 0 = no heads
+    )
     q: float = 0.7  # of the robust heads' generalised cross-entropy
     l2: float = 0.08  # weight decay of standardised features: l2 / 2 times the squared weights
     components: int = 512  # principal components that the heads see; 0 = all features
     neighbours: int = 100  # 0 = nobody asks them
     scaling: Literal["columns", "none"] = "columns"  # of the vectors that neighbours are sought by
-    peak_lr: float = 0.01  # of the one cycle
+    head_lr: float = 0.01  # of the one cycle
 
     def __post_init__(self) -> None:
         """Check ranges."""
         require(self.folds >= 2, "method.folds", self.folds, "2 or more")
         require(self.rounds >= 1, "method.rounds", self.rounds, "1 or more")
-        require(self.epochs >= 0, "method.epochs", self.epochs, "0 or more")
-        require(self.epochs > 0 or self.neighbours > 0, "method.neighbours", self.neighbours, "1 or more without heads")
+        require(self.head_epochs >= 0, "method.head_epochs", self.head_epochs, "0 or more")
+        require(
+            self.head_epochs > 0 or self.neighbours > 0, "method.neighbours", self.neighbours, "1 or more without heads"
+        )
         require(self.scaling in ("columns", "none"), "method.scaling", self.scaling, "columns or none")
         require(0 < self.q <= 1, "method.q", self.q, "above 0, at most 1")
         require(self.l2 >= 0, "method.l2", self.l2, "0 or more")
         require(self.components >= 0, "method.components", self.components, "0 or more")
         require(self.neighbours >= 0, "method.neighbours", self.neighbours, "0 or more")
-        require(0 < self.peak_lr <= 10, "method.peak_lr", self.peak_lr, "above 0, at most 10")
+        require(0 < self.head_lr <= 10, "method.head_lr", self.head_lr, "above 0, at most 10")
 
 
 def text_options(options: Options) -> Options:
@@ -72,7 +76,7 @@ def text_options(options: Options) -> Options:
 
     On news with labels of people and with planted ones heads took away from neighbours: docs/methods/probe.md.
     """
-    return replace(options, epochs=0, neighbours=2 * options.neighbours, scaling="none")
+    return replace(options, head_epochs=0, neighbours=2 * options.neighbours, scaling="none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,8 @@ def run(job: Job, options: Options) -> Evidence:
         probs = np.exp(opinion.log_probs)
         evidence = evidence_on_unseen(probs, given.cpu().numpy(), job.n_classes, seed=job.seed)
         strange = -(probs * opinion.log_probs).sum(axis=1)
-    return _rows(replace(evidence, scores={**evidence.scores, "strange": strange}), job.own, describe(opinion))
+    scores = {**evidence.scores, "strange": strange}
+    return part_of(replace(evidence, scores=scores, stages={"probe": describe(opinion)}), job.own)
 
 
 def probe(features: Tensor, given: Tensor, n_classes: int, options: Options, *, seed: int) -> Opinion:
@@ -118,7 +123,7 @@ def probe(features: Tensor, given: Tensor, n_classes: int, options: Options, *, 
     scaled = standardised(features)
     labels = given.cpu().numpy()
     witnesses = {}
-    if options.epochs:
+    if options.head_epochs:
         seen = principal_components(scaled, options.components)
         logits = _heads(seen, given, n_classes, options, seed)
         witnesses = {name: hear(each, labels) for name, each in logits.items()}
@@ -166,8 +171,8 @@ def _heads(
     """Return (N, C) out-of-fold logits of each kind of heads, the mean over all rounds."""
     n = len(given)
     rounds = options.rounds if n <= _MANY else 1
-    epochs = max(min(options.epochs, _FEWEST_EPOCHS), min(options.epochs, _MOST_VISITS // n))
-    settings = replace(options, epochs=epochs, folds=min(options.folds, n if n <= _MANY else _FEW_FOLDS))
+    epochs = max(min(options.head_epochs, _FEWEST_EPOCHS), min(options.head_epochs, _MOST_VISITS // n))
+    settings = replace(options, head_epochs=epochs, folds=min(options.folds, n if n <= _MANY else _FEW_FOLDS))
     logits = [_round(features, given, n_classes, settings, seed, number) for number in range(rounds)]
     return {
         name: (sum(each[name] for each in logits[1:]) + logits[0][name]).div(rounds).cpu().numpy() for name in logits[0]
@@ -188,9 +193,9 @@ def _round(
         n_classes=n_classes,
         folds=folds,
         heads=Heads(fold, q, torch.full_like(q, settings.l2)),
-        epochs=settings.epochs,
+        epochs=settings.head_epochs,
         generator=torch_generator(seed, "probe", "order", number),
-        peak_lr=settings.peak_lr,
+        peak_lr=settings.head_lr,
     )
     parts = zip(kinds, weights.split(settings.folds), strict=True)
     return {name: logits_of_fold(features, folds, part) for name, part in parts}
@@ -213,18 +218,18 @@ def _pool(n: int, d: int, seed: int) -> Tensor | None:
     return torch.randperm(n, generator=torch_generator(seed, "probe", "pool"))[: max(most, 1000)].sort().values
 
 
-def _rows(evidence: Evidence, own: slice, witnesses: dict[str, Any]) -> Evidence:
+def part_of(evidence: Evidence, own: slice) -> Evidence:
     """Return a rank's part of evidence on all samples."""
     judges = evidence.judges
     if judges is not None:
         weights = None if judges.weights is None else judges.weights[:, own]
         judges = Judges(judges.scores[:, own], judges.labels[:, own], weights)
-    return Evidence(
+    return replace(
+        evidence,
         losses=evidence.losses[own],
         given_probs=evidence.given_probs[own],
         top_labels=evidence.top_labels[own],
         top_probs=evidence.top_probs[own],
         scores={name: values[own] for name, values in evidence.scores.items()},
-        stages={"probe": witnesses},
         judges=judges,
     )

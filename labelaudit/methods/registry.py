@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 # In the order in which they are listed. Names alone, so that the command line knows them without importing torch.
 METHODS: dict[str, str] = {
     "panel": "labelaudit.methods.panel",
-    "probe": "labelaudit.methods.probe",
     "drpl": "labelaudit.methods.drpl",
     "ce": "labelaudit.methods.baselines:ce",
     "gce": "labelaudit.methods.baselines:gce",

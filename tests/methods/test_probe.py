@@ -8,10 +8,10 @@ import torch
 from sklearn.metrics import average_precision_score
 
 from labelaudit.core.errors import ConfigError
-from labelaudit.methods.probe import Opinion, Options, assign_folds, probe, run, text_options
-from tests.methods.jobs import blobs, vector_job
+from labelaudit.methods.probe import Opinion, Options, assign_folds, part_of, probe, run, text_options
+from tests.methods.jobs import blobs, image_job, vector_job
 
-QUICK = Options(epochs=10, neighbours=20)
+QUICK = Options(head_epochs=10, neighbours=20)
 
 
 def _probe(values, given, n_classes, options=QUICK, seed=0) -> Opinion:
@@ -136,7 +136,7 @@ def test_settings_out_of_range_are_named():
         ("folds", 1, "2 or more"),
         ("q", 0.0, "above 0, at most 1"),
         ("l2", -0.1, "0 or more"),
-        ("epochs", -1, "0 or more"),
+        ("head_epochs", -1, "0 or more"),
     ]:
         with pytest.raises(ConfigError, match=rf"method.{name} = {value}: expected {text}"):
             Options(**{name: value})
@@ -148,3 +148,22 @@ def test_samples_of_no_class_are_strange():
     evidence = run(vector_job(np.concatenate([values, between]), np.concatenate([given, given[:60]]), 4), QUICK)
     strange = evidence.scores["strange"]
     assert (strange[600:, None] > strange[None, :600]).mean() > 0.9
+
+
+def test_images_work_like_vectors():
+    job, wrong = image_job(240, 3)
+    evidence = run(job, QUICK)
+    assert average_precision_score(wrong, evidence.losses) > 0.7
+
+
+def test_the_parts_of_the_ranks_are_the_whole():
+    values, given, _ = blobs(101, 3, rate=0.2)
+    evidence = run(vector_job(values, given, 3), QUICK)
+    parts = [part_of(evidence, slice(rank, None, 2)) for rank in range(2)]
+    for name, whole in evidence.arrays().items():
+        merged = whole.copy()
+        for rank, part in enumerate(parts):
+            rows = part.arrays()[name]
+            assert len(rows.T if name.startswith("judge") else rows) == [51, 50][rank]
+            (merged.T if name.startswith("judge") else merged)[rank::2] = rows.T if name.startswith("judge") else rows
+        assert np.array_equal(merged, whole)
