@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from labelaudit.core.audits import write_atomically
+from labelaudit.core.files import write_atomically
 
 DEFAULT_LIMIT_BYTES = 10 * 2**30
 _KEY_BYTES = 16
@@ -90,7 +90,7 @@ class FeatureStore:
             return
         keys = np.frombuffer(b"".join(rows), np.uint8).reshape(-1, _KEY_BYTES)
         kept = np.ascontiguousarray(vectors[list(rows.values())], dtype=np.float16)
-        tensors = {"keys": keys, "vectors": kept}
+        tensors: dict[str, NDArray[Any]] = {"keys": keys, "vectors": kept}
         metadata = {name: _check(values) for name, values in tensors.items()}
         home = self.folder / self._home
         with suppress(OSError):  # this scan has its vectors

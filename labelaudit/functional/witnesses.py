@@ -90,7 +90,8 @@ def fit_temperature(logits: FloatNC, given: IntN) -> float:
 def log_softmax(logits: FloatNC) -> FloatNC:
     """Return (N, C) log probabilities of logits."""
     shifted = logits - logits.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    found: FloatNC = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return found
 
 
 def _spread(n: int, count: int) -> IntN:

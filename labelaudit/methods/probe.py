@@ -17,11 +17,12 @@ from torch import Tensor
 
 from labelaudit.core.evidence import Evidence, Judges
 from labelaudit.core.recipe import require
+from labelaudit.core.seeds import numpy_generator
 from labelaudit.functional.linear_heads import Heads, fit_heads, logits_of_fold
 from labelaudit.functional.nearest import nearest, neighbour_log_probs
 from labelaudit.functional.standardise import principal_components, standardised
 from labelaudit.functional.witnesses import Witness, combine, hear
-from labelaudit.judging.other_labels import evidence_on_unseen
+from labelaudit.judging.out_of_sample import evidence_on_unseen
 from labelaudit.training.job import Job
 from labelaudit.training.streams import torch_generator
 
@@ -104,7 +105,9 @@ def run(job: Job, options: Options) -> Evidence:
         given = job.samples.labels
         opinion = probe(whole_inputs(job), given, job.n_classes, options, seed=job.seed)
         probs = np.exp(opinion.log_probs)
-        evidence = evidence_on_unseen(probs, given.cpu().numpy(), job.n_classes, seed=job.seed)
+        evidence = evidence_on_unseen(
+            probs, given.cpu().numpy(), job.n_classes, draw=numpy_generator(job.seed, "other labels")
+        )
         strange = -(probs * opinion.log_probs).sum(axis=1)
     scores = {**evidence.scores, "strange": strange}
     return part_of(replace(evidence, scores=scores, stages={"probe": describe(opinion)}), job.own)
@@ -197,7 +200,7 @@ def _round(
         generator=torch_generator(seed, "probe", "order", number),
         peak_lr=settings.head_lr,
     )
-    parts = zip(kinds, weights.split(settings.folds), strict=True)
+    parts = zip(kinds, torch.split(weights, settings.folds), strict=True)
     return {name: logits_of_fold(features, folds, part) for name, part in parts}
 
 
