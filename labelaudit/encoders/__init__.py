@@ -1,0 +1,1 @@
+"""From a sample to a vector without training: pretrained networks, texts, and the table that lists them."""

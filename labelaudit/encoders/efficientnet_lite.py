@@ -41,6 +41,7 @@ class EfficientNetLite0(nn.Module):
         self.head = _SameConv(_GROUPS[-1][3], DIMENSION, kernel=1)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return (B, 1280) float32 vectors, the mean over the places of an image."""
         features = self.blocks(F.relu6(self.stem(images)))
         return F.relu6(self.head(features)).mean((2, 3), dtype=torch.float32)  # (B, 1280)
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,8 +90,8 @@ class FeatureStore:
             return
         keys = np.frombuffer(b"".join(rows), np.uint8).reshape(-1, _KEY_BYTES)
         kept = np.ascontiguousarray(vectors[list(rows.values())], dtype=np.float16)
-        tensors = {"keys": keys, "vectors": kept}
-        metadata = {"check": hashlib.blake2b(kept.tobytes(), digest_size=16).hexdigest()}
+        tensors: dict[str, NDArray[Any]] = {"keys": keys, "vectors": kept}
+        metadata = {name: _check(values) for name, values in tensors.items()}
         home = self.folder / self._home
         with suppress(OSError):  # this scan has its vectors
             home.mkdir(parents=True, exist_ok=True)
@@ -103,9 +104,10 @@ def _read(path: Path, places: dict[bytes, list[int]], dimension: int) -> list[tu
     """Return the vectors of a part that somebody asks for, by place; None where the part is damaged."""
     try:
         with safe_open(path, "numpy") as part:
-            check = (part.metadata() or {}).get("check")
-            keys = [key.tobytes() for key in part.get_tensor("keys")]
-            asked = [(row, place) for row, key in enumerate(keys) for place in places.get(key, ())]
+            checks, keys = part.metadata() or {}, part.get_tensor("keys")
+            if checks.get("keys") != _check(keys):
+                return None
+            asked = [(row, place) for row, key in enumerate(keys) for place in places.get(key.tobytes(), ())]
             if not asked:
                 return []
             vectors = part.get_tensor("vectors")
@@ -114,7 +116,7 @@ def _read(path: Path, places: dict[bytes, list[int]], dimension: int) -> list[tu
         return None
     if vectors.shape != (len(keys), dimension) or vectors.dtype != np.float16:
         return None
-    if hashlib.blake2b(vectors.tobytes(), digest_size=16).hexdigest() != check:
+    if checks.get("vectors") != _check(vectors):
         return None
     return [(place, vectors[row]) for row, place in asked]
 
@@ -127,6 +129,10 @@ def _make_room(folder: Path, limit_bytes: int) -> None:
         total += path.stat().st_size
         if total > limit_bytes:
             path.unlink(missing_ok=True)
+
+
+def _check(values: NDArray[Any]) -> str:
+    return hashlib.blake2b(values.tobytes(), digest_size=16).hexdigest()
 
 
 def _digest(words: Sequence[str]) -> bytes:

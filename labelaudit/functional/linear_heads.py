@@ -71,7 +71,7 @@ def fit_heads(
     step = 0
     for _ in range(epochs):
         order = torch.randperm(n, generator=generator).to(features.device)
-        for rows in order.split(batch_size):
+        for rows in torch.split(order, batch_size):
             taught = (folds[rows, None] != heads.fold[None]).to(features)  # (B, H)
             inputs = features[rows]
             pull = _logit_gradient(logits_of(inputs, weights), labels[rows], heads.q, taught)  # (B, H, C)

@@ -28,7 +28,7 @@ def nearest(features: Tensor, k: int, *, among: Tensor | None = None) -> tuple[T
     place = torch.full((len(features),), -1, dtype=torch.long, device=features.device)
     place[pool] = torch.arange(len(pool), device=features.device)  # where a sample stands in the pool
     found = []
-    for rows in torch.arange(len(features), device=features.device).split(max(1, _BLOCK_VALUES // len(pool))):
+    for rows in torch.split(torch.arange(len(features), device=features.device), max(1, _BLOCK_VALUES // len(pool))):
         cosines = unit[rows] @ chosen.T  # (B, M)
         own = place[rows]
         there = own >= 0

@@ -30,10 +30,11 @@ def principal_components(features: Tensor, count: int) -> Tensor:
     if not count or count >= d:
         return features
     covariance = features.new_zeros(d, d, dtype=torch.float64)
-    for part in features.split(_BLOCK):
+    for part in torch.split(features, _BLOCK):
         covariance += (part.T @ part).double()
     directions = torch.linalg.eigh(covariance / len(features)).eigenvectors.flip(1)[:, :count]
     signs = directions.gather(
         0, directions.abs().argmax(0, keepdim=True)
     ).sign()  # eigenvectors have no sign of their own
-    return features @ (directions * signs).float()
+    found: Tensor = features @ (directions * signs).float()
+    return found

@@ -1,0 +1,104 @@
+"""Several witnesses of the same samples: made comparable, heard, and joined to one opinion.
+
+All of them speak out of fold, or not having been taught the labels that they are asked about. So the given labels,
+wrong ones included, tell how sure each may be (its temperature) and whether it sees anything at all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+FloatNC = NDArray[np.floating]  # (N, C)
+IntN = NDArray[np.int64]  # (N,)
+
+_MOST_ASKED = 50_000  # samples that fit a temperature: one number needs no more
+_COLDEST, _HOTTEST = -5.0, 5.0  # log temperatures
+_LEAST_GAIN = (
+    0.02  # share of the surprise at the class sizes that a witness must explain; chance explains less than nothing
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """One witness, made comparable."""
+
+    log_probs: FloatNC  # (N, C); rows are log probabilities
+    accuracy: float  # share of given labels that it holds most probable
+    gain: float  # share of the surprise at the class sizes that it explains; <= 0: it sees nothing
+    temperature: float
+
+    @property
+    def votes(self) -> bool:
+        """Whether it sees enough to be heard."""
+        return self.gain >= _LEAST_GAIN
+
+
+def hear(log_probs: FloatNC, given: IntN) -> Witness:
+    """Return a witness whose temperature makes the given labels most probable.
+
+    Args:
+        log_probs: (N, C) log probabilities or logits that did not learn from the sample's own label.
+        given: (N,) labels.
+    """
+    temperature = fit_temperature(log_probs, given)
+    tempered = log_softmax(log_probs / temperature)
+    sizes = np.bincount(given, minlength=log_probs.shape[1]) / len(given)
+    surprise = -float(np.log(sizes[given]).mean())
+    own = -float(tempered[np.arange(len(given)), given].mean())
+    gain = 1.0 - own / surprise if surprise > 0 else 0.0
+    return Witness(tempered, float((tempered.argmax(axis=1) == given).mean()), gain, temperature)
+
+
+def combine(witnesses: Mapping[str, Witness], *, tolerance: float = math.inf) -> tuple[FloatNC, dict[str, float]]:
+    """Return (N, C) log probabilities of all who see something, and the weight of each, which sum to 1.
+
+    The weighted mean of log probabilities: who is unsure says little, and who is sure must be outvoted. Where nobody
+    sees anything the best of them is heard alone.
+
+    Args:
+        witnesses: by name, at least one.
+        tolerance: accuracy by which a witness may fall short of the best one before its weight falls to 1 / e.
+            Infinite: all who see something weigh the same, as they should where they see different things.
+    """
+    heard = [name for name, each in witnesses.items() if each.votes]
+    heard = heard or [max(witnesses, key=lambda name: witnesses[name].gain)]
+    best = max(witnesses[name].accuracy for name in heard)
+    raw = {name: math.exp((witnesses[name].accuracy - best) / tolerance) for name in heard}
+    weights = {name: raw.get(name, 0.0) / sum(raw.values()) for name in witnesses}
+    total = sum(witnesses[name].log_probs * np.float64(weights[name]) for name in heard)
+    return log_softmax(np.asarray(total)), weights
+
+
+def fit_temperature(logits: FloatNC, given: IntN) -> float:
+    """Return the temperature under which the given labels are most probable."""
+    asked = _spread(len(given), _MOST_ASKED)
+    some, labels = logits[asked].astype(np.float64), given[asked]
+    rows = np.arange(len(labels))
+
+    def surprise(log_temperature: float) -> float:
+        return -float(log_softmax(some / np.exp(log_temperature))[rows, labels].mean())
+
+    return float(np.exp(minimize_scalar(surprise, bounds=(_COLDEST, _HOTTEST), method="bounded").x))
+
+
+def log_softmax(logits: FloatNC) -> FloatNC:
+    """Return (N, C) log probabilities of logits."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    found: FloatNC = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return found
+
+
+def _spread(n: int, count: int) -> IntN:
+    """Return at most `count` of n positions, spread so that no order of the samples keeps step with them."""
+    if n <= count:
+        return np.arange(n)
+    return np.unique((np.arange(count) * _GOLDEN % 1.0 * n).astype(np.int64))
+
+
+_GOLDEN = 0.6180339887498949  # its multiples fill the unit interval evenly
