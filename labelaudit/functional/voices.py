@@ -1,7 +1,7 @@
-"""Several witnesses of the same samples: made comparable, heard, and joined to one opinion.
+"""Several voices of the same samples: made comparable, heard, and joined to one opinion.
 
-All of them speak out of fold, or not having been taught the labels that they are asked about. So the given labels, wrong
-ones included, tell how sure each may be (its temperature) and whether it sees anything at all.
+All of them speak out of fold, or not having been taught the labels that they are asked about. So the given labels,
+wrong ones included, tell how sure each may be (its temperature) and whether it sees anything at all.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LEAST_GAIN = (
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """One opinion, made comparable."""
+    """One voice, made comparable."""
 
     log_probs: FloatNC  # (N, C); rows are log probabilities
     accuracy: float  # share of given labels that it holds most probable
@@ -55,23 +55,23 @@ def hear(log_probs: FloatNC, given: IntN) -> Voice:
     return Voice(tempered, float((tempered.argmax(axis=1) == given).mean()), gain, temperature)
 
 
-def combine(witnesses: Mapping[str, Voice], *, tolerance: float = math.inf) -> tuple[FloatNC, dict[str, float]]:
+def combine(voices: Mapping[str, Voice], *, tolerance: float = math.inf) -> tuple[FloatNC, dict[str, float]]:
     """Return (N, C) log probabilities of all who see something, and the weight of each, which sum to 1.
 
     The weighted mean of log probabilities: who is unsure says little, and who is sure must be outvoted. Where nobody
     sees anything the best of them is heard alone.
 
     Args:
-        witnesses: by name, at least one.
-        tolerance: accuracy by which a witness may fall short of the best one before its weight falls to 1 / e. Infinite:
-            all who see something weigh the same, as they should where they see different things.
+        voices: by name, at least one.
+        tolerance: accuracy by which a witness may fall short of the best one before its weight falls to 1 / e.
+            Infinite: all who see something weigh the same, as they should where they see different things.
     """
-    heard = [name for name, each in witnesses.items() if each.votes]
-    heard = heard or [max(witnesses, key=lambda name: witnesses[name].gain)]
-    best = max(witnesses[name].accuracy for name in heard)
-    raw = {name: math.exp((witnesses[name].accuracy - best) / tolerance) for name in heard}
-    weights = {name: raw.get(name, 0.0) / sum(raw.values()) for name in witnesses}
-    total = sum(witnesses[name].log_probs * np.float64(weights[name]) for name in heard)
+    heard = [name for name, each in voices.items() if each.votes]
+    heard = heard or [max(voices, key=lambda name: voices[name].gain)]
+    best = max(voices[name].accuracy for name in heard)
+    raw = {name: math.exp((voices[name].accuracy - best) / tolerance) for name in heard}
+    weights = {name: raw.get(name, 0.0) / sum(raw.values()) for name in voices}
+    total = sum(voices[name].log_probs * np.float64(weights[name]) for name in heard)
     return log_softmax(np.asarray(total)), weights
 
 
@@ -90,7 +90,8 @@ def fit_temperature(logits: FloatNC, given: IntN) -> float:
 def log_softmax(logits: FloatNC) -> FloatNC:
     """Return (N, C) log probabilities of logits."""
     shifted = logits - logits.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    found: FloatNC = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return found
 
 
 def _spread(n: int, count: int) -> IntN:

@@ -2,8 +2,8 @@
 
     python -m labelaudit.lab.people FOLDER
 
-FOLDER holds pairs NAME.npy, (N, C) out-of-sample probabilities, and NAME.csv with the columns given and true; classes in
-alphabetical order. Printed for each: the share that is wrong, what the audit says of it, and the F1 of its flags, of
+FOLDER holds pairs NAME.npy, (N, C) out-of-sample probabilities, and NAME.csv with the columns given and true; classes
+in alphabetical order. Printed for each: the share that is wrong, what the audit says of it, and the F1 of its flags, of
 "another class is predicted", of cleanlab's filter, and of the best threshold that this ranking has.
 """
 

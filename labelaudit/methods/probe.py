@@ -1,93 +1,20 @@
-"""Probe: linear heads and neighbours on vectors that already know something; out of fold, in seconds.
+"""Probe: what linear heads and neighbours on vectors think of every label without having seen it; seconds.
 
-Two kinds of linear heads are trained side by side in K folds: robust ones, which give up what contradicts them, and
-plain ones, which do not give rare classes up. The nearest neighbours are a third opinion. None has seen the label that
-it speaks of, so all are judged as probabilities of unseen labels are.
+The first stage of the two-stage scan, alone (training/probing.py): `labelaudit scan --quick`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
-
-from labelaudit.core.evidence import Evidence, Judges
-from labelaudit.core.recipe import require
-from labelaudit.core.seeds import numpy_generator
-from labelaudit.functional.linear_heads import Heads, fit_heads, logits_of_fold
-from labelaudit.functional.nearest import nearest, neighbour_log_probs
-from labelaudit.functional.standardise import principal_components, standardised
-from labelaudit.functional.witnesses import Witness, combine, hear
-from labelaudit.judging.out_of_sample import evidence_on_unseen
+from labelaudit.core.evidence import Evidence
 from labelaudit.training.job import Job
-from labelaudit.training.streams import torch_generator
+from labelaudit.training.probing import Options as Options
+from labelaudit.training.probing import look, unseen_evidence
 
-SUMMARY = "linear heads and neighbours on vectors, out of fold: seconds"
+SUMMARY = "linear heads and neighbours on pretrained vectors, out of fold: seconds"
+LOOKS_FIRST = True
 TRAINS_CLASSIFIER = False
-
-FloatNC = NDArray[np.floating[Any]]  # (N, C)
-
-_MOST_VISITS = 2_000_000  # samples shown to the heads in all epochs together, beyond the fewest epochs
-_FEWEST_EPOCHS = 5
-_MANY, _FEW_FOLDS = 50_000, 5  # where nine tenths of the samples teach no more than four fifths do
-_TOLERANCE = (
-    0.01  # of accuracy, see `combine`; of .01 to .03 and equal weights the best on 13 sets, docs/methods/probe.md
-)
-_MOST_PRODUCTS = 1e12  # multiplications to find neighbours; more samples choose among fewer
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Settings of the probe; why these defaults: docs/methods/probe.md."""
-
-    folds: int = 10  # at most 5 for more than 50,000 samples
-    rounds: int = 2  # draws of the folds, averaged; 1 for more than 50,000 samples
-    head_epochs: int = (
-        40  # not "epochs": schedules and budgets have no say; fewer for more than 50,000 samples; 0 = no heads
-    )
-    q: float = 0.7  # of the robust heads' generalised cross-entropy
-    l2: float = 0.08  # weight decay of standardised features: l2 / 2 times the squared weights
-    components: int = 512  # principal components that the heads see; 0 = all features
-    neighbours: int = 100  # 0 = nobody asks them
-    scaling: Literal["columns", "none"] = "columns"  # of the vectors that neighbours are sought by
-    head_lr: float = 0.01  # of the one cycle
-
-    def __post_init__(self) -> None:
-        """Check ranges."""
-        require(self.folds >= 2, "method.folds", self.folds, "2 or more")
-        require(self.rounds >= 1, "method.rounds", self.rounds, "1 or more")
-        require(self.head_epochs >= 0, "method.head_epochs", self.head_epochs, "0 or more")
-        require(
-            self.head_epochs > 0 or self.neighbours > 0, "method.neighbours", self.neighbours, "1 or more without heads"
-        )
-        require(self.scaling in ("columns", "none"), "method.scaling", self.scaling, "columns or none")
-        require(0 < self.q <= 1, "method.q", self.q, "above 0, at most 1")
-        require(self.l2 >= 0, "method.l2", self.l2, "0 or more")
-        require(self.components >= 0, "method.components", self.components, "0 or more")
-        require(self.neighbours >= 0, "method.neighbours", self.neighbours, "0 or more")
-        require(0 < self.head_lr <= 10, "method.head_lr", self.head_lr, "above 0, at most 10")
-
-
-def text_options(options: Options) -> Options:
-    """Return the settings for vectors of texts: neighbours alone, by the vectors as they come, and more of them.
-
-    On news with labels of people and with planted ones heads took away from neighbours: docs/methods/probe.md.
-    """
-    return replace(options, head_epochs=0, neighbours=2 * options.neighbours, scaling="none")
-
-
-@dataclass(frozen=True, slots=True)
-class Opinion:
-    """What the probe makes of vectors and their labels."""
-
-    log_probs: FloatNC  # (N, C) of all who were heard
-    witnesses: dict[str, Witness]
-    weights: dict[str, float]  # of the witnesses; they sum to 1, a blind one has 0
-    neighbours: NDArray[np.int64]  # (N, k) nearest first; k = 0 where nobody asked
 
 
 def training_passes(options: Options) -> float:
@@ -96,143 +23,14 @@ def training_passes(options: Options) -> float:
     return 0.1
 
 
+def fast_options(epochs: int) -> dict[str, Any]:
+    """Return nothing: how long heads learn is not what a recipe or a budget is about."""
+    del epochs
+    return {}
+
+
 def run(job: Job, options: Options) -> Evidence:
-    """Return the evidence for every sample of this rank; every rank computes all of it.
-
-    The score "strange" is the entropy of the opinion, in nats: high where no class is known to look like this.
-    """
-    with job.stage("probe", "linear heads and neighbours", 1):
-        given = job.samples.labels
-        opinion = probe(whole_inputs(job), given, job.n_classes, options, seed=job.seed)
-        probs = np.exp(opinion.log_probs)
-        evidence = evidence_on_unseen(
-            probs, given.cpu().numpy(), job.n_classes, draw=numpy_generator(job.seed, "other labels")
-        )
-        strange = -(probs * opinion.log_probs).sum(axis=1)
-    scores = {**evidence.scores, "strange": strange}
-    return part_of(replace(evidence, scores=scores, stages={"probe": describe(opinion)}), job.own)
-
-
-def probe(features: Tensor, given: Tensor, n_classes: int, options: Options, *, seed: int) -> Opinion:
-    """Return what heads and neighbours think of every sample without having seen its label.
-
-    Args:
-        features: (N, D) on any device.
-        given: (N,) labels in 0..C-1, on the same device.
-        n_classes: C.
-        options: settings.
-        seed: of folds, orders, and of the samples among which neighbours are sought.
-    """
-    scaled = standardised(features)
-    labels = given.cpu().numpy()
-    witnesses = {}
-    if options.head_epochs:
-        seen = principal_components(scaled, options.components)
-        logits = _heads(seen, given, n_classes, options, seed)
-        witnesses = {name: hear(each, labels) for name, each in logits.items()}
-    neighbours = np.zeros((len(given), 0), dtype=np.int64)
-    if options.neighbours and len(given) > 1:
-        places, cosines = _neighbours(scaled if options.scaling == "columns" else features.float(), options, seed)
-        votes = neighbour_log_probs(places, cosines, given, n_classes)
-        witnesses["neighbours"] = hear(votes.cpu().numpy(), labels)
-        neighbours = places.cpu().numpy()
-    log_probs, weights = combine(witnesses, tolerance=_TOLERANCE)
-    return Opinion(log_probs, witnesses, weights, neighbours)
-
-
-def describe(opinion: Opinion) -> dict[str, Any]:
-    """Return what is said of the witnesses; JSON-ready."""
-    return {
-        name: {
-            "accuracy": round(each.accuracy, 4),
-            "explains": round(each.gain, 4),
-            "temperature": round(each.temperature, 4),
-            "weight": round(opinion.weights[name], 4),
-        }
-        for name, each in opinion.witnesses.items()
-    }
-
-
-def whole_inputs(job: Job) -> Tensor:
-    """Return (N, D) inputs of all samples as they are, on every rank; images as rows of numbers."""
-    parts = [batch.inputs.flatten(1).float() for batch in job.samples.in_order("plain")]
-    return job.gathered(torch.cat(parts))
-
-
-def assign_folds(labels: Tensor, folds: int, generator: torch.Generator) -> Tensor:
-    """Return (N,) folds that share every class out as evenly as can be, whatever order the samples are in."""
-    order = torch.randperm(len(labels), generator=generator)
-    by_class = order[torch.argsort(labels.cpu()[order], stable=True)]
-    found = torch.empty(len(labels), dtype=torch.long)
-    found[by_class] = torch.arange(len(labels)) % folds
-    return found.to(labels.device)
-
-
-def _heads(
-    features: Tensor, given: Tensor, n_classes: int, options: Options, seed: int
-) -> dict[str, NDArray[np.float32]]:
-    """Return (N, C) out-of-fold logits of each kind of heads, the mean over all rounds."""
-    n = len(given)
-    rounds = options.rounds if n <= _MANY else 1
-    epochs = max(min(options.head_epochs, _FEWEST_EPOCHS), min(options.head_epochs, _MOST_VISITS // n))
-    settings = replace(options, head_epochs=epochs, folds=min(options.folds, n if n <= _MANY else _FEW_FOLDS))
-    logits = [_round(features, given, n_classes, settings, seed, number) for number in range(rounds)]
-    return {
-        name: (sum(each[name] for each in logits[1:]) + logits[0][name]).div(rounds).cpu().numpy() for name in logits[0]
-    }
-
-
-def _round(
-    features: Tensor, given: Tensor, n_classes: int, settings: Options, seed: int, number: int
-) -> dict[str, Tensor]:
-    """Return (N, C) out-of-fold logits of each kind of heads, by one draw of folds and orders."""
-    kinds = {"robust": settings.q, "plain": 0.0}
-    folds = assign_folds(given, settings.folds, torch_generator(seed, "probe", "folds", number))
-    fold = torch.arange(settings.folds, device=features.device).repeat(len(kinds))
-    q = torch.tensor(list(kinds.values()), device=features.device).repeat_interleave(settings.folds)
-    weights = fit_heads(
-        features,
-        given,
-        n_classes=n_classes,
-        folds=folds,
-        heads=Heads(fold, q, torch.full_like(q, settings.l2)),
-        epochs=settings.head_epochs,
-        generator=torch_generator(seed, "probe", "order", number),
-        peak_lr=settings.head_lr,
-    )
-    parts = zip(kinds, torch.split(weights, settings.folds), strict=True)
-    return {name: logits_of_fold(features, folds, part) for name, part in parts}
-
-
-def _neighbours(vectors: Tensor, options: Options, seed: int) -> tuple[Tensor, Tensor]:
-    """Return (N, k) positions and cosines of the nearest samples, among those that there is time for."""
-    n, d = vectors.shape
-    among = _pool(n, d, seed)
-    among = None if among is None else among.to(vectors.device)
-    k = min(options.neighbours, (n if among is None else len(among)) - 1)
-    return nearest(vectors, k, among=among)
-
-
-def _pool(n: int, d: int, seed: int) -> Tensor | None:
-    """Return the positions among which neighbours are sought; None = all."""
-    most = int(_MOST_PRODUCTS / (n * d))
-    if n <= most:
-        return None
-    return torch.randperm(n, generator=torch_generator(seed, "probe", "pool"))[: max(most, 1000)].sort().values
-
-
-def part_of(evidence: Evidence, own: slice) -> Evidence:
-    """Return a rank's part of evidence on all samples."""
-    judges = evidence.judges
-    if judges is not None:
-        weights = None if judges.weights is None else judges.weights[:, own]
-        judges = Judges(judges.scores[:, own], judges.labels[:, own], weights)
-    return replace(
-        evidence,
-        losses=evidence.losses[own],
-        given_probs=evidence.given_probs[own],
-        top_labels=evidence.top_labels[own],
-        top_probs=evidence.top_probs[own],
-        scores={name: values[own] for name, values in evidence.scores.items()},
-        judges=judges,
-    )
+    """Return the evidence for every sample of this rank."""
+    job.plan({"probe": 1})
+    evidence = unseen_evidence(look(job, options), job.samples.labels.cpu().numpy(), job.n_classes, seed=job.seed)
+    return evidence.part(job.own)

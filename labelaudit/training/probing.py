@@ -1,12 +1,13 @@
 """Probing: linear heads and neighbours on vectors that already know something; out of fold, in seconds.
 
-Two kinds of linear heads are trained side by side in K folds: robust ones, which give up what contradicts them, and plain
-ones, which do not give rare classes up. The nearest neighbours are a third opinion. None has seen the label that it speaks
-of, so all are judged as probabilities of unseen labels are.
+Two kinds of linear heads are trained side by side in K folds: robust ones, which give up what contradicts them, and
+plain ones, which do not give rare classes up. The nearest neighbours are a third opinion. None has seen the label that
+it speaks of, so all are judged as probabilities of unseen labels are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -43,25 +44,31 @@ class Options:
     """Settings of the probe; why these defaults: docs/methods/probe.md."""
 
     folds: int = 10  # at most 5 for more than 50,000 samples
-    epochs: int = 40  # fewer for more than 50,000 samples; 0 = no heads
+    rounds: int = 2  # draws of the folds, averaged; 1 for more than 50,000 samples
+    head_epochs: int = (
+        40  # not "epochs": schedules and budgets have no say; fewer for more than 50,000 samples; 0 = no heads
+    )
     q: float = 0.7  # of the robust heads' generalised cross-entropy
     l2: float = 0.08  # weight decay of standardised features: l2 / 2 times the squared weights
     components: int = 512  # principal components that the heads see; 0 = all features
     neighbours: int = 100  # 0 = nobody asks them
     scaling: Literal["columns", "none"] = "columns"  # of the vectors that neighbours are sought by
-    peak_lr: float = 0.01  # of the one cycle
+    head_lr: float = 0.01  # of the one cycle
 
     def __post_init__(self) -> None:
         """Check ranges."""
         require(self.folds >= 2, "method.folds", self.folds, "2 or more")
-        require(self.epochs >= 0, "method.epochs", self.epochs, "0 or more")
-        require(self.epochs > 0 or self.neighbours > 0, "method.neighbours", self.neighbours, "1 or more without heads")
+        require(self.rounds >= 1, "method.rounds", self.rounds, "1 or more")
+        require(self.head_epochs >= 0, "method.head_epochs", self.head_epochs, "0 or more")
+        require(
+            self.head_epochs > 0 or self.neighbours > 0, "method.neighbours", self.neighbours, "1 or more without heads"
+        )
         require(self.scaling in ("columns", "none"), "method.scaling", self.scaling, "columns or none")
         require(0 < self.q <= 1, "method.q", self.q, "above 0, at most 1")
         require(self.l2 >= 0, "method.l2", self.l2, "0 or more")
         require(self.components >= 0, "method.components", self.components, "0 or more")
         require(self.neighbours >= 0, "method.neighbours", self.neighbours, "0 or more")
-        require(0 < self.peak_lr <= 10, "method.peak_lr", self.peak_lr, "above 0, at most 10")
+        require(0 < self.head_lr <= 10, "method.head_lr", self.head_lr, "above 0, at most 10")
 
 
 def text_options(options: Options) -> Options:
@@ -69,7 +76,7 @@ def text_options(options: Options) -> Options:
 
     On news with labels of people and with planted ones heads took away from neighbours: docs/methods/probe.md.
     """
-    return replace(options, epochs=0, neighbours=2 * options.neighbours, scaling="none")
+    return replace(options, head_epochs=0, neighbours=2 * options.neighbours, scaling="none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +84,8 @@ class Opinion:
     """What the probe makes of vectors and their labels."""
 
     log_probs: FloatNC  # (N, C) of all who were heard
-    witnesses: dict[str, Voice]
-    weights: dict[str, float]  # of the witnesses; they sum to 1, a blind one has 0
+    voices: dict[str, Voice]
+    weights: dict[str, float]  # of the voices; they sum to 1, a blind one has 0
     neighbours: NDArray[np.int64]  # (N, k) nearest first; k = 0 where nobody asked
 
 
@@ -94,23 +101,23 @@ def probe(features: Tensor, given: Tensor, n_classes: int, options: Options, *, 
     """
     scaled = standardised(features)
     labels = given.cpu().numpy()
-    witnesses = {}
-    if options.epochs:
+    voices = {}
+    if options.head_epochs:
         seen = principal_components(scaled, options.components)
         logits = _heads(seen, given, n_classes, options, seed)
-        witnesses = {name: hear(each, labels) for name, each in logits.items()}
+        voices = {name: hear(each, labels) for name, each in logits.items()}
     neighbours = np.zeros((len(given), 0), dtype=np.int64)
     if options.neighbours and len(given) > 1:
         places, cosines = _neighbours(scaled if options.scaling == "columns" else features.float(), options, seed)
         votes = neighbour_log_probs(places, cosines, given, n_classes)
-        witnesses["neighbours"] = hear(votes.cpu().numpy(), labels)
+        voices["neighbours"] = hear(votes.cpu().numpy(), labels)
         neighbours = places.cpu().numpy()
-    log_probs, weights = combine(witnesses, tolerance=_TOLERANCE)
-    return Opinion(log_probs, witnesses, weights, neighbours)
+    log_probs, weights = combine(voices, tolerance=_TOLERANCE)
+    return Opinion(log_probs, voices, weights, neighbours)
 
 
 def describe(opinion: Opinion) -> dict[str, Any]:
-    """Return what is said of the witnesses; JSON-ready."""
+    """Return what is said of the voices; JSON-ready."""
     return {
         name: {
             "accuracy": round(each.accuracy, 4),
@@ -118,7 +125,7 @@ def describe(opinion: Opinion) -> dict[str, Any]:
             "temperature": round(each.temperature, 4),
             "weight": round(opinion.weights[name], 4),
         }
-        for name, each in opinion.witnesses.items()
+        for name, each in opinion.voices.items()
     }
 
 
@@ -134,27 +141,37 @@ def assign_folds(labels: Tensor, folds: int, generator: torch.Generator) -> Tens
 def _heads(
     features: Tensor, given: Tensor, n_classes: int, options: Options, seed: int
 ) -> dict[str, NDArray[np.float32]]:
-    """Return (N, C) out-of-fold logits of each kind of heads."""
-    kinds = {"robust": options.q, "plain": 0.0}
-    device, n = features.device, len(given)
-    n_folds = min(options.folds, n if n <= _MANY else _FEW_FOLDS)
-    folds = assign_folds(given, n_folds, torch_generator(seed, "probe", "folds"))
-    fold = torch.arange(n_folds, device=device).repeat(len(kinds))
-    q = torch.tensor(list(kinds.values()), device=device).repeat_interleave(n_folds)
+    """Return (N, C) out-of-fold logits of each kind of heads, the mean over all rounds."""
+    n = len(given)
+    rounds = options.rounds if n <= _MANY else 1
+    epochs = max(min(options.head_epochs, _FEWEST_EPOCHS), min(options.head_epochs, _MOST_VISITS // n))
+    settings = replace(options, head_epochs=epochs, folds=min(options.folds, n if n <= _MANY else _FEW_FOLDS))
+    logits = [_round(features, given, n_classes, settings, seed, number) for number in range(rounds)]
+    return {
+        name: (sum(each[name] for each in logits[1:]) + logits[0][name]).div(rounds).cpu().numpy() for name in logits[0]
+    }
+
+
+def _round(
+    features: Tensor, given: Tensor, n_classes: int, settings: Options, seed: int, number: int
+) -> dict[str, Tensor]:
+    """Return (N, C) out-of-fold logits of each kind of heads, by one draw of folds and orders."""
+    kinds = {"robust": settings.q, "plain": 0.0}
+    folds = assign_folds(given, settings.folds, torch_generator(seed, "probe", "folds", number))
+    fold = torch.arange(settings.folds, device=features.device).repeat(len(kinds))
+    q = torch.tensor(list(kinds.values()), device=features.device).repeat_interleave(settings.folds)
     weights = fit_heads(
         features,
         given,
         n_classes=n_classes,
         folds=folds,
-        heads=Heads(fold, q, torch.full_like(q, options.l2)),
-        epochs=max(min(options.epochs, _FEWEST_EPOCHS), min(options.epochs, _MOST_VISITS // n)),
-        generator=torch_generator(seed, "probe", "order"),
-        peak_lr=options.peak_lr,
+        heads=Heads(fold, q, torch.full_like(q, settings.l2)),
+        epochs=settings.head_epochs,
+        generator=torch_generator(seed, "probe", "order", number),
+        peak_lr=settings.head_lr,
     )
-    return {
-        name: logits_of_fold(features, folds, part).cpu().numpy()
-        for name, part in zip(kinds, weights.split(n_folds), strict=True)
-    }
+    parts = zip(kinds, torch.split(weights, settings.folds), strict=True)
+    return {name: logits_of_fold(features, folds, part) for name, part in parts}
 
 
 def _neighbours(vectors: Tensor, options: Options, seed: int) -> tuple[Tensor, Tensor]:
@@ -189,11 +206,16 @@ def vectors_of(job: Job) -> Tensor:
 
 
 def unseen_evidence(opinion: Opinion, given: IntN, n_classes: int, *, seed: int) -> Evidence:
-    """Return the evidence of an opinion that never saw the labels; its one witness is called probe."""
+    """Return the evidence of an opinion that never saw the labels; its one witness is called probe.
+
+    The score "strange" is the entropy of the opinion, in nats: high where no class is known to look like this.
+    """
     probs = np.exp(opinion.log_probs)
     draw = numpy_generator(seed, "other labels")
     evidence = evidence_on_unseen(probs, given, n_classes, draw=draw, name="probe")
-    return replace(evidence, judges=None, stages={"probe": describe(opinion)})
+    strange = -(probs * opinion.log_probs).sum(axis=1)
+    scores = {**evidence.scores, "strange": strange}
+    return replace(evidence, scores=scores, judges=None, stages={"probe": describe(opinion)})
 
 
 def mean_opinion(log_probs: Sequence[FloatNC]) -> FloatNC:

@@ -8,7 +8,8 @@ import torch
 from sklearn.metrics import average_precision_score
 
 from labelaudit.core.errors import ConfigError
-from labelaudit.methods.probe import Opinion, Options, assign_folds, part_of, probe, run, text_options
+from labelaudit.methods.probe import run
+from labelaudit.training.probing import Opinion, Options, assign_folds, probe, text_options
 from tests.methods.jobs import blobs, image_job, vector_job
 
 QUICK = Options(head_epochs=10, neighbours=20)
@@ -107,14 +108,14 @@ def test_odd_data_give_probabilities(values, given, n_classes):
 def test_features_that_say_nothing_have_no_vote_beside_one_that_does():
     values, given, _ = blobs(400, 4, rate=0.1)
     noise = np.random.default_rng(0).normal(size=values.shape).astype(np.float32)
-    assert all(each.votes for each in _probe(values, given, 4).witnesses.values())
-    assert not any(each.votes for each in _probe(noise, given, 4).witnesses.values())
+    assert all(each.votes for each in _probe(values, given, 4).voices.values())
+    assert not any(each.votes for each in _probe(noise, given, 4).voices.values())
 
 
 def test_evidence_is_that_of_unseen_labels_and_says_who_was_heard():
     values, given, true = blobs(300, 3, rate=0.2)
     evidence = run(vector_job(values, given, 3), QUICK)
-    assert evidence.judges is not None
+    assert set(evidence.witnesses) == {"probe"}
     assert evidence.scores["strange"].shape == (300,)
     assert len(evidence.losses) == 300
     assert average_precision_score(given != true, evidence.losses) > 0.95
@@ -123,12 +124,12 @@ def test_evidence_is_that_of_unseen_labels_and_says_who_was_heard():
 
 
 def test_fewer_samples_to_choose_among_still_find_neighbours(monkeypatch):
-    monkeypatch.setattr("labelaudit.methods.probe._MOST_PRODUCTS", 1200 * 8 * 1000)
+    monkeypatch.setattr("labelaudit.training.probing._MOST_PRODUCTS", 1200 * 8 * 1000)
     values, given, true = blobs(1200, 3, rate=0.2)
     opinion = _probe(values, given, 3)
     assert len(np.unique(opinion.neighbours)) <= 1000
     assert (opinion.neighbours != np.arange(1200)[:, None]).all()
-    assert (opinion.witnesses["neighbours"].log_probs.argmax(1) == true).mean() > 0.97
+    assert (opinion.voices["neighbours"].log_probs.argmax(1) == true).mean() > 0.97
 
 
 def test_settings_out_of_range_are_named():
@@ -159,7 +160,7 @@ def test_images_work_like_vectors():
 def test_the_parts_of_the_ranks_are_the_whole():
     values, given, _ = blobs(101, 3, rate=0.2)
     evidence = run(vector_job(values, given, 3), QUICK)
-    parts = [part_of(evidence, slice(rank, None, 2)) for rank in range(2)]
+    parts = [evidence.part(slice(rank, None, 2)) for rank in range(2)]
     for name, whole in evidence.arrays().items():
         merged = whole.copy()
         for rank, part in enumerate(parts):

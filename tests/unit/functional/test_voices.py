@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from labelaudit.functional.witnesses import combine, fit_temperature, hear, log_softmax
+from labelaudit.functional.voices import combine, fit_temperature, hear, log_softmax
 
 C = 4
 
@@ -21,7 +21,7 @@ def test_the_temperature_undoes_any_scale(factor):
 
 
 def test_a_temperature_of_many_samples_does_not_keep_step_with_their_order(monkeypatch):
-    monkeypatch.setattr("labelaudit.functional.witnesses._MOST_ASKED", 1000)
+    monkeypatch.setattr("labelaudit.functional.voices._MOST_ASKED", 1000)
     logits, labels = _seen(20_000)
     order = np.argsort(labels.reshape(-1, 1000).T.ravel(), kind="stable")
     assert fit_temperature(logits[order] * 2, labels[order]) == pytest.approx(2.0, rel=0.2)
@@ -40,7 +40,7 @@ def test_a_witness_that_sees_nothing_has_no_vote():
     np.testing.assert_allclose(log_probs, seeing.log_probs)
 
 
-def test_witnesses_of_the_same_sight_are_averaged():
+def test_voices_of_the_same_sight_are_averaged():
     logits, labels = _seen()
     one, two = hear(logits, labels), hear(np.roll(logits, 1, axis=0) * 0.1 + logits, labels)
     log_probs, weights = combine({"one": one, "two": two})
