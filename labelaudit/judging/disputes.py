@@ -39,9 +39,10 @@ _KNOWS, _GUESSES, _BLIND = 0.45, 0.65, 0.85  # disputes, as a share of those tha
 _GUESSED_STRONG = 0.4  # as _CLEAN_STRONG, of a witness that half guesses; a blind one proves nothing
 _NO_PROOF, _PROOF = 0.5, 0.67  # of _CLEAN_STRONG: below it nothing is proven, and above it by this much the noise is
 _MILD = 0.15  # units below which a dispute is mild
-_DECIDED, _TORN = 0.13, 0.2  # shares of the disputes that are mild: of witnesses that know what they say, and others
-_LOW_BAR, _BAR, _HIGH_BAR = 0.15, 0.3, 0.6  # units from which a label is rather wrong than right: where witnesses are
-# decided, where they are torn, and where nothing is proven
+# Units from which a label is rather wrong than right, by the share of the disputes that are mild: witnesses that know
+# what they say are hardly ever torn between two classes. Where nothing is proven the bar is the high one.
+_MILD_SHARES, _BARS = (0.05, 0.13, 0.2), (0.05, 0.15, 0.3)
+_HIGH_BAR = 0.6
 _SLOPE = 8.0  # of p(wrong) in log odds per unit
 _CAUTION = 1.28  # standard errors by which strong disputes must exceed those of clean data
 _VOTES = 0.5  # of the best witness's skill, below which a witness has no vote
@@ -115,7 +116,7 @@ def read_disputes(
     beyond = (strong - _CAUTION * doubt) / max(share, 1e-9) / clean  # 1 = as much as clean data may show
     proof = float(np.clip((beyond - _NO_PROOF) / (1.0 + _PROOF - _NO_PROOF), 0.0, 1.0))
     mild = 1.0 - float((disputed[counted] > _MILD).mean()) / max(share, 1e-9)
-    proven_bar = float(np.interp(mild, (_DECIDED, _TORN), (_LOW_BAR, _BAR)))
+    proven_bar = float(np.interp(mild, _MILD_SHARES, _BARS))
     bar = proven_bar + (_HIGH_BAR - proven_bar) * (1.0 - proof)
     low = max(strong - clean * share - NORMAL_90 * doubt, 0.0)
     high = min(max(share, possible) + NORMAL_90 * float(np.sqrt(0.25 / n)), 1.0)
