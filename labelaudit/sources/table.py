@@ -9,10 +9,11 @@ import numpy as np
 from labelaudit.core.dataset import Dataset, Probabilities, Remark, SetAside, Vectors
 from labelaudit.core.errors import DataError
 from labelaudit.core.recipe import DataSettings
-from labelaudit.sources.arrays import class_probabilities, embedding_rows, read_matrix
+from labelaudit.sources.arrays import embedding_rows, read_matrix
 from labelaudit.sources.columns import Roles, find_roles
 from labelaudit.sources.features import read_features, require_categories
 from labelaudit.sources.labels import encode_labels
+from labelaudit.sources.probabilities import class_probabilities, prob_columns
 from labelaudit.sources.store import Store
 from labelaudit.sources.table_file import Table, load_table
 from labelaudit.sources.table_images import Samples, finds_images, has_bytes, read_embedded, read_files
@@ -85,9 +86,16 @@ def _read_probabilities(
 ) -> Samples:
     assert settings.probs is not None
     matrix = read_matrix(settings.probs, "--probs", rows=len(table))
-    found = encode_labels(rows.known_labels(), fold=settings.fold_labels).classes
-    given = class_probabilities(matrix, rows.rows, found, known=table.class_names.get(roles.label))
-    return Samples(Probabilities(given.values), shown, remarks=(given.remark,), classes=given.classes)
+    labels = encode_labels(rows.known_labels(), fold=settings.fold_labels)
+    given = class_probabilities(
+        matrix,
+        rows.rows,
+        [labels.classes[label] for label in labels.given],
+        found=labels.classes,
+        known=table.class_names.get(roles.label),
+        columns=prob_columns(settings.prob_columns),
+    )
+    return Samples(Probabilities(given.values), shown, remarks=given.remarks, classes=given.classes)
 
 
 def _assemble(table: Table, rows: Rows, samples: Samples, settings: DataSettings) -> Dataset:
