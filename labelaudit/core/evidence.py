@@ -151,6 +151,25 @@ def read_evidence(path: Path) -> Evidence:
         raise DataError(f"{path} is damaged: {error}.", hint="Scan the data again.") from error
 
 
+def read_against(path: Path) -> FloatN:
+    """Return (N,) the evidence against each given label, in nats; 0 = as much for it as against it.
+
+    It is what the verdicts are ordered by. Reads one array of the file and no more; raises as `read_evidence` does.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            if "score_evidence" in stored:
+                return np.asarray(stored["score_evidence"], dtype=np.float64)
+            if "score_margin" in stored:
+                return -np.asarray(stored["score_margin"], dtype=np.float64)
+            losses = np.asarray(stored["losses"], dtype=np.float64)
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist.", hint="Scan the data again.") from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} is damaged: {error}.", hint="Scan the data again.") from error
+    return np.asarray(np.log(np.expm1(np.clip(losses, _TINY, 50.0))))  # log odds of any other label
+
+
 def evidence_from_probs(
     probs: NDArray[np.floating[Any]],
     given: NDArray[np.int64],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy
@@ -98,6 +99,15 @@ def review_effort(clean_prob: FloatN, *, wrong: FloatN | None = None) -> Review:
         places = np.searchsorted(errors_within, [share * errors for share in CATCHES], side="left")
         looks = {share: min(int(place) + 1, len(errors_within)) for share, place in zip(CATCHES, places, strict=True)}
     return Review(errors, {at: float(errors_within[at - 1]) for at in LOOKS if at <= len(errors_within)}, looks)
+
+
+def review_facts(review: Review) -> dict[str, Any]:
+    """Return what a review would bring, ready for JSON."""
+    return {
+        "errors": review.errors,
+        "found": [{"looks": looks, "errors": errors} for looks, errors in review.found.items()],
+        "catch": [{"share": share, "looks": looks} for share, looks in review.looks.items()],
+    }
 
 
 def _with_doubt(rate: float, size: float, overall: Share) -> Share:

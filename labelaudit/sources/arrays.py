@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import csv
 
-from labelaudit.core.dataset import FloatND, IntN
+from labelaudit.core.arrays import FloatND, IntN
 from labelaudit.core.errors import ConfigError, DataError, shorten
 from labelaudit.sources.parquet_file import PARQUET_SUFFIXES, load_parquet
 from labelaudit.sources.paths import require_exists
