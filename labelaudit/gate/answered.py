@@ -113,8 +113,16 @@ def _found(audit: Audit, columns: FindingColumns, rows: IntN, classes: tuple[str
         trusted=columns.trusted[rows],
         action=_texts(columns.action, rows),
         issue=_texts(columns.issue, rows),
-        against=read_against(audit.evidence_path),
+        against=_against(audit, columns, rows),
     )
+
+
+def _against(audit: Audit, columns: FindingColumns, rows: IntN) -> NDArray[np.float64]:
+    """Return evidence against labels: as it was stored, else what the verdicts make of it."""
+    if audit.evidence_path.exists():
+        return read_against(audit.evidence_path)
+    clean_prob = np.clip(columns.clean_prob[rows].astype(np.float64), 1e-6, 1 - 1e-6)
+    return np.asarray(np.log1p(-clean_prob) - np.log(clean_prob))
 
 
 def _answers(rows: IntN, decided: Mapping[int, Known], decisions: Decisions) -> Answers:
