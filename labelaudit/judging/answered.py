@@ -191,10 +191,8 @@ def _decided(
     action[found.trusted], issue[found.trusted] = found.action[found.trusted], found.issue[found.trusted]
     answered = rows[about.rows]
     action[answered], issue[answered] = Action.KEEP, Issue.NONE
-    wrong = answered[about.wrong]
-    offered_wrong = np.nan_to_num(suggested_prob[wrong]) >= settings.suggest_above
-    action[wrong] = np.where(offered_wrong, Action.RELABEL, Action.REVIEW)
-    issue[wrong] = Issue.MISLABELLED
+    wrong = answered[about.wrong]  # what is right instead, if somebody said so, is not known here
+    action[wrong], issue[wrong] = Action.REVIEW, Issue.MISLABELLED
     return action, issue
 
 

@@ -27,8 +27,8 @@ Table = NDArray[np.float64]  # (G, B), one row a curve and one column a bin of t
 # percentile); in these units centres of .05 to .45 and slopes of 5 to 9 were seen on seven sets with a known truth.
 _CENTRES = np.linspace(-0.6, 2.0, 27)
 _SLOPES = np.geomspace(1.5, 18.0, 9)
-_ACCUSED = np.array([0.0, 0.15, 0.4])  # share of labels that are right wherever the evidence is against them
-_HIDDEN = np.array([0.0, 0.03, 0.1])  # share of labels that are wrong wherever the evidence is for them
+_ACCUSED = np.array([0.01, 0.15, 0.4])  # share of labels that are right wherever the evidence is against them
+_HIDDEN = np.array([0.0005, 0.03, 0.1])  # share of labels that are wrong wherever the evidence is for them
 _CENTRE, _CENTRE_SPREAD, _RIGHTWARD = 0.27, 0.25, 1.6  # a network may well be weaker than thought; hardly better
 _SLOPE, _SLOPE_SPREAD = np.log(6.0), 0.45
 _ACCUSED_BELIEF, _HIDDEN_BELIEF = np.array([0.6, 0.25, 0.15]), np.array([0.6, 0.25, 0.15])
