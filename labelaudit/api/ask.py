@@ -13,9 +13,11 @@ import numpy as np
 
 from labelaudit.api.baseline import take_decisions_over
 from labelaudit.api.mark import user_name
-from labelaudit.core.audits import Audit, write_atomically
-from labelaudit.core.decisions import Known, now, record_decision
+from labelaudit.core.audits import Audit
+from labelaudit.core.decisions import Known, record_decision
 from labelaudit.core.errors import ConfigError, DataError, shorten
+from labelaudit.core.files import write_atomically
+from labelaudit.core.runs import now
 from labelaudit.core.seeds import numpy_generator
 from labelaudit.gate.answered import Standing, decided_rows, standing
 from labelaudit.gate.columns import FindingColumns, read_columns

@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from labelaudit.core.arrays import BoolN, IntN
 from labelaudit.core.arrow import text_array
 from labelaudit.core.audits import Audit
-from labelaudit.core.dataset import BoolN, IntN
 from labelaudit.core.decisions import Decisions, Key, Known
 from labelaudit.core.evidence import read_against
 from labelaudit.core.recipe import PolicySettings, from_dict
@@ -56,7 +56,7 @@ def as_answered(
 
 def decided_rows(columns: FindingColumns, known: Mapping[Key, Known]) -> dict[int, Known]:
     """Return the findings that people decided on; of several with one content and label all."""
-    settled = {key: entry for key, entry in known.items() if entry.verdict != "open" and key[0]}
+    settled = {key: entry for key, entry in known.items() if entry.decision != "open" and key[0]}
     if not settled:
         return {}
     rows = pc.indices_nonzero(pc.is_in(columns.content_hashes, value_set=text_array({key[0] for key in settled})))
@@ -133,7 +133,7 @@ def _answers(rows: IntN, decided: Mapping[int, Known], decisions: Decisions) -> 
     about = [(place[row], entry) for row, entry in sorted(decided.items())]
     return Answers(
         np.array([at for at, _ in about], dtype=np.int64),
-        np.array([entry.verdict == "wrong" for _, entry in about], dtype=np.bool_),
+        np.array([entry.decision == "wrong" for _, entry in about], dtype=np.bool_),
         np.array([entry.key in decisions.asked for _, entry in about], dtype=np.bool_),
     )
 

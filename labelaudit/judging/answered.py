@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from labelaudit.core.arrays import BoolN, FloatN, IntN
 from labelaudit.core.dataset import SMALLEST_CLASS
 from labelaudit.core.issues import Action, Issue
 from labelaudit.core.recipe import PolicySettings
+from labelaudit.core.shares import Share
 from labelaudit.judging.asking import Answers, Belief, as_ranked, believe, precision_after
-from labelaudit.judging.calibration import BoolN, FloatN, IntN, NoiseRate
 from labelaudit.judging.doubts import is_quiet
 from labelaudit.judging.policy import decide
 from labelaudit.judging.reckoning import class_rates, review_effort, review_facts
@@ -131,10 +132,10 @@ def answers_would_narrow(clean_prob: FloatN, n: int) -> float:
     return precision_after(1 - clean_prob, n)
 
 
-def _noise_of(results: Mapping[str, Any]) -> NoiseRate | None:
+def _noise_of(results: Mapping[str, Any]) -> Share | None:
     """Return the noise that an audit found by itself; None where it has no interval."""
     interval = results.get("noise_interval")
-    return None if not interval else NoiseRate(float(results["noise_rate"]), float(interval[0]), float(interval[1]))
+    return None if not interval else Share(float(results["noise_rate"]), float(interval[0]), float(interval[1]))
 
 
 def _between(before: FloatN, after: FloatN, share: float, *, known: BoolN) -> FloatN:
@@ -143,13 +144,13 @@ def _between(before: FloatN, after: FloatN, share: float, *, known: BoolN) -> Fl
     return np.where(known, after, moved)
 
 
-def _moved(before: NoiseRate | None, after: NoiseRate, share: float) -> NoiseRate:
+def _moved(before: Share | None, after: Share, share: float) -> Share:
     """Return a rate moved by a share of the way, its interval as wide as either."""
     if before is None or share >= 1:
         return after
     rate = (1 - share) * before.rate + share * after.rate
     low, high = min(before.low, after.low), max(before.high, after.high)
-    return NoiseRate(rate, low=min(low, rate), high=max(high, rate))
+    return Share(rate, low=min(low, rate), high=max(high, rate))
 
 
 def _log_odds(share: FloatN) -> FloatN:
@@ -168,7 +169,7 @@ def _decided(
     suggested_prob: FloatN,
     belief: Belief,
     settings: PolicySettings,
-    noise: NoiseRate,
+    noise: Share,
     rows: IntN,
     classes: Sequence[str],
 ) -> tuple[Texts, Texts]:
@@ -196,7 +197,7 @@ def _decided(
     return action, issue
 
 
-def _confusions(results: Mapping[str, Any], noise: NoiseRate) -> list[dict[str, Any]]:
+def _confusions(results: Mapping[str, Any], noise: Share) -> list[dict[str, Any]]:
     """Return the confused pairs in proportion to the noise as it is now; of which kind mistakes are stays as it was."""
     before = float(results.get("noise_rate") or 0.0)
     scale = noise.rate / before if before > 0 else 0.0
@@ -211,7 +212,7 @@ def _confusions(results: Mapping[str, Any], noise: NoiseRate) -> list[dict[str, 
 _GENERAL_DOUBTS, _USEFUL_WIDTH = ("near-chance", "wide-interval"), 0.3
 
 
-def _doubts(results: Mapping[str, Any], noise: NoiseRate, share: float) -> list[Any]:
+def _doubts(results: Mapping[str, Any], noise: Share, share: float) -> list[Any]:
     """Return the doubts that answers leave: that nothing can be told is over once they tell the rate."""
     is_told = share >= 1 and noise.high - noise.low <= _USEFUL_WIDTH
     doubts = list(results.get("doubts") or [])

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from labelaudit.judging.calibration import BoolN, FloatN, IntN, NoiseRate
+from labelaudit.core.arrays import BoolN, FloatN, IntN
+from labelaudit.core.shares import NORMAL_90, TAILS_90, Share
 
 Table = NDArray[np.float64]  # (G, B), one row a curve and one column a bin of the evidence
 
@@ -40,8 +41,6 @@ _AGREES = 0.9  # quantile of the evidence for labels that makes the unit
 _BLIND, _CHOSEN = 1.0, 0.5  # weight of an answer about a sample that was drawn, and that somebody chose to look at
 _FLOOR = 0.15  # share of the questions that go anywhere alike
 _MOST, _LEAST = 0.5, 0.2  # p(wrong) between which the threshold of a flag lies
-_TAILS = (0.05, 0.95)  # of a 90 % interval
-_NORMAL_90 = 1.645
 _FEW = 10.0  # expected mistakes up to which their number is a Poisson one
 _TINY = 1e-9
 
@@ -56,6 +55,15 @@ class Answers:
 
 
 @dataclass(frozen=True, slots=True)
+class Number:
+    """How many labels are wrong, with a 90 % interval."""
+
+    expected: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class Belief:
     """What is believed of N labels after some answers."""
 
@@ -67,13 +75,13 @@ class Belief:
     known: BoolN  # (N,) people said so
 
     @property
-    def rate(self) -> NoiseRate:
+    def rate(self) -> Share:
         """Share of the N labels that are wrong, with a 90 % interval."""
         found, size = self.expected(np.ones(len(self.wrong), dtype=bool)), max(len(self.wrong), 1)
-        return NoiseRate(found.rate / size, found.low / size, found.high / size)
+        return Share(found.expected / size, found.low / size, found.high / size)
 
-    def expected(self, rows: BoolN) -> NoiseRate:
-        """Return how many of some labels are wrong: a number, not a share, with a 90 % interval.
+    def expected(self, rows: BoolN) -> Number:
+        """Return how many of some labels are wrong.
 
         Args:
             rows: (N,) which.
@@ -83,10 +91,10 @@ class Belief:
         mean, variance = self.curves @ counts, (self.curves * (1 - self.curves)) @ counts
         low, high = _number_between(mean, variance, self.weight)
         middle = float(self.weight @ mean)
-        return NoiseRate(sure + middle, sure + min(low, middle), sure + max(high, middle))
+        return Number(sure + middle, sure + min(low, middle), sure + max(high, middle))
 
 
-def believe(against: FloatN, answers: Answers, *, detector: NoiseRate | None = None) -> Belief:
+def believe(against: FloatN, answers: Answers, *, detector: Share | None = None) -> Belief:
     """Return what is believed of N labels.
 
     Args:
@@ -157,9 +165,7 @@ def draw_questions(belief: Belief, n: int, *, rng: np.random.Generator, without:
     return Questions(rows[picked], probability[picked])
 
 
-def weighed_rate(
-    expected: FloatN, wrong: BoolN, probability: FloatN, *, mean_expected: float, n_open: int
-) -> NoiseRate:
+def weighed_rate(expected: FloatN, wrong: BoolN, probability: FloatN, *, mean_expected: float, n_open: int) -> Share:
     """Return the share of wrong labels by the sampling alone, unbiased whatever the curve.
 
     Args:
@@ -174,9 +180,9 @@ def weighed_rate(
         Sampling from Finite Populations", for draws with replacement.
     """
     each = mean_expected + (wrong - expected) / (probability * n_open)
-    error = _NORMAL_90 * float(each.std(ddof=1)) / np.sqrt(len(each)) if len(each) > 1 else 1.0
+    error = NORMAL_90 * float(each.std(ddof=1)) / np.sqrt(len(each)) if len(each) > 1 else 1.0
     rate = float(np.clip(each.mean(), 0, 1))
-    return NoiseRate(rate, float(np.clip(rate - error, 0, rate)), float(np.clip(rate + error, rate, 1)))
+    return Share(rate, float(np.clip(rate - error, 0, rate)), float(np.clip(rate + error, rate, 1)))
 
 
 def precision_after(wrong: FloatN, n: int) -> float:
@@ -186,7 +192,7 @@ def precision_after(wrong: FloatN, n: int) -> float:
         wrong: (N,) p(wrong) as it is believed now.
         n: answers.
     """
-    return _NORMAL_90 * float(np.sqrt(wrong * (1 - wrong)).mean()) / float(np.sqrt(max(n, 1)))
+    return NORMAL_90 * float(np.sqrt(wrong * (1 - wrong)).mean()) / float(np.sqrt(max(n, 1)))
 
 
 def as_ranked(against: FloatN, rank: IntN) -> FloatN:
@@ -226,10 +232,10 @@ def _family(centres: FloatN) -> tuple[Table, FloatN]:
     return np.concatenate([curves, np.full((1, len(centres)), 1e-6)]), belief
 
 
-def _agreement(expected: FloatN, detector: NoiseRate, n: int) -> FloatN:
+def _agreement(expected: FloatN, detector: Share, n: int) -> FloatN:
     """Return (G,) how well curves with these numbers of mistakes fit a detector's rate; far off counts little more."""
     low, rate, high = _log_odds(np.array([detector.low, detector.rate, detector.high]), n).tolist()
-    spread = max(_RATE_SPREAD, (high - low) / (2 * _NORMAL_90))
+    spread = max(_RATE_SPREAD, (high - low) / (2 * NORMAL_90))
     off = (_log_odds(expected / n, n) - rate) / spread
     return np.asarray(-2.0 * np.log1p(off**2 / 4))
 
@@ -274,7 +280,7 @@ def _number_between(mean: FloatN, variance: FloatN, weight: FloatN) -> tuple[flo
         return float(weight @ np.where(mean < _FEW, few, many))
 
     most = int(mean.max() + 6 * np.sqrt(mean.max() + 1)) + 2
-    low, high = (_first_at_least(share_up_to, tail, most) for tail in _TAILS)
+    low, high = (_first_at_least(share_up_to, tail, most) for tail in TAILS_90)
     return float(low), float(high)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from labelaudit.core.shares import Share
 from labelaudit.judging.asking import (
     Answers,
+    Number,
     as_ranked,
     believe,
     draw_questions,
@@ -14,7 +16,6 @@ from labelaudit.judging.asking import (
     precision_after,
     weighed_rate,
 )
-from labelaudit.judging.calibration import NoiseRate
 
 
 def answers(rows, wrong, *, blind=True):
@@ -112,7 +113,7 @@ def test_nobody_is_asked_twice_and_all_in_the_end():
     against, wrong = labelled(n=40)
     belief, rows, _ = asked(against, wrong, 40, wave=7)
     assert sorted(rows.tolist()) == list(range(40))
-    assert belief.rate == NoiseRate(wrong.mean(), wrong.mean(), wrong.mean())
+    assert belief.rate == Share(wrong.mean(), wrong.mean(), wrong.mean())
     assert len(draw_questions(belief, 10, rng=np.random.default_rng(0)).rows) == 0
 
 
@@ -142,17 +143,17 @@ def test_expected_errors_are_those_of_the_rows_asked_for():
     belief, rows, _ = asked(against, wrong, 30)
     only = np.zeros(len(against), dtype=bool)
     only[rows] = True
-    assert belief.expected(only) == NoiseRate(wrong[rows].sum(), wrong[rows].sum(), wrong[rows].sum())
+    assert belief.expected(only) == Number(wrong[rows].sum(), wrong[rows].sum(), wrong[rows].sum())
     rest = belief.expected(~only)
     assert rest.low <= wrong[~only].sum() <= rest.high
-    assert rest.rate == pytest.approx(belief.wrong[~only].sum())
+    assert rest.expected == pytest.approx(belief.wrong[~only].sum())
 
 
 def test_a_detector_moves_the_belief_before_there_are_answers():
     against, _ = labelled(rate=0.15)
     low, none, high = (
         believe(against, NOBODY, detector=detector).rate.rate
-        for detector in (NoiseRate(0.02, 0.01, 0.03), None, NoiseRate(0.4, 0.35, 0.45))
+        for detector in (Share(0.02, 0.01, 0.03), None, Share(0.4, 0.35, 0.45))
     )
     assert low < none < high
 
