@@ -82,7 +82,7 @@ def ask(
 def _at_terminal(console: Console, audit: str | None) -> Callable[[Question], Answer | None]:
     """Return what shows a question and reads its answer; the end of the input is the end."""
     from labelaudit.api.ask import parse_answer
-    from labelaudit.api.samples import Samples
+    from labelaudit.gate.samples import Samples
 
     samples = Samples.open(audit)
 
