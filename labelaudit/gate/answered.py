@@ -129,8 +129,8 @@ def _answers(rows: IntN, decided: Mapping[int, Known], decisions: Decisions) -> 
     """Return the answers by place among the rows; of samples with one content and label the first speaks for all."""
     from labelaudit.judging.asking import Answers
 
-    place = {int(row): at for at, row in enumerate(rows)}
-    about = [(place[row], entry) for row, entry in sorted(decided.items())]
+    places = np.searchsorted(rows, sorted(decided)).tolist()
+    about = [(at, decided[row]) for at, row in zip(places, sorted(decided), strict=True)]
     return Answers(
         np.array([at for at, _ in about], dtype=np.int64),
         np.array([entry.decision == "wrong" for _, entry in about], dtype=np.bool_),
@@ -150,10 +150,11 @@ def _put(before: NDArray[np.float32], rows: IntN, after: NDArray[np.float64]) ->
 
 def _recoded(coded: Coded, rows: IntN, texts: NDArray[np.object_], *, keep: BoolN) -> Coded:
     """Return a column with other texts in some rows."""
-    names = tuple(dict.fromkeys([*coded.names, *map(str, texts)]))
-    place = {name: at for at, name in enumerate(names)}
-    codes = coded.codes.copy()
-    codes[rows] = [place[str(text)] for text in texts]
+    names = tuple(dict.fromkeys([*coded.names, *map(str, set(texts.tolist()))]))
+    codes, of_rows = coded.codes.copy(), np.empty(len(rows), dtype=np.int64)
+    for code, name in enumerate(names):
+        of_rows[texts == name] = code
+    codes[rows] = of_rows
     codes[keep] = coded.codes[keep]
     return Coded(codes, names)
 

@@ -204,9 +204,12 @@ def as_ranked(against: FloatN, rank: IntN) -> FloatN:
         against: (M,) evidence against labels, of some or all of the samples.
         rank: (N,) places from 1, 1 = most suspicious, all different.
     """
-    place = (np.argsort(np.argsort(-rank)) + 0.5) / max(len(rank), 1)  # 0 = least suspicious
-    known = np.sort(against)
-    return np.interp(place, (np.arange(len(known)) + 0.5) / max(len(known), 1), known)
+    known, n = np.sort(against), len(rank)
+    if len(known) != n:
+        known = np.interp((np.arange(n) + 0.5) / max(n, 1), (np.arange(len(known)) + 0.5) / max(len(known), 1), known)
+    ranked = np.empty(n)
+    ranked[np.argsort(-rank)] = known
+    return ranked
 
 
 def _binned(against: FloatN) -> tuple[FloatN, IntN]:
