@@ -19,7 +19,7 @@ from labelaudit.core.dataset import SMALLEST_CLASS
 from labelaudit.core.issues import Action, Issue
 from labelaudit.core.recipe import PolicySettings
 from labelaudit.core.shares import Share
-from labelaudit.judging.asking import Answers, Belief, as_ranked, believe, precision_after
+from labelaudit.judging.asking import Answers, Belief, as_ranked, believe
 from labelaudit.judging.doubts import is_quiet
 from labelaudit.judging.policy import decide
 from labelaudit.judging.reckoning import class_rates, review_effort, review_facts
@@ -125,11 +125,6 @@ def ranks_of(clean_prob: FloatN, before: IntN) -> IntN:
     ranks = np.empty(len(order), dtype=np.int64)
     ranks[order] = np.arange(1, len(order) + 1)
     return ranks
-
-
-def answers_would_narrow(clean_prob: FloatN, n: int) -> float:
-    """Return about how far the ends of the interval will be from the rate after n answers, as a share."""
-    return precision_after(1 - clean_prob, n)
 
 
 def _noise_of(results: Mapping[str, Any]) -> Share | None:

@@ -187,14 +187,19 @@ def weighed_rate(expected: FloatN, wrong: BoolN, probability: FloatN, *, mean_ex
     return Share(rate, float(np.clip(rate - error, 0, rate)), float(np.clip(rate + error, rate, 1)))
 
 
-def precision_after(wrong: FloatN, n: int) -> float:
-    """Return about how far the ends of the interval will be from the rate after n answers, as a share.
+def would_narrow(against: FloatN, n: int, *, detector: Share | None = None) -> float:
+    """Return about how far from the rate the ends of its interval will be after n answers, where there are none yet.
 
     Args:
-        wrong: (N,) p(wrong) as it is believed now.
+        against: (N,) as in `believe`.
         n: answers.
+        detector: as in `believe`.
     """
-    return NORMAL_90 * float(np.sqrt(wrong * (1 - wrong)).mean()) / float(np.sqrt(max(n, 1)))
+    nobody = Answers(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool), np.zeros(0, dtype=bool))
+    belief = believe(against, nobody, detector=detector)
+    counts = np.bincount(belief.bins, minlength=belief.curves.shape[1]) / max(len(belief.bins), 1)
+    doubt = belief.weight @ (np.sqrt(belief.curves * (1 - belief.curves)) @ counts)  # as Neyman's allocation leaves it
+    return NORMAL_90 * float(doubt) / float(np.sqrt(max(n, 1)))
 
 
 def as_ranked(against: FloatN, rank: IntN) -> FloatN:

@@ -13,8 +13,8 @@ from labelaudit.judging.asking import (
     believe,
     draw_questions,
     flag_threshold,
-    precision_after,
     weighed_rate,
+    would_narrow,
 )
 
 
@@ -158,10 +158,14 @@ def test_a_detector_moves_the_belief_before_there_are_answers():
     assert low < none < high
 
 
-def test_four_times_the_answers_halve_the_interval():
-    wrong = np.linspace(0, 1, 101)
-    assert precision_after(wrong, 120) == pytest.approx(precision_after(wrong, 30) / 2)
-    assert precision_after(np.full(50, 0.5), 100) == pytest.approx(1.645 * 0.05)
+def test_what_thirty_answers_would_bring_is_foretold():
+    widths = []
+    for seed in range(6):
+        against, wrong = labelled(overlap=1.5, seed=seed)
+        found = asked(against, wrong, 30, seed=seed)[0].rate
+        widths.append((found.high - found.low) / 2)
+    assert would_narrow(against, 30) == pytest.approx(np.mean(widths), rel=0.3)
+    assert would_narrow(against, 120) == pytest.approx(would_narrow(against, 30) / 2)
 
 
 def test_ranks_take_the_values_of_the_evidence_in_their_order():
