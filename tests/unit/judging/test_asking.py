@@ -37,7 +37,9 @@ def labelled(n=1500, *, rate=0.15, overlap=1.0, hidden=0.0, seed=0):
 def asked(against, wrong, n, *, seed=0, wave=10):
     """Return the belief after n questions in waves, answered by the truth, and what each said of the rate alone."""
     rng = np.random.default_rng(seed)
-    belief, rows, singles = believe(against, NOBODY), [], []
+    belief = believe(against, NOBODY)
+    rows: list[int] = []
+    singles = []
     while len(rows) < n:
         questions = draw_questions(belief, min(wave, n - len(rows)), rng=rng)
         rows += questions.rows.tolist()
