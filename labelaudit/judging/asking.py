@@ -34,7 +34,7 @@ _CENTRE, _CENTRE_SPREAD, _RIGHTWARD = 0.27, 0.25, 1.6  # a network may well be w
 _SLOPE, _SLOPE_SPREAD = np.log(6.0), 0.45
 _ACCUSED_BELIEF, _HIDDEN_BELIEF = np.array([0.6, 0.25, 0.15]), np.array([0.6, 0.25, 0.15])
 _ALL_RIGHT = 0.03  # belief that every label is right, beside the curves
-_RATE_SPREAD = 1.0  # log odds by which a detector's noise rate is off, at least
+_RATE_SPREAD = 1.5  # log odds by which a detector's noise rate is off, at least: networks call right labels wrong
 _BINS = 80  # of the evidence; the curves are smooth
 _AGREES = 0.9  # quantile of the evidence for labels that makes the unit
 
@@ -247,7 +247,7 @@ def _agreement(expected: FloatN, detector: Share, n: int) -> FloatN:
     low, rate, high = _log_odds(np.array([detector.low, detector.rate, detector.high]), n).tolist()
     spread = max(_RATE_SPREAD, (high - low) / (2 * NORMAL_90))
     off = (_log_odds(expected / n, n) - rate) / spread
-    return np.asarray(-2.0 * np.log1p(off**2 / 4))
+    return np.asarray(-np.log1p(off**2 / 4))
 
 
 def _log_odds(share: FloatN, n: int) -> FloatN:

@@ -26,6 +26,6 @@ def test_a_scan_of_answers_tells_of_the_people(here, labelaudit):
     assert "need another look; " in shown.stdout
     found = json.loads(labelaudit("show", "--json").stdout)["annotators"]
     assert found["answers"] == 450
-    assert [person["name"] for person in found["persons"]][0] == "cy"
+    assert next(person["name"] for person in found["persons"]) == "cy"
     meta = json.loads((next((here / ".labelaudit" / "audits").iterdir()) / "audit.json").read_text())
     assert len(meta["annotators"]["look_again"]["first"]) == found["look_again"]["count"]
