@@ -120,7 +120,9 @@ def _found(audit: Audit, columns: FindingColumns, rows: IntN, classes: tuple[str
 def _against(audit: Audit, columns: FindingColumns, rows: IntN) -> NDArray[np.float64]:
     """Return evidence against labels: as it was stored, else what the verdicts make of it."""
     if audit.evidence_path.exists():
-        return read_against(audit.evidence_path)
+        named = ((audit.meta.get("results") or {}).get("witnesses") or {}).get("named") or {}
+        voting = [name for name, each in named.items() if each.get("has_vote")]
+        return read_against(audit.evidence_path, voting=voting)
     clean_prob = np.clip(columns.clean_prob[rows].astype(np.float64), 1e-6, 1 - 1e-6)
     return np.asarray(np.log1p(-clean_prob) - np.log(clean_prob))
 
