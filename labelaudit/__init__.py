@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from labelaudit.core.version import VERSION
 
 if TYPE_CHECKING:
+    from labelaudit.api.ask import ask as ask
     from labelaudit.api.baseline import baseline as baseline
     from labelaudit.api.bench import bench as bench
     from labelaudit.api.check import check as check
@@ -56,6 +57,7 @@ _HOMES = {
     "judge": "labelaudit.api.judge",
     "update": "labelaudit.api.update",
     "init": "labelaudit.api.init",
+    "ask": "labelaudit.api.ask",
     "check": "labelaudit.api.check",
     "baseline": "labelaudit.api.baseline",
     "mark": "labelaudit.api.mark",

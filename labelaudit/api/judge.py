@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from labelaudit.api.load import load
-from labelaudit.core.audits import Audit
+from labelaudit.core.audits import Audit, find_audit
 from labelaudit.core.dataset import IntN
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.evidence import read_evidence
@@ -50,7 +49,7 @@ def judge(audit: Audit | Path | str | None = None, *, overrides: Mapping[str, st
 
     Samples that the networks never saw (of an update) keep their clean_prob; thresholds hold for them, too.
     """
-    old = audit if isinstance(audit, Audit) else load(audit)
+    old = Audit(audit.path) if isinstance(audit, Audit) else find_audit(audit)  # people's answers come on top again
     meta = old.require_finished().meta
     recipe = _with_policy(recipe_from_dict(meta["recipe"]), overrides or {})
     evidence = read_evidence(old.evidence_path)

@@ -64,7 +64,7 @@ def mark(
     opened = open_audit(settings, audit, baseline=baseline)
     rows = _rows_of(opened, samples, place(settings, settings.places.data))
     _require_sense(opened, rows, verdict, why, label)
-    when, name = now(), who or _user_name()
+    when, name = now(), who or user_name()
     decisions = []
     for row in rows:
         sample = opened.columns.sample(row)
@@ -149,7 +149,8 @@ def _require_sense(opened: Opened, rows: list[int], verdict: str, why: str, labe
         raise ConfigError(f"--label {label!r} is the given label of {shorten(same)}.", hint="Use --ok if it is right.")
 
 
-def _user_name() -> str:
+def user_name() -> str:
+    """Return who is at the keyboard: git's user.name, else the name of the account."""
     try:
         done = subprocess.run(["git", "config", "user.name"], capture_output=True, text=True, check=False)
         name = done.stdout.strip()

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from labelaudit.cli import bench_group
+from labelaudit.cli.ask import ask
 from labelaudit.cli.baseline import baseline, mark
 from labelaudit.cli.bench import bench
 from labelaudit.cli.bench_own import growth, intervals, probs, speed
@@ -84,6 +85,7 @@ for command in (
     check,
     baseline,
     mark,
+    ask,
     demo,
     plant,
     reproduce,

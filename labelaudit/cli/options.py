@@ -53,14 +53,31 @@ FIELDS: dict[str, Any] = {
     "path_template": typer.Option(
         help='How bare ids become paths: "images/{image}.jpg".', show_default=False, rich_help_panel=_DATA
     ),
+    "annotator_column": typer.Option(
+        help="Column that says who answered, in a table with one row an answer; their consensus is the label.",
+        show_default=False,
+        rich_help_panel=_DATA,
+    ),
+    "annotator_columns": typer.Option(
+        help="Columns of the people who answered, in a table with one column a person.",
+        metavar="A,B,...",
+        show_default=False,
+        rich_help_panel=_DATA,
+    ),
     "embeddings": typer.Option(
-        help="(N, D) numbers for the rows of the table, .npy or Parquet: trains on them instead of images.",
+        help="(N, D) numbers for the rows of the table, .npy, Parquet or CSV: trains on them instead of images.",
         show_default=False,
         rich_help_panel=_DATA,
     ),
     "probs": typer.Option(
-        help="(N, C) out-of-sample probabilities for the rows of the table, .npy or Parquet: trains nothing.",
+        help="(N, C) out-of-sample probabilities for the rows of the table, .npy, Parquet or CSV: trains nothing.",
         show_default=False,
+        rich_help_panel=_DATA,
+    ),
+    "prob_columns": typer.Option(
+        help="The class of each column of --probs, - for one that is none; or a file, one a line.",
+        metavar="A,B,...",
+        show_default="the names of the columns, else sorted",
         rich_help_panel=_DATA,
     ),
     "fold_labels": typer.Option(

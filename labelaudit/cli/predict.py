@@ -39,7 +39,17 @@ ModelOut = Annotated[
 @reports_errors
 @opt.options_of(
     DataSettings,
-    without=("label_column", "probs", "fold_labels", "image_size", "trusted", "trusted_per_class"),
+    without=(
+        "label_column",
+        "annotator_column",
+        "annotator_columns",
+        "probs",
+        "prob_columns",
+        "fold_labels",
+        "image_size",
+        "trusted",
+        "trusted_per_class",
+    ),
     split="all",
 )
 def predict(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from labelaudit.api.demo import Demo
 
-_CLASSES_SHOWN, _PAIRS_SHOWN = 10, 5
+_CLASSES_SHOWN, _PAIRS_SHOWN, _PEOPLE_SHOWN = 10, 5, 10
 
 
 def print_summary(console: Console, summary: Mapping[str, Any], *, root: str = ".") -> None:
@@ -31,6 +31,8 @@ def print_summary(console: Console, summary: Mapping[str, Any], *, root: str = "
         pairs = _confusion_table(summary["confusions"]) if summary["confusions"] else None
         tables = _side_by_side(_class_table(summary["per_class"]), pairs or _pair_table(summary["confused_pairs"]))
         console.print(tables, markup=False)
+    if summary.get("annotators"):
+        _print_annotators(console, summary["annotators"])
     _print_set_aside(console, summary["set_aside"])
     _print_next(console, summary, root)
 
@@ -164,6 +166,28 @@ def _print_set_aside(console: Console, set_aside: Mapping[str, Any]) -> None:
     console.print(f"\n{count(set_aside['count'], 'sample')} could not be scanned", style="yellow")
     for row in set_aside["first"]:
         console.print(f"  {row['path']}: {row['detail']}", markup=False)
+
+
+def _print_annotators(console: Console, annotators: Mapping[str, Any]) -> None:
+    """Print how good the people are whose answers the given labels add up to, the worst first.
+
+    Args:
+        console: where to.
+        annotators: of a summary.
+    """
+    table = plain_table("People", "who", ("answers", "right"), ("right", "right"), ("90 % interval", "right"))
+    for person in annotators["persons"][:_PEOPLE_SHOWN]:
+        interval = range_of([person["low"], person["high"]])
+        table.add_row(person["name"], f"{person['answers']:,}", percent(person["accuracy"]), interval)
+    console.print()
+    console.print(table, markup=False)
+    rest = len(annotators["persons"]) - _PEOPLE_SHOWN
+    if rest > 0:
+        console.print(f"and {rest:,} more, who are right more often", style="dim")
+    again = annotators["look_again"]["count"]
+    agree = annotators["agreement"]
+    pairs = "" if agree is None else f"; {percent(agree)} of pairs of answers agree"
+    console.print(f"{count(again, 'sample')} need another look{pairs}", markup=False)
 
 
 def _print_next(console: Console, summary: Mapping[str, Any], root: str) -> None:

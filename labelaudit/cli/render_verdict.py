@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from labelaudit.cli.render_answers import print_answers
 from labelaudit.core.errors import count
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def print_verdict(console: Console, summary: Mapping[str, Any]) -> None:
     _print_kinds(console, summary["issues"])
     _print_doubts(console, noise["doubts"])
     _print_trusted(console, summary["trusted_check"])
+    if summary.get("answers"):
+        print_answers(console, summary["answers"])
     review = summary["review"]
     if review and not noise["quiet"] and not is_lost(summary):
         _print_review(console, review)

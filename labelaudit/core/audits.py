@@ -18,7 +18,7 @@ from __future__ import annotations
 import io
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +47,8 @@ class Audit:
         self.checkpoints_path = self.path / "checkpoints"  # from where an interrupted scan goes on
         self._account = Account(self.path / _META, "audit", AUDIT_SCHEMA, again="Scan the data again.")
         self._findings: pd.DataFrame | None = None
+        self._results: Mapping[str, Any] | None = None  # that stand for those of audit.json, with people's answers
+        self._judged: Callable[[pd.DataFrame], pd.DataFrame] | None = None  # the findings with people's answers
 
     @classmethod
     def create(cls, root: Path | str = ".", *, method: str, facts: Mapping[str, Any]) -> Audit:
@@ -88,7 +90,9 @@ class Audit:
     @property
     def meta(self) -> dict[str, Any]:
         """What audit.json says now; raises DataError for a missing or damaged one or another schema version."""
-        return self._account.read()
+        # Not kept: another program may be writing it.
+        meta = self._account.read()
+        return meta if self._results is None else meta | {"results": dict(self._results)}
 
     @property
     def status(self) -> str:
@@ -102,7 +106,8 @@ class Audit:
 
         if self._findings is None:
             self.require_finished()
-            self._findings = read_findings(self.findings_path)
+            stored = read_findings(self.findings_path)
+            self._findings = stored if self._judged is None else self._judged(stored)
         return self._findings
 
     @property
@@ -118,6 +123,17 @@ class Audit:
         from labelaudit.core.summary import summarise  # pandas
 
         return summarise(self.meta | {"path": str(self.path), "name": self.path.name}, self.findings)
+
+    def as_judged(self, results: Mapping[str, Any], judged: Callable[[pd.DataFrame], pd.DataFrame]) -> Audit:
+        """Return the same audit with other results and findings, such as people's answers leave; nothing is written.
+
+        Args:
+            results: stand for those of audit.json.
+            judged: makes the findings of those on disk, when they are read.
+        """
+        audit = Audit(self.path)
+        audit._results, audit._judged = results, judged
+        return audit
 
     def require_finished(self) -> Audit:
         """Return this audit, or raise DataError with its status and how to go on."""

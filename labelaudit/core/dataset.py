@@ -13,6 +13,7 @@ from typing import ClassVar, Literal, Protocol, overload
 import numpy as np
 import pyarrow as pa
 
+from labelaudit.core.annotators import Annotators
 from labelaudit.core.arrays import BoolN as BoolN
 from labelaudit.core.arrays import FloatNC as FloatNC
 from labelaudit.core.arrays import FloatND as FloatND
@@ -200,6 +201,7 @@ class Dataset:
     split: str | None = None  # which split was read, None where there are none
     set_aside: tuple[SetAside, ...] = ()
     remarks: tuple[Remark, ...] = ()
+    annotators: Annotators | None = None  # where the given labels are the consensus of several people
 
     def __post_init__(self) -> None:
         """Check sizes, ids and labels."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 from labelaudit.core.audits import Audit
@@ -43,12 +43,21 @@ class Decisions:
 
     known: Mapping[Key, Known]
     damaged_lines: tuple[int, ...] = ()  # numbers from 1, of lines that a crash cut off
+    asked: Mapping[Key, float] = field(default_factory=dict)  # samples drawn by lot, and how likely a question was it
 
 
-def record_decision(audit: Audit, known: Known, *, sample_id: str) -> None:
-    """Append a decision to the audit; it is on disk when this returns."""
+def record_decision(audit: Audit, known: Known, *, sample_id: str, asked: float | None = None) -> None:
+    """Append a decision to the audit; it is on disk when this returns.
+
+    Args:
+        audit: gets a line.
+        known: the decision.
+        sample_id: its sample.
+        asked: the sample was drawn by lot, and with which probability one question was about it; None = it was chosen.
+    """
     fields = {_KEY if name == "decision" else name: value for name, value in asdict(known).items()}
-    audit.append_decision({"schema": DECISION_SCHEMA, "sample_id": sample_id, **fields})
+    drawn = {} if asked is None else {"asked": asked}
+    audit.append_decision({"schema": DECISION_SCHEMA, "sample_id": sample_id, **fields, **drawn})
 
 
 def read_decisions(audit: Audit) -> Decisions:
@@ -65,6 +74,7 @@ def read_decisions(audit: Audit) -> Decisions:
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read: {error}.") from error
     known: dict[Key, Known] = {}
+    asked: dict[Key, float] = {}
     damaged = []
     for number, line in enumerate(lines, start=1):
         record = _record(line)
@@ -73,7 +83,9 @@ def read_decisions(audit: Audit) -> Decisions:
             continue
         decision = _decision(record, f"{path}:{number}")
         known[decision.key] = decision
-    return Decisions(known, tuple(damaged))
+        if isinstance(record.get("asked"), float):
+            asked[decision.key] = record["asked"]
+    return Decisions(known, tuple(damaged), asked)
 
 
 def _record(line: str) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -149,6 +149,42 @@ def read_evidence(path: Path) -> Evidence:
         raise DataError(f"{path} does not exist.", hint="Scan the data again.") from None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} is damaged: {error}.", hint="Scan the data again.") from error
+
+
+def read_against(path: Path, *, voting: Collection[str] = ()) -> FloatN:
+    """Return (N,) the evidence against each given label, 0 = as much for it as against it; in nats, or units of one.
+
+    Reads few arrays of the file and no more; raises as `read_evidence` does.
+
+    Args:
+        path: of the evidence.
+        voting: witnesses whose mean it is, each in units of its clear agreement; none = what the method's scores say.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            heard = [stored[name] for name in stored.files if name.startswith("against_") and _heard(name, voting)]
+            if heard:
+                return np.asarray(np.mean([each / _clear_agreement(each) for each in heard], axis=0, dtype=np.float64))
+            if "score_evidence" in stored:
+                return np.asarray(stored["score_evidence"], dtype=np.float64)
+            if "score_margin" in stored:
+                return -np.asarray(stored["score_margin"], dtype=np.float64)
+            losses = np.asarray(stored["losses"], dtype=np.float64)
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist.", hint="Scan the data again.") from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} is damaged: {error}.", hint="Scan the data again.") from error
+    return np.asarray(np.log(np.expm1(np.clip(losses, _TINY, 50.0))))  # log odds of any other label
+
+
+def _heard(array: str, voting: Collection[str]) -> bool:
+    return array.removeprefix("against_").partition("_")[2] in voting
+
+
+def _clear_agreement(against: NDArray[Any]) -> float:
+    """Return how clearly a witness agrees where it does so most: the 90th percentile."""
+    agreeing = -against[against < 0]
+    return float(np.quantile(agreeing, 0.9)) if len(agreeing) else 1.0
 
 
 def evidence_from_probs(

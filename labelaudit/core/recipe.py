@@ -33,8 +33,11 @@ class DataSettings:
     id_column: str | None = None
     image_root: str | None = None  # folder that a table's paths are relative to; None = the table's own
     path_template: str | None = None  # "images/{image}.jpg": how bare ids become paths
+    annotator_column: str | None = None  # column that says who answered, in a table with one row an answer
+    annotator_columns: str | None = None  # "ann,bob,cy": columns of people, in a table with one column a person
     embeddings: str | None = None  # .npy or Parquet file of (N, D) numbers
     probs: str | None = None  # .npy or Parquet file of (N, C) out-of-sample probabilities
+    prob_columns: str | None = None  # "cat,dog,-": the class of each column of probs, - = none; or a file, one a line
     fold_labels: bool = False  # read class names that differ in case or blanks only as one
     image_size: int | None = None  # pixels of the square that the network sees; None = from the median
     trusted: str | None = None  # table or folder of samples whose labels are right by decree
@@ -46,6 +49,10 @@ class DataSettings:
             require(8 <= self.image_size <= 1024, "data.image_size", self.image_size, "8 to 1024 pixels")
         both = self.embeddings is not None and self.probs is not None
         require(not both, "data.probs", self.probs, "either embeddings or probs, not both")
+        one = self.annotator_column is None or self.annotator_columns is None
+        require(one, "data.annotator_columns", self.annotator_columns, "one of annotator_column and annotator_columns")
+        needs_probs = self.prob_columns is None or self.probs is not None
+        require(needs_probs, "data.prob_columns", self.prob_columns, "--probs FILE beside it")
         if self.trusted_per_class is not None:
             name = "data.trusted_per_class"
             require(self.trusted is not None, name, self.trusted_per_class, "--trusted FOLDER or TABLE beside it")

@@ -50,6 +50,8 @@ def summarise(audit_meta: Mapping[str, Any], frame: pd.DataFrame) -> dict[str, A
         "confused_pairs": _confused_pairs(suspect),
         "confusions": _six_digits_in(results.get("confusions") or []),
         "review": _six_digits_in(results.get("review")),
+        "annotators": _six_digits_in(audit_meta.get("annotators")),
+        "answers": _six_digits_in(results.get("answers")),
         "trusted_check": _six_digits_in(results.get("trusted_check")),
         "set_aside": {
             "count": int(is_set_aside.sum()),

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from labelaudit.core.arrays import BoolN, IntN
-from labelaudit.core.arrow import numbers_of
+from labelaudit.core.arrow import numbers_of, truths_of
 from labelaudit.core.errors import DataError
 from labelaudit.core.issues import FINDINGS_SCHEMA, SCHEMA_KEY, SET_ASIDE_ACTIONS, Action
 
@@ -70,6 +70,7 @@ class FindingColumns:
     clean_prob: NDArray[np.float32]  # (N,) NaN for rows set aside
     suggested_prob: NDArray[np.float32]  # (N,) NaN without a suggestion
     rank: IntN  # (N,) 1 = most suspicious
+    trusted: BoolN  # (N,)
 
     def __len__(self) -> int:
         return len(self.rank)
@@ -111,7 +112,7 @@ def read_columns(path: Path) -> FindingColumns:
     Raises:
         DataError: the file is missing, damaged, or of another schema version.
     """
-    table = _read(path, [*_TEXTS, *_CODED, *_NUMBERS])
+    table = _read(path, [*_TEXTS, *_CODED, *_NUMBERS, "trusted"])
     texts = {name: table[name].combine_chunks() for name in _TEXTS}
     numbers = {name: numbers_of(table[name].combine_chunks(), math.nan) for name in _NUMBERS}
     return FindingColumns(
@@ -126,6 +127,7 @@ def read_columns(path: Path) -> FindingColumns:
         clean_prob=numbers["clean_prob"].astype(np.float32),
         suggested_prob=numbers["suggested_prob"].astype(np.float32),
         rank=numbers["rank"].astype(np.int64),
+        trusted=truths_of(table["trusted"].combine_chunks()),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from labelaudit.core.arrow import numbers_of, positions_array, text_array
 from labelaudit.core.audits import Audit, find_audit
 from labelaudit.core.decisions import Decisions, Key, Known, read_decisions
 from labelaudit.core.errors import ConfigError
+from labelaudit.gate.answered import as_answered
 from labelaudit.gate.baseline import Here, read_baseline
 from labelaudit.gate.columns import FindingColumns, read_columns
 from labelaudit.gate.settings import OWN_FILE, Settings, find_settings_file, load_settings
@@ -72,7 +73,8 @@ def open_audit(
     assert path is not None
     if baseline is not None and not path.exists():
         raise ConfigError(f"baseline {baseline} does not exist.", hint="labelaudit baseline writes one.")
-    return Opened(
+    found = Audit(found.path)  # as it was finished, whoever judged it since
+    opened = Opened(
         settings=settings,
         audit=found,
         columns=read_columns(found.findings_path),
@@ -80,6 +82,8 @@ def open_audit(
         baseline=read_baseline(path) if path.exists() else None,
         decisions=read_decisions(found),
     )
+    now = as_answered(found, opened.columns, opened.known, opened.decisions)
+    return opened if now is None else replace(opened, audit=now.audit, columns=now.columns)
 
 
 def place(settings: Settings, value: str | None) -> Path | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import scipy
 
 from labelaudit.core.arrays import FloatN, IntN, Table
 from labelaudit.core.shares import TAILS_90, Share
@@ -100,9 +100,20 @@ def review_effort(clean_prob: FloatN, *, wrong: FloatN | None = None) -> Review:
     return Review(errors, {at: float(errors_within[at - 1]) for at in LOOKS if at <= len(errors_within)}, looks)
 
 
+def review_facts(review: Review) -> dict[str, Any]:
+    """Return what a review would bring, ready for JSON."""
+    return {
+        "errors": review.errors,
+        "found": [{"looks": looks, "errors": errors} for looks, errors in review.found.items()],
+        "catch": [{"share": share, "looks": looks} for share, looks in review.looks.items()],
+    }
+
+
 def _with_doubt(rate: float, size: float, overall: Share) -> Share:
     """Return a part's rate with an interval; independent doubts add up in squares."""
-    low, high = scipy.stats.beta.ppf(np.array(TAILS_90), rate * size + 0.5, (1.0 - rate) * size + 0.5)  # Jeffreys
+    from scipy.special import betaincinv  # scipy.stats takes a second to import
+
+    low, high = betaincinv(rate * size + 0.5, (1.0 - rate) * size + 0.5, np.array(TAILS_90))  # Jeffreys
     share = rate / overall.rate if overall.rate > 0 else 1.0
     below = np.hypot(max(0.0, rate - low), (overall.rate - overall.low) * share)
     above = np.hypot(max(0.0, high - rate), (overall.high - overall.rate) * share)

@@ -20,8 +20,7 @@ from labelaudit.core.recipe import PolicySettings, from_dict
 from labelaudit.functional.near import HashN, near_row_hashes
 from labelaudit.judging.doubts import Doubt, is_quiet
 from labelaudit.judging.policy import best_other, decide, offer_nothing_
-from labelaudit.judging.reckoning import review_effort
-from labelaudit.scanning.results import review_facts
+from labelaudit.judging.reckoning import review_effort, review_facts
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -60,6 +60,7 @@ def opening_facts(source: Path | str, prepared: Prepared, ranks: Ranks) -> dict[
             "split": dataset.split,
             "set_aside": len(dataset.set_aside),
         },
+        "annotators": None if dataset.annotators is None else dataset.annotators.facts(),
         "versions": {
             "python": platform.python_version(),
             "torch": torch.__version__,

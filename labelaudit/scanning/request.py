@@ -65,8 +65,11 @@ class DataOptions(TypedDict, total=False):
     id_column: str | None
     image_root: Path | str | None
     path_template: str | None
+    annotator_column: str | None
+    annotator_columns: str | None
     embeddings: Path | str | None
     probs: Path | str | None
+    prob_columns: Path | str | None
     fold_labels: bool
     image_size: int | None
     trusted: Path | str | None

@@ -10,7 +10,7 @@ from labelaudit.core.shares import Share
 from labelaudit.judging.disputes import Disputes
 from labelaudit.judging.doubts import Doubt
 from labelaudit.judging.policy import Verdicts
-from labelaudit.judging.reckoning import Review
+from labelaudit.judging.reckoning import review_facts
 from labelaudit.judging.trusted import TrustedCheck
 
 
@@ -50,15 +50,6 @@ def witness_facts(disputes: Disputes) -> dict[str, Any]:
     }
     chance = next(iter(disputes.opinions.values())).chance
     return {"named": named, "chance": chance, "proof": disputes.proof, "bar": disputes.bar}
-
-
-def review_facts(review: Review) -> dict[str, Any]:
-    """Return what a review would bring, ready for JSON."""
-    return {
-        "errors": review.errors,
-        "found": [{"looks": looks, "errors": errors} for looks, errors in review.found.items()],
-        "catch": [{"share": share, "looks": looks} for share, looks in review.looks.items()],
-    }
 
 
 def _doubt(doubt: Doubt, noise: Share, classes: Sequence[str]) -> dict[str, Any]:

@@ -1,8 +1,7 @@
-"""Embeddings and class probabilities that the user already has: .npy and Parquet."""
+"""Numbers that the user already has, one row per sample: .npy, Parquet and CSV."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,15 +9,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from pyarrow import csv
 
-from labelaudit.core.dataset import FloatNC, FloatND, IntN, Remark
+from labelaudit.core.arrays import FloatND, IntN
 from labelaudit.core.errors import ConfigError, DataError, shorten
-from labelaudit.sources.labels import class_order, is_number
 from labelaudit.sources.parquet_file import PARQUET_SUFFIXES, load_parquet
 from labelaudit.sources.paths import require_exists
 
 _NPY_MAGIC = b"\x93NUMPY"
-SUM_TOLERANCE = 1e-2  # of a row of probabilities; float16 rows of 1,000 classes stay within it
+_SEPARATORS = {".csv": ",", ".tsv": "\t"}
+_ID_NAMES = frozenset(
+    {"id", "ids", "index", "row", "row_id", "sample_id", "uid", "uuid", "file", "filename", "path", ""}
+)
+_ROW_NUMBERS = ("unnamed: 0", "__index_level_0__")  # as pandas writes an index
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +33,8 @@ class Matrix:
     names: tuple[str, ...] | None  # (D,) of the columns, where they have names
 
 
-@dataclass(frozen=True, slots=True)
-class ClassProbabilities:
-    """Probabilities in the order of a class list."""
-
-    values: FloatNC
-    classes: tuple[str, ...]  # (C,) may hold classes that no sample has
-    remark: Remark  # how columns became classes
-
-
 def read_matrix(path: str, option: str, *, rows: int) -> Matrix:
-    """Return the numbers of a .npy or Parquet file.
+    """Return the numbers of a .npy, Parquet or CSV file; ids in columns of text are left out.
 
     Args:
         path: as the user wrote it.
@@ -57,9 +51,14 @@ def read_matrix(path: str, option: str, *, rows: int) -> Matrix:
     if suffix == ".npy":
         matrix = _read_npy(source)
     elif suffix in PARQUET_SUFFIXES:
-        matrix = _read_parquet(source)
+        matrix = _read_columns(source, load_parquet(source))
+    elif suffix in _SEPARATORS:
+        matrix = _read_columns(source, _load_csv(source, _SEPARATORS[suffix]))
     else:
-        raise ConfigError(f"{option} {source}: only .npy and .parquet files are read.", hint="Save it with numpy.save.")
+        problem = f"{option} {source}: only .npy, .parquet, .csv and .tsv files are read."
+        raise ConfigError(problem, hint="Save it with numpy.save.")
+    if matrix.values.ndim == 1 and option == "--probs":  # of one of two classes
+        matrix = Matrix(source, matrix.values[:, None], matrix.names)
     if matrix.values.ndim != 2:
         raise DataError(f"{source}: shape {matrix.values.shape}, but one row of numbers per sample is needed: (N, D).")
     if len(matrix.values) != rows:
@@ -76,26 +75,6 @@ def embedding_rows(matrix: Matrix, rows: IntN) -> tuple[FloatND, dict[int, str]]
         values = np.array(matrix.values[rows], dtype=np.float32)
     bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
     return values, {int(i): f"{matrix.source.name} row {rows[i]}: not a finite number" for i in bad}
-
-
-def class_probabilities(
-    matrix: Matrix, rows: IntN, present: Sequence[str], known: Sequence[str] | None
-) -> ClassProbabilities:
-    """Return the rows as probabilities, and the class of each column.
-
-    Args:
-        matrix: (N, C) numbers.
-        rows: the rows to take.
-        present: the classes that the labels have, in order.
-        known: the full class list of the table, where it has one.
-
-    Raises:
-        DataError: the columns do not fit the classes, or rows are no probabilities.
-    """
-    order, classes, text = _columns_to_classes(matrix, present, known)
-    values = np.array(matrix.values[rows][:, order], dtype=np.float32)
-    _require_probabilities(matrix.source, values, rows)
-    return ClassProbabilities(values, classes, Remark("note", f"{matrix.source.name}: {text}."))
 
 
 def _read_npy(source: Path) -> Matrix:
@@ -115,20 +94,33 @@ def _read_npy(source: Path) -> Matrix:
     return Matrix(source, values, None)
 
 
-def _read_parquet(source: Path) -> Matrix:
-    table = load_parquet(source)
+def names_rows(name: str) -> bool:
+    """Return whether a column of this name says which row it is, rather than what it holds."""
+    return name.strip().casefold() in _ID_NAMES or name.casefold() in _ROW_NUMBERS
+
+
+def _load_csv(source: Path, separator: str) -> pa.Table:
+    try:
+        return csv.read_csv(source, parse_options=csv.ParseOptions(delimiter=separator))
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{source} cannot be read: {error}.", hint="One header line, then numbers.") from error
+
+
+def _read_columns(source: Path, table: pa.Table) -> Matrix:
     kinds = {name: table.schema.field(name).type for name in table.column_names}
     lists = [name for name, kind in kinds.items() if _is_list(kind)]
     if len(lists) == 1:
         return Matrix(source, _from_lists(source, table.column(lists[0])), None)
-    other = [name for name, kind in kinds.items() if not (pa.types.is_floating(kind) or pa.types.is_integer(kind))]
-    if other or not kinds:
+    texts = [name for name, kind in kinds.items() if not (pa.types.is_floating(kind) or pa.types.is_integer(kind))]
+    other = [name for name in texts if not names_rows(name)]
+    numbers = [name for name in kinds if name not in texts]
+    if other or not numbers:
         raise DataError(
             f"{source}: columns that are no numbers: {shorten(map(repr, other))}.",
             hint="Keep the columns of numbers only, or one column of lists of equal length.",
         )
-    columns = [np.asarray(column.to_numpy(), dtype=np.float32) for column in table.columns]
-    return Matrix(source, np.stack(columns, axis=1), tuple(table.column_names))
+    columns = [np.asarray(table.column(name).to_numpy(), dtype=np.float32) for name in numbers]
+    return Matrix(source, np.stack(columns, axis=1), tuple(numbers))
 
 
 def _is_list(kind: pa.DataType) -> bool:
@@ -141,45 +133,3 @@ def _from_lists(source: Path, column: pa.ChunkedArray) -> NDArray[Any]:
     if len(lengths) != 1 or lengths[0] < 1:
         raise DataError(f"{source}: lists of different lengths or empty ones: {shorten(lengths)}.")
     return np.asarray(rows, dtype=np.float32)
-
-
-def _columns_to_classes(
-    matrix: Matrix, present: Sequence[str], known: Sequence[str] | None
-) -> tuple[IntN, tuple[str, ...], str]:
-    """Return the column of each class, the classes, and one line about how they were matched."""
-    width = matrix.values.shape[1]
-    as_stored = np.arange(width, dtype=np.int64)
-    if matrix.names is not None and set(present) <= set(matrix.names):
-        classes = class_order(matrix.names)
-        order = np.array([matrix.names.index(name) for name in classes], dtype=np.int64)
-        return order, classes, "columns are matched to classes by name"
-    if width == len(present):
-        return as_stored, tuple(present), f"columns are the classes in this order: {shorten(present, show=10)}"
-    if known is not None and width == len(known):
-        return as_stored, tuple(known), f"columns are the classes in this order: {shorten(known, show=10)}"
-    if all(is_number(name) and name.isdigit() and int(name) < width for name in present):
-        return as_stored, tuple(map(str, range(width))), f"column j is class j, for 0 to {width - 1}"
-    raise DataError(
-        f"{matrix.source}: {width} columns for {len(present)} classes: {shorten(present)}.",
-        hint="One column per class, in sorted order of the names; or Parquet with the class names as column names.",
-    )
-
-
-def _require_probabilities(source: Path, values: FloatNC, rows: IntN) -> None:
-    with np.errstate(invalid="ignore"):
-        sums = values.sum(axis=1, dtype=np.float64)
-    bad = np.flatnonzero(~((np.abs(sums - 1) <= SUM_TOLERANCE) & (values >= 0).all(axis=1)))  # ~: also for NaN
-    if not len(bad):
-        return
-    first = int(bad[0])
-    least = float(values[first].min())
-    what = f"holds {least:.4g}" if least < 0 or np.isnan(least) else f"sums to {sums[first]:.4g}"
-    if np.isnan(least):
-        hint = "Every sample needs finite probabilities."
-    elif least < 0:
-        hint = "These look like logits; apply a softmax to each row first."
-    else:
-        hint = "Divide each row by its sum, if these are counts or scores."
-    raise DataError(
-        f"{source}: {len(bad):,} of {len(values):,} rows are no probabilities; row {rows[first]} {what}.", hint=hint
-    )

@@ -6,13 +6,16 @@ import dataclasses
 
 import numpy as np
 
+from labelaudit.core.arrays import IntN
 from labelaudit.core.dataset import Dataset, Probabilities, Remark, SetAside, Vectors
 from labelaudit.core.errors import DataError
 from labelaudit.core.recipe import DataSettings
-from labelaudit.sources.arrays import class_probabilities, embedding_rows, read_matrix
+from labelaudit.sources.annotated import described, has_annotators, with_consensus
+from labelaudit.sources.arrays import embedding_rows, read_matrix
 from labelaudit.sources.columns import Roles, find_roles
 from labelaudit.sources.features import read_features, require_categories
 from labelaudit.sources.labels import encode_labels
+from labelaudit.sources.probabilities import class_probabilities, prob_columns
 from labelaudit.sources.store import Store
 from labelaudit.sources.table_file import Table, load_table
 from labelaudit.sources.table_images import Samples, finds_images, has_bytes, read_embedded, read_files
@@ -34,6 +37,15 @@ def table_dataset(table: Table, settings: DataSettings) -> Dataset:
         ConfigError: a column, split or file that the settings name does not exist.
         DataError: the table cannot be read, or holds nothing to audit.
     """
+    if has_annotators(settings):
+        table, plain, answers = with_consensus(table, settings)
+        dataset, rows = _read_rows(table, plain)
+        return described(dataset, answers, rows)
+    return _read_rows(table, settings)[0]
+
+
+def _read_rows(table: Table, settings: DataSettings) -> tuple[Dataset, IntN]:
+    """Return the samples of a table with one row each, and the rows that they are."""
     roles = _settle_path(table, find_roles(table, settings), settings)
     rows, split, split_remarks = choose_rows(table, roles.split, settings)
     every = describe_rows(table, roles, settings, rows)
@@ -44,14 +56,15 @@ def table_dataset(table: Table, settings: DataSettings) -> Dataset:
             hint="Name another column with --label-column.",
         )
     samples = _read_samples(table, roles, settings, labelled)
-    dataset = _assemble(table, labelled, samples, settings)
+    dataset, kept = _assemble(table, labelled, samples, settings)
     remarks = (_column_remark(table, roles, settings), *roles.remarks, *split_remarks, *repeated_paths(every))
-    return dataclasses.replace(
+    dataset = dataclasses.replace(
         dataset,
         split=split,
         set_aside=(*table.set_aside, *unlabelled_rows(table, every, roles.label), *dataset.set_aside),
         remarks=(*remarks, *dataset.remarks),
     )
+    return dataset, kept
 
 
 def _settle_path(table: Table, roles: Roles, settings: DataSettings) -> Roles:
@@ -85,13 +98,20 @@ def _read_probabilities(
 ) -> Samples:
     assert settings.probs is not None
     matrix = read_matrix(settings.probs, "--probs", rows=len(table))
-    found = encode_labels(rows.known_labels(), fold=settings.fold_labels).classes
-    given = class_probabilities(matrix, rows.rows, found, known=table.class_names.get(roles.label))
-    return Samples(Probabilities(given.values), shown, remarks=(given.remark,), classes=given.classes)
+    labels = encode_labels(rows.known_labels(), fold=settings.fold_labels)
+    given = class_probabilities(
+        matrix,
+        rows.rows,
+        [labels.classes[label] for label in labels.given],
+        found=labels.classes,
+        known=table.class_names.get(roles.label),
+        columns=prob_columns(settings.prob_columns),
+    )
+    return Samples(Probabilities(given.values), shown, remarks=given.remarks, classes=given.classes)
 
 
-def _assemble(table: Table, rows: Rows, samples: Samples, settings: DataSettings) -> Dataset:
-    """Return the dataset of the rows that can be used, the others put aside."""
+def _assemble(table: Table, rows: Rows, samples: Samples, settings: DataSettings) -> tuple[Dataset, IntN]:
+    """Return the dataset of the rows that can be used, the others put aside, and these rows."""
     aside = _put_aside(rows, samples)
     good = [i for i in range(len(rows)) if i not in aside]
     if not good:
@@ -99,7 +119,7 @@ def _assemble(table: Table, rows: Rows, samples: Samples, settings: DataSettings
         raise DataError(f"{table.source}: none of the {len(rows):,} rows can be used; the first: {first}.")
     kept = rows.take(good)
     labels = encode_labels(kept.known_labels(), fold=settings.fold_labels, classes=samples.classes)
-    return Dataset(
+    dataset = Dataset(
         source=str(table.source) if isinstance(table.source, Url) else table.source,
         sample_ids=kept.sample_ids,
         paths=tuple(samples.paths[i] for i in good),
@@ -110,6 +130,7 @@ def _assemble(table: Table, rows: Rows, samples: Samples, settings: DataSettings
         set_aside=tuple(aside.values()),
         remarks=(*samples.remarks, *labels.remarks),
     )
+    return dataset, kept.rows
 
 
 def _put_aside(rows: Rows, samples: Samples) -> dict[int, SetAside]:

@@ -88,8 +88,9 @@ def test_files_that_are_no_arrays_say_so(tmp_path):
         read(source, embeddings=str(tmp_path / "bad.npy"))
     with pytest.raises(ConfigError, match=r"--embeddings \S+/bed\.npy does not exist\.\nDid you mean 'bad\.npy'\?"):
         read(source, embeddings=str(tmp_path / "bed.npy"))
-    with pytest.raises(ConfigError, match=r"--probs \S+labels\.csv: only \.npy and \.parquet files are read\."):
-        read(source, probs=str(source))
+    (tmp_path / "probs.txt").write_text("0.5 0.5")
+    with pytest.raises(ConfigError, match=r"--probs \S+probs\.txt: only \.npy, \.parquet, \.csv and \.tsv files"):
+        read(source, probs=str(tmp_path / "probs.txt"))
     with pytest.raises(DataError, match=r"columns that are no numbers: 'name'\."):
         read(source, embeddings=parquet(tmp_path, {"name": ["u", "v"], "x": [1.0, 2.0]}))
     with pytest.raises(DataError, match=r"lists of different lengths or empty ones: 1, 2\."):
