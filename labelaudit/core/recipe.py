@@ -36,6 +36,17 @@ class DataSettings:
     embeddings: str | None = None  # .npy or Parquet file of (N, D) numbers
     probs: str | None = None  # .npy or Parquet file of (N, C) out-of-sample probabilities
     fold_labels: bool = False  # read class names that differ in case or blanks only as one
+    labels_as_written: bool = False  # no label means "missing", and none is a list of labels
+    class_names: str | None = None  # file with the name of each class number
+    replace_prefix: str | None = None  # "OLD=NEW": paths of a table that begin with OLD begin with NEW instead
+    no_images: bool = False  # no column of the table names images
+    feature_columns: str | None = None  # columns to learn from, with commas between them; None = all without a role
+    text_column: str | None = None  # columns of texts, with commas between them
+    follow_links: bool = False  # follow symbolic links that leave the folder
+    encoding: str | None = None  # of a text table; None = by its byte order mark, else UTF-8
+    delimiter: str | None = None  # between the cells of a text table
+    quoting: Literal["auto", "standard", "none"] = "auto"  # whether quotation marks enclose cells
+    no_header: bool = False  # the first line of a text table is data
     image_size: int | None = None  # pixels of the square that the network sees; None = from the median
     trusted: str | None = None  # table or folder of samples whose labels are right by decree
     trusted_per_class: int | None = None  # the most of them to take of a class; None = all

@@ -22,7 +22,7 @@ from labelaudit.sources.urls import Place, Url
 
 def read_table(source: Place, settings: DataSettings, store: Store) -> Dataset:
     """Return the samples of a CSV, TSV, Parquet or JSON lines table."""
-    return table_dataset(load_table(source, store), settings)
+    return table_dataset(load_table(source, store, settings), settings)
 
 
 def table_dataset(table: Table, settings: DataSettings) -> Dataset:
@@ -50,7 +50,7 @@ def table_dataset(table: Table, settings: DataSettings) -> Dataset:
         dataset,
         split=split,
         set_aside=(*table.set_aside, *unlabelled_rows(table, every, roles.label), *dataset.set_aside),
-        remarks=(*remarks, *dataset.remarks),
+        remarks=(*table.remarks, *remarks, *dataset.remarks),
     )
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from labelaudit.core.dataset import ImageReader, IntN, SetAside
+from labelaudit.core.dataset import ImageReader, IntN, Remark, SetAside
 from labelaudit.core.errors import DataError
-from labelaudit.sources.csv_file import read_delimited
+from labelaudit.core.recipe import DataSettings
+from labelaudit.sources.csv_file import LIST_SUFFIXES, read_delimited
 from labelaudit.sources.parquet_file import PARQUET_SUFFIXES, class_names, load_parquet, read_light
 from labelaudit.sources.store import Store
 from labelaudit.sources.urls import Place
@@ -21,7 +22,7 @@ from labelaudit.sources.urls import Place
 DELIMITED_SUFFIXES = (".csv", ".tsv")
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 STREAM_FROM = 64 * 2**20  # bytes of a Parquet file from which its images are read row group by row group
-TABLE_SUFFIXES = DELIMITED_SUFFIXES + PARQUET_SUFFIXES + JSON_SUFFIXES
+TABLE_SUFFIXES = DELIMITED_SUFFIXES + PARQUET_SUFFIXES + JSON_SUFFIXES + LIST_SUFFIXES
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class Table:
     streamed: Mapping[str, ImageReader] = field(default_factory=dict)  # columns whose bytes are not loaded, only null
     shard_names: tuple[str, ...] | None = None  # (rows,) the file of each row, where there are several
     set_aside: tuple[SetAside, ...] = ()  # shards that cannot be read
+    remarks: tuple[Remark, ...] = ()  # how the file was read
+    delimiter: str | None = None  # between the cells of a text file
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -50,8 +53,8 @@ class Table:
         return self.source if isinstance(self.source, str) else self.source.name
 
 
-def load_table(source: Place, store: Store) -> Table:
-    """Return the columns of a table file.
+def load_table(source: Place, store: Store, settings: DataSettings | None = None) -> Table:
+    """Return the columns of a table file; the settings say how to read text where the user knows better.
 
     Raises:
         DataError: the file is damaged, cannot be read, or has no rows.
@@ -62,8 +65,10 @@ def load_table(source: Place, store: Store) -> Table:
             table = _load_parquet(source, store)
         else:
             data = source.read_bytes() if isinstance(source, Path) else store.local_copy(source)
-            load = _load_json if suffix in JSON_SUFFIXES else _load_delimited
-            table = load(source, data, store)
+            if suffix in JSON_SUFFIXES:
+                table = _load_json(source, data, store)
+            else:
+                table = _load_delimited(source, data, store, settings or DataSettings())
     except OSError as error:
         raise DataError(f"{source}: cannot be read: {error.strerror or error}.") from error
     if len(table) == 0:
@@ -71,10 +76,11 @@ def load_table(source: Place, store: Store) -> Table:
     return table
 
 
-def _load_delimited(source: Place, data: bytes, store: Store) -> Table:
-    columns, lines = read_delimited(source, data)
-    arrays = {name: pa.chunked_array([pa.array(cells, pa.string())]) for name, cells in columns.items()}
-    return Table(source, arrays, np.array(lines, dtype=np.int64), store)
+def _load_delimited(source: Place, data: bytes, store: Store, settings: DataSettings) -> Table:
+    read = read_delimited(source, data, settings)
+    arrays = {name: pa.chunked_array([pa.array(cells, pa.string())]) for name, cells in read.columns.items()}
+    lines = np.array(read.lines, dtype=np.int64)
+    return Table(source, arrays, lines, store, remarks=read.remarks, delimiter=read.delimiter)
 
 
 def _load_parquet(source: Place, store: Store) -> Table:

@@ -66,7 +66,7 @@ def read_unlabelled(source: Path | str, settings: DataSettings, facts: ModelFact
     path = Path(source).expanduser()
     is_table = Path(str(source)).suffix.lower() in TABLE_SUFFIXES
     if is_table and (is_url(str(source)) or path.is_file()):
-        table = load_table(parse_url(str(source)) if is_url(str(source)) else path, Store(None))
+        table = load_table(parse_url(str(source)) if is_url(str(source)) else path, Store(None), settings)
         return _of_table(table, _with_usual_columns(table, settings, facts), facts)
     if facts.kind != "images":
         wanted = "rows of a table" if facts.kind == "features" else "embeddings of the rows of a table"
