@@ -165,8 +165,28 @@ class Probabilities:
         return Probabilities(self.values[keep])
 
 
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """One text per sample: a cell of a table, or several joined."""
+
+    values: tuple[str, ...]  # (N,) not empty
+
+    kind: ClassVar[Literal["texts"]] = "texts"
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def read(self, index: int) -> str:
+        """Return the text of one sample."""
+        return self.values[index]
+
+    def take(self, keep: IntN) -> Texts:
+        """Return the texts at these positions."""
+        return Texts(tuple(self.values[i] for i in keep))
+
+
 Images = ImageFiles | EmbeddedImages | StreamedImages  # isinstance(content, Images): a new kind is added here only
-Content = Images | Vectors | Probabilities
+Content = Images | Vectors | Probabilities | Texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +247,7 @@ class Dataset:
         return len(self.classes)
 
     @property
-    def kind(self) -> Literal["images", "features", "embeddings", "probs"]:
+    def kind(self) -> Literal["images", "features", "embeddings", "probs", "texts"]:
         """What a sample is."""
         return self.content.kind
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from labelaudit.core.audits import plain
-from labelaudit.core.dataset import Probabilities, Vectors
+from labelaudit.core.dataset import Probabilities, Texts, Vectors
 from labelaudit.core.decisions import now
 from labelaudit.core.model_facts import ModelFacts
 from labelaudit.core.version import VERSION
@@ -42,8 +42,8 @@ def model_facts(
     """
     dataset, recipe, inputs = loaded.dataset, prepared.recipe, loaded.inputs
     content = dataset.content
-    if inputs is None or isinstance(content, Probabilities):
-        raise ValueError("probabilities train no network")
+    if inputs is None or isinstance(content, Probabilities | Texts):
+        raise ValueError(f"{content.kind} train no network")
     return ModelFacts(
         classes=dataset.classes,
         kind=content.kind,

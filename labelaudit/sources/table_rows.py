@@ -12,7 +12,7 @@ from labelaudit.core.dataset import BoolN, IntN, Remark, SetAside, require_uniqu
 from labelaudit.core.errors import ConfigError, DataError, shorten
 from labelaudit.core.recipe import DataSettings
 from labelaudit.sources.cells import cell_texts, label_texts, yes_or_no
-from labelaudit.sources.columns import Roles
+from labelaudit.sources.columns import Roles, split_texts
 from labelaudit.sources.splits import ALL_SPLITS, choose_splits, split_remark
 from labelaudit.sources.table_file import Table
 from labelaudit.sources.table_images import path_texts
@@ -61,7 +61,7 @@ def choose_rows(table: Table, column: str | None, settings: DataSettings) -> tup
                 hint="Leave --split away, or add a column 'split'.",
             )
         return every, None, []
-    texts = cell_texts(table.columns[column])
+    texts = split_texts(table, column)
     present = {text for text in texts if text is not None}
     chosen = choose_splits(settings.split, present, table.source)
     keep = [text in chosen or settings.split == ALL_SPLITS for text in texts]

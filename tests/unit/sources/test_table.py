@@ -148,7 +148,8 @@ def test_when_every_file_is_missing_three_tries_are_shown(tmp_path):
     ) as e:
         read(source)
     assert "--image-root" in (e.value.hint or "")
-    assert "--path-template 'images/{image}.jpg'" in (e.value.hint or "")
+    assert "--path-template 'images/{path}'" in (e.value.hint or "")
+    assert "--replace-prefix OLD=NEW" in (e.value.hint or "")
 
 
 def test_a_template_that_fits_every_row_is_found(tmp_path):
