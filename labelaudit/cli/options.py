@@ -73,6 +73,76 @@ Probs = Annotated[
 FoldLabels = Annotated[
     bool, typer.Option("--fold-labels", help='Read class names like "Cat" and "cat " as one.', rich_help_panel=_DATA)
 ]
+LabelsAsWritten = Annotated[
+    bool,
+    typer.Option(
+        "--labels-as-written",
+        help='Take every label as it is: none means "missing", none is a list of labels.',
+        rich_help_panel=_DATA,
+    ),
+]
+ClassNames = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Names of numbered classes: a line each, or JSON. Also the order of the columns of --probs.",
+        show_default="classes.txt and the like beside the data",
+        rich_help_panel=_DATA,
+    ),
+]
+ReplacePrefix = Annotated[
+    str | None,
+    typer.Option(
+        metavar="OLD=NEW",
+        help="What the paths of a table begin with, and what they begin with here.",
+        show_default=False,
+        rich_help_panel=_DATA,
+    ),
+]
+NoImages = Annotated[
+    bool, typer.Option("--no-images", help="No column of the table names or holds images.", rich_help_panel=_DATA)
+]
+FeatureColumns = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B,...", help="Columns of a table to learn from.", show_default="all", rich_help_panel=_DATA
+    ),
+]
+TextColumn = Annotated[
+    str | None,
+    typer.Option(metavar="A,B,...", help="Columns that hold texts.", show_default=False, rich_help_panel=_DATA),
+]
+FollowLinks = Annotated[
+    bool,
+    typer.Option(
+        "--follow-links",
+        help="Follow symbolic links out of the folder, as DVC and the Hugging Face cache use them.",
+        rich_help_panel=_DATA,
+    ),
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option(help="Of a text table: windows-1252, utf-16, ...", show_default="utf-8", rich_help_panel=_DATA),
+]
+Delimiter = Annotated[
+    str | None,
+    typer.Option(
+        help="Between the cells of a text table; tab and blank by name.",
+        show_default="the one that fits",
+        rich_help_panel=_DATA,
+    ),
+]
+Quoting = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|standard|none",
+        help="Whether quotation marks enclose cells, or mean nothing.",
+        rich_help_panel=_DATA,
+    ),
+]
+NoHeader = Annotated[
+    bool, typer.Option("--no-header", help="The first line of a text table is data.", rich_help_panel=_DATA)
+]
 Trusted = Annotated[
     str | None,
     typer.Option(

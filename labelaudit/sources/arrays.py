@@ -13,21 +13,13 @@ from numpy.typing import NDArray
 
 from labelaudit.core.dataset import FloatNC, FloatND, IntN, Remark
 from labelaudit.core.errors import ConfigError, DataError, shorten
-from labelaudit.sources.labels import class_order, is_number
+from labelaudit.sources.labels import Encoded
+from labelaudit.sources.matrix import Matrix
 from labelaudit.sources.parquet_file import PARQUET_SUFFIXES, load_parquet
 from labelaudit.sources.paths import require_exists
+from labelaudit.sources.prob_columns import SUM_TOLERANCE, Columns, better_order, columns_to_classes
 
 _NPY_MAGIC = b"\x93NUMPY"
-SUM_TOLERANCE = 1e-2  # of a row of probabilities; float16 rows of 1,000 classes stay within it
-
-
-@dataclass(frozen=True, slots=True)
-class Matrix:
-    """Numbers from a file, one row per sample."""
-
-    source: Path
-    values: NDArray[Any]  # (N, D) integers or floats; memory-mapped where the format allows
-    names: tuple[str, ...] | None  # (D,) of the columns, where they have names
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +28,7 @@ class ClassProbabilities:
 
     values: FloatNC
     classes: tuple[str, ...]  # (C,) may hold classes that no sample has
-    remark: Remark  # how columns became classes
+    remarks: tuple[Remark, ...]  # how columns became classes
 
 
 def read_matrix(path: str, option: str, *, rows: int) -> Matrix:
@@ -79,23 +71,54 @@ def embedding_rows(matrix: Matrix, rows: IntN) -> tuple[FloatND, dict[int, str]]
 
 
 def class_probabilities(
-    matrix: Matrix, rows: IntN, found: Sequence[str], known: Sequence[str] | None
+    matrix: Matrix,
+    rows: IntN,
+    labels: Encoded,
+    *,
+    known: Sequence[str] | None = None,
+    asked: Sequence[str] | None = None,
 ) -> ClassProbabilities:
     """Return the rows as probabilities, and the class of each column.
 
     Args:
         matrix: (N, C) numbers.
-        rows: the rows to take.
-        found: the classes that the labels have, in order.
+        rows: (M,) the rows to take.
+        labels: (M,) of these rows, and the classes that they have, in order.
         known: the full class list of the table, where it has one.
+        asked: the class of each column, where the user says.
 
     Raises:
-        DataError: the columns do not fit the classes, or rows are no probabilities.
+        DataError: the columns do not fit the classes, or rows are no probabilities, or they fit far better in
+            another order.
     """
-    order, classes, text = _columns_to_classes(matrix, found, known)
-    values = np.array(matrix.values[rows][:, order], dtype=np.float32)
-    _require_probabilities(matrix.source, values, rows)
-    return ClassProbabilities(values, classes, Remark("note", f"{matrix.source.name}: {text}."))
+    columns = columns_to_classes(matrix, labels.classes, known, asked)
+    values = np.array(matrix.values[rows][:, columns.order], dtype=np.float32)
+    _require_probabilities(matrix, values, rows, columns)
+    given = np.array([columns.classes.index(name) for name in labels.classes], dtype=np.int64)[labels.given]
+    remarks = [Remark("note", f"{matrix.source.name}: {columns.how}.")]
+    better = better_order(values, given)
+    if better is not None:
+        remarks.append(_said_order(matrix.source, columns, values, given, better))
+    return ClassProbabilities(values, columns.classes, tuple(remarks))
+
+
+def _said_order(source: Path, columns: Columns, values: FloatNC, given: IntN, better: IntN) -> Remark:
+    """Return a warning that the columns seem to be in another order; raises DataError where that was a guess."""
+    most = values.argmax(axis=1)
+    names: list[str] = [""] * len(better)
+    for label, column in enumerate(better.tolist()):
+        names[column] = columns.classes[label]
+    text = (
+        f"the columns seem to be in another order: {np.mean(most == given):.0%} of the labels are the most probable "
+        f"class as they are, and {np.mean(most == better[given]):.0%} in the order {shorten(names, show=20)}"
+    )
+    if columns.is_sure:
+        return Remark("warning", f"{source.name}: {text}.")
+    raise DataError(
+        f"{source}: {text}.",
+        hint=f"Columns were read as {shorten(columns.classes, show=20)}. Say their order with --class-names FILE, a "
+        "name a line; or write Parquet with the class names as column names.",
+    )
 
 
 def _read_npy(source: Path) -> Matrix:
@@ -143,43 +166,26 @@ def _from_lists(source: Path, column: pa.ChunkedArray) -> NDArray[Any]:
     return np.asarray(rows, dtype=np.float32)
 
 
-def _columns_to_classes(
-    matrix: Matrix, found: Sequence[str], known: Sequence[str] | None
-) -> tuple[IntN, tuple[str, ...], str]:
-    """Return the column of each class, the classes, and one line about how they were matched."""
-    width = matrix.values.shape[1]
-    as_stored = np.arange(width, dtype=np.int64)
-    if matrix.names is not None and set(found) <= set(matrix.names):
-        classes = class_order(matrix.names)
-        order = np.array([matrix.names.index(name) for name in classes], dtype=np.int64)
-        return order, classes, "columns are matched to classes by name"
-    if width == len(found):
-        return as_stored, tuple(found), f"columns are the classes in this order: {shorten(found, show=10)}"
-    if known is not None and width == len(known):
-        return as_stored, tuple(known), f"columns are the classes in this order: {shorten(known, show=10)}"
-    if all(is_number(name) and name.isdigit() and int(name) < width for name in found):
-        return as_stored, tuple(map(str, range(width))), f"column j is class j, for 0 to {width - 1}"
-    raise DataError(
-        f"{matrix.source}: {width} columns for {len(found)} classes: {shorten(found)}.",
-        hint="One column per class, in sorted order of the names; or Parquet with the class names as column names.",
-    )
-
-
-def _require_probabilities(source: Path, values: FloatNC, rows: IntN) -> None:
+def _require_probabilities(matrix: Matrix, values: FloatNC, rows: IntN, columns: Columns) -> None:
     with np.errstate(invalid="ignore"):
         sums = values.sum(axis=1, dtype=np.float64)
     bad = np.flatnonzero(~((np.abs(sums - 1) <= SUM_TOLERANCE) & (values >= 0).all(axis=1)))  # ~: also for NaN
     if not len(bad):
         return
-    first = int(bad[0])
-    least = float(values[first].min())
-    what = f"holds {least:.4g}" if least < 0 or np.isnan(least) else f"sums to {sums[first]:.4g}"
-    if np.isnan(least):
+    least = values[bad].min(axis=1)
+    worst = int(np.flatnonzero(np.isnan(least) | (least < 0))[0]) if not (least >= 0).all() else 0
+    first = int(bad[worst])
+    lowest = float(values[first].min())
+    what = f"holds {lowest:.4g}" if lowest < 0 or np.isnan(lowest) else f"sums to {sums[first]:.4g}"
+    if np.isnan(lowest):
         hint = "Every sample needs finite probabilities."
-    elif least < 0:
+    elif lowest < 0:
         hint = "These look like logits; apply a softmax to each row first."
+    elif columns.extra:
+        hint = f"Columns that no label names were taken for classes: {shorten(columns.extra)}. Remove what is none."
     else:
         hint = "Divide each row by its sum, if these are counts or scores."
     raise DataError(
-        f"{source}: {len(bad):,} of {len(values):,} rows are no probabilities; row {rows[first]} {what}.", hint=hint
+        f"{matrix.source}: {len(bad):,} of {len(values):,} rows are no probabilities; row {rows[first]} {what}.",
+        hint=hint,
     )

@@ -8,6 +8,7 @@ from labelaudit.core.dataset import Dataset
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.recipe import DataSettings
 from labelaudit.functional.images import image_suffixes
+from labelaudit.sources.class_names import with_class_names
 from labelaudit.sources.folder import read_folder
 from labelaudit.sources.parquet_shards import read_parquet_shards
 from labelaudit.sources.paths import require_exists
@@ -56,7 +57,7 @@ def read_dataset(source: Path | str, settings: DataSettings, *, cache: Path | No
         DataError: what is there cannot be audited.
     """
     store = Store(cache)
-    return with_trusted(_read(source, settings, store), settings, store)
+    return with_class_names(with_trusted(_read(source, settings, store), settings, store), settings)
 
 
 def _read(source: Path | str, settings: DataSettings, store: Store) -> Dataset:

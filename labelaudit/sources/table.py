@@ -15,6 +15,7 @@ from labelaudit.functional.images import image_suffixes
 from labelaudit.sources.arrays import class_probabilities, embedding_rows, read_matrix
 from labelaudit.sources.cell_images import with_cell_images
 from labelaudit.sources.cells import cell_texts
+from labelaudit.sources.class_names import class_order_of
 from labelaudit.sources.columns import Roles, find_roles, looked_at
 from labelaudit.sources.features import feature_names, read_features, require_categories
 from labelaudit.sources.image_tree import ImageTree
@@ -56,7 +57,13 @@ def table_dataset(table: Table, settings: DataSettings) -> Dataset:
         )
     samples = _read_samples(table, roles, settings, labelled, tree)
     dataset = _assemble(table, labelled, samples, settings)
-    remarks = (_column_remark(table, roles, settings), *roles.remarks, *split_remarks, *repeated_paths(every))
+    remarks = (
+        _column_remark(table, roles, settings),
+        *roles.remarks,
+        *split_remarks,
+        *every.remarks,
+        *repeated_paths(every),
+    )
     return dataclasses.replace(
         dataset,
         split=split,
@@ -149,9 +156,11 @@ def _read_probabilities(
 ) -> Samples:
     assert settings.probs is not None
     matrix = read_matrix(settings.probs, "--probs", rows=len(table))
-    found = encode_labels(rows.known_labels(), fold=settings.fold_labels).classes
-    given = class_probabilities(matrix, rows.rows, found, known=table.class_names.get(roles.label))
-    return Samples(Probabilities(given.values), shown, remarks=(given.remark,), classes=given.classes)
+    labels = encode_labels(rows.known_labels(), fold=settings.fold_labels)
+    asked = None if settings.class_names is None else class_order_of(settings.class_names)
+    known = table.class_names.get(roles.label)
+    given = class_probabilities(matrix, rows.rows, labels, known=known, asked=asked)
+    return Samples(Probabilities(given.values), shown, remarks=given.remarks, classes=given.classes)
 
 
 def _assemble(table: Table, rows: Rows, samples: Samples, settings: DataSettings) -> Dataset:

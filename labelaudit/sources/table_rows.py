@@ -11,8 +11,9 @@ import numpy as np
 from labelaudit.core.dataset import BoolN, IntN, Remark, SetAside, require_unique_ids
 from labelaudit.core.errors import ConfigError, DataError, shorten
 from labelaudit.core.recipe import DataSettings
-from labelaudit.sources.cells import cell_texts, label_texts, yes_or_no
+from labelaudit.sources.cells import cell_texts, yes_or_no
 from labelaudit.sources.columns import Roles, split_texts
+from labelaudit.sources.label_cells import read_labels
 from labelaudit.sources.splits import ALL_SPLITS, choose_splits, split_remark
 from labelaudit.sources.table_file import Table
 from labelaudit.sources.table_images import path_texts
@@ -27,6 +28,7 @@ class Rows:
     paths: tuple[str | None, ...] | None  # as the table has them; None where it has none
     labels: tuple[str | None, ...]
     trusted: BoolN
+    remarks: tuple[Remark, ...] = ()  # how labels were read
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -74,15 +76,16 @@ def describe_rows(table: Table, roles: Roles, settings: DataSettings, rows: IntN
     Raises:
         DataError: ids are missing or occur twice, or labels or trust cannot be read.
     """
-    labels = label_texts(table, roles.label)
+    labels = read_labels(table, roles.label, as_written=settings.labels_as_written)
     trusted = np.zeros(len(table), dtype=np.bool_) if roles.trusted is None else yes_or_no(table, roles.trusted)
     paths = path_texts(table, roles, settings, rows)
     return Rows(
         rows=rows,
         sample_ids=sample_ids_of(table, roles, rows, paths),
         paths=None if paths is None else tuple(paths),
-        labels=tuple(labels[row] for row in rows),
+        labels=tuple(labels.texts[row] for row in rows),
         trusted=trusted[rows],
+        remarks=labels.remarks,
     )
 
 
@@ -93,7 +96,8 @@ def unlabelled_rows(table: Table, rows: Rows, column: str) -> list[SetAside]:
         if label is None:
             place = table.place(int(rows.rows[position]))
             path = (rows.paths[position] if rows.paths else None) or place
-            detail = f"{place}: column {column!r} is empty"
+            cell = cell_texts(table.columns[column].slice(int(rows.rows[position]), 1))[0]
+            detail = f"{place}: column {column!r} " + ("is empty" if cell is None else f"says {cell!r}")
             aside.append(SetAside(rows.sample_ids[position], path, None, "missing-label", detail))
     return aside
 

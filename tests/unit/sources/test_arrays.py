@@ -143,3 +143,64 @@ def test_rows_that_are_no_probabilities_are_refused(tmp_path, row, what, hint):
 def test_rounded_probabilities_are_accepted(tmp_path):
     dataset = read(labels(tmp_path, "a", "b"), probs=npy(tmp_path, np.array([[0.333, 0.66], [0.5, 0.509]])))
     assert len(dataset) == 2
+
+
+def drawn(names, seed=0, n=120, noise=0.1):
+    """Return given names and (n, C) probabilities of the true ones, in the order of the names."""
+    rng = np.random.default_rng(seed)
+    true = rng.integers(0, len(names), n)
+    given = np.where(rng.random(n) < noise, (true + 1) % len(names), true)
+    logits = rng.normal(size=(n, len(names)))
+    logits[np.arange(n), true] += 4
+    return [names[k] for k in given], np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+
+
+def test_columns_in_another_order_are_refused_and_the_order_can_be_said(tmp_path):
+    given, probs = drawn(["yak", "bat", "cow"])
+    source = labels(tmp_path, *given)
+    with pytest.raises(DataError, match=r"another order: \d+% .* in the order yak, bat, cow\.\n.*--class-names"):
+        read(source, probs=npy(tmp_path, probs))
+    (tmp_path / "order.txt").write_text("yak\nbat\ncow\n")
+    dataset = read(source, probs=npy(tmp_path, probs), class_names=str(tmp_path / "order.txt"))
+    assert dataset.classes == ("bat", "cow", "yak")
+    assert np.allclose(dataset.content.values, probs[:, [1, 2, 0]])
+
+
+def test_two_swapped_columns_among_many_are_refused(tmp_path):
+    given, probs = drawn(["a", "b", "c", "d", "e", "f"])
+    with pytest.raises(DataError, match=r"in the order a, b, d, c, e, f\."):
+        read(labels(tmp_path, *given), probs=npy(tmp_path, probs[:, [0, 1, 3, 2, 4, 5]]))
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.4, 0.55])
+def test_noise_is_not_taken_for_another_order(tmp_path, noise):
+    given, probs = drawn(["a", "b", "c"], noise=noise)
+    assert read(labels(tmp_path, *given), probs=npy(tmp_path, probs)).kind == "probs"
+
+
+@pytest.mark.parametrize("pattern", ["prob_{}", "{}_prob", "P({})"])
+def test_names_with_the_same_beginning_and_end_are_matched(tmp_path, pattern):
+    path = parquet(tmp_path, {pattern.format("Dog"): [0.9, 0.2], pattern.format("Cat"): [0.1, 0.8]})
+    dataset = read(labels(tmp_path, "Dog", "Cat"), probs=path)
+    assert np.allclose(dataset.content.values, [[0.1, 0.9], [0.8, 0.2]])
+    assert pattern.format("NAME") in dataset.remarks[-1].text
+
+
+def test_a_column_of_ids_is_no_class(tmp_path):
+    path = parquet(tmp_path, {"id": [0, 1], "v": [0.1, 0.8], "u": [0.9, 0.2]})
+    dataset = read(labels(tmp_path, "u", "v"), probs=path)
+    assert dataset.classes == ("u", "v")
+    assert dataset.remarks[-1].text.endswith("by name; not a class: 'id'.")
+
+
+def test_names_that_are_no_classes_are_refused_unless_they_are_places(tmp_path):
+    path = parquet(tmp_path, {"left": [0.9, 0.2], "right": [0.1, 0.8]})
+    with pytest.raises(DataError, match=r"are called 'left', 'right', and the classes u, v\.\n.*--class-names"):
+        read(labels(tmp_path, "u", "v"), probs=path)
+    places = parquet(tmp_path, {"p0": [0.9, 0.2], "p1": [0.1, 0.8]})
+    assert read(labels(tmp_path, "u", "v"), probs=places).kind == "probs"
+
+
+def test_logits_whose_first_row_is_positive_are_told_as_such(tmp_path):
+    with pytest.raises(DataError, match=r"row 1 holds -2\.\n.*look like logits"):
+        read(labels(tmp_path, "u", "v"), probs=npy(tmp_path, np.array([[3.0, 1.0], [-2.0, 1.0]])))

@@ -221,9 +221,7 @@ def test_one_hot_columns_are_the_label(tmp_path):
 def test_columns_with_several_ones_are_refused_with_a_way_out(tmp_path):
     rows = [(f"{i}.png", i % 2, int(i % 3 == 0), int(i < 4)) for i in range(6)]
     source = write(tmp_path, "filename,ape,bat,cow", rows, *(row[0] for row in rows))
-    with pytest.raises(
-        DataError, match=r"3 of 6 rows have several labels.*up to 3 of.*\n.*--label-column 'ape'"
-    ):
+    with pytest.raises(DataError, match=r"3 of 6 rows have several labels.*up to 3 of.*\n.*--label-column 'ape'"):
         read(source)
     assert read(source, label_column="ape").classes == ("0", "1")
 

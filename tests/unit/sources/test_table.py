@@ -43,15 +43,19 @@ def test_paths_and_labels_are_found_by_their_usual_names(tmp_path):
     assert remarks(dataset) == ["labels.csv: labels from column 'LABEL', paths from 'File Name'."]
 
 
-def test_na_none_and_null_are_class_names_and_only_empty_cells_are_missing(tmp_path):
+def test_na_none_and_null_are_class_names_and_empty_cells_and_nan_are_missing(tmp_path):
     rows = ["NA", "None", "null", "", "  ", "nan"]
     text = "path,label\n" + "".join(f"{i}.jpg,{label}\n" for i, label in enumerate(rows))
     dataset = read(table(tmp_path, text, *(f"{i}.jpg" for i in range(6))))
-    assert labels(dataset) == ["NA", "None", "null", "nan"]
+    assert labels(dataset) == ["NA", "None", "null"]
     assert [(row.sample_id, row.issue, row.given_label) for row in dataset.set_aside] == [
         ("3.jpg", "missing-label", None),
         ("4.jpg", "missing-label", None),
+        ("5.jpg", "missing-label", None),
     ]
+    assert dataset.set_aside[2].detail == "labels.csv:7: column 'label' says 'nan'"
+    assert "missing: 'nan' (1); --labels-as-written keeps them." in remarks(dataset)[-1]
+    assert "nan" in read(tmp_path / "labels.csv", labels_as_written=True).classes
     assert dataset.set_aside[0].detail == "labels.csv:5: column 'label' is empty"
 
 
