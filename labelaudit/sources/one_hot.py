@@ -28,7 +28,8 @@ def with_one_hot_label(table: Table, settings: DataSettings) -> Table:
         DataError: rows have several labels.
     """
     asked = settings.label_column
-    if asked is None and columns_named(table, LABEL_NAMES):
+    named = columns_named(table, LABEL_NAMES)
+    if asked is None and named not in ([], ["y"]):  # "y" may be a class, too
         return table
     if asked is not None and (asked not in table.columns or _bits(table.columns[asked]) is None):
         return table
@@ -48,7 +49,7 @@ def with_one_hot_label(table: Table, settings: DataSettings) -> Table:
         return table
     if is_one_hot:
         return _one_label(table, read, names)
-    if len(read) == len(left) and (ones > 1).any():
+    if not named and len(read) == len(left) and (ones > 1).any():
         raise _several(table, list(read), ones)
     return table
 

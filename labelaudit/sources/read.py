@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from labelaudit.core.dataset import Dataset
@@ -10,6 +11,7 @@ from labelaudit.core.recipe import DataSettings
 from labelaudit.functional.images import image_suffixes
 from labelaudit.sources.class_names import with_class_names
 from labelaudit.sources.folder import read_folder
+from labelaudit.sources.label_tables import LabelTable, find_label_table
 from labelaudit.sources.parquet_shards import read_parquet_shards
 from labelaudit.sources.paths import require_exists
 from labelaudit.sources.patterns import is_pattern
@@ -24,6 +26,7 @@ from labelaudit.sources.shards import (
     shards_of_folder,
     shards_of_pattern,
 )
+from labelaudit.sources.splits import ALL_SPLITS
 from labelaudit.sources.store import Store
 from labelaudit.sources.table import read_table
 from labelaudit.sources.table_file import TABLE_SUFFIXES
@@ -79,12 +82,22 @@ def _read_path(path: Path, settings: DataSettings, store: Store) -> Dataset:
         shards = shards_of_folder(path, files_below(path))
         if shards is not None:
             return _read_shards(shards, settings, store)
+        labels = find_label_table(path, settings)
+        if labels is not None:
+            return _read_label_table(labels, settings, store)
         _require_no_arrays(path, settings)
         return read_folder(path, settings)
     if path.suffix.lower() in TABLE_SUFFIXES:
         return read_table(path, settings, store)
     _require_known(path)
     return _read_shards(shards_of_file(path), settings, store)
+
+
+def _read_label_table(labels: LabelTable, settings: DataSettings, store: Store) -> Dataset:
+    if labels.split is not None:  # the file is the split
+        settings = dataclasses.replace(settings, split=ALL_SPLITS)
+    dataset = read_table(labels.path, settings, store)
+    return dataclasses.replace(dataset, split=labels.split or dataset.split, remarks=(labels.remark, *dataset.remarks))
 
 
 def _read_url(text: str, settings: DataSettings, store: Store) -> Dataset:

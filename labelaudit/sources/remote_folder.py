@@ -13,7 +13,8 @@ from labelaudit.core.recipe import DataSettings
 from labelaudit.functional.images import image_suffixes
 from labelaudit.sources.folder import Tally, folder_dataset, tally_remarks
 from labelaudit.sources.remote_paths import PlacedImages
-from labelaudit.sources.splits import choose_split_folders, is_split_name
+from labelaudit.sources.split_folders import TopFolder, find_levels
+from labelaudit.sources.splits import choose_split_folders
 from labelaudit.sources.store import Store
 from labelaudit.sources.urls import Url
 
@@ -33,12 +34,13 @@ def read_remote_folder(source: Url, names: Iterable[str], settings: DataSettings
     """
     visible = [name.split("/") for name in names if not _is_hidden(name)]
     tally = Tally(str(source), image_suffixes())
-    levels = _split_folders(visible)
-    chosen, remarks = choose_split_folders(settings.split, levels, source)
+    levels = find_levels(_top_folders(visible, tally), settings.split, source)
+    chosen, remarks = choose_split_folders(settings.split, levels.splits, source)
+    remarks = [*levels.remarks, *remarks]
     for parts in visible:
-        if not levels or parts[0] in chosen:
-            _count(parts, 1 if levels else 0, tally)
-    _note_empty_classes(visible, 2 if levels else 1, tally)
+        if not levels.splits or parts[0] in chosen:
+            _count(parts, 1 if levels.splits else 0, tally)
+    _note_empty_classes(visible, 2 if levels.splits else 1, tally)
     if not tally.samples:
         raise _nothing_found(source, tally)
     tally.samples.sort()
@@ -54,11 +56,16 @@ def _is_hidden(name: str) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
 
 
-def _split_folders(names: list[list[str]]) -> list[str]:
-    """Return the names of the split folders, or none when the first level is the classes."""
-    top = {parts[0] for parts in names if len(parts) > 1}
-    nested = any(len(parts) > 2 for parts in names)
-    return sorted(top) if top and nested and all(is_split_name(name) for name in top) else []
+def _top_folders(names: list[list[str]], tally: Tally) -> dict[str, TopFolder]:
+    """Return the folders right below the root, with what lies right in each of them."""
+    folders: dict[str, set[str]] = {parts[0]: set() for parts in names if len(parts) > 1}
+    with_images: set[str] = set()
+    for parts in names:
+        if len(parts) > 2:
+            folders[parts[0]].add(parts[1])
+        elif len(parts) == 2 and PurePosixPath(parts[1]).suffix.lower() in tally.suffixes:
+            with_images.add(parts[0])
+    return {name: TopFolder(frozenset(below), name in with_images) for name, below in folders.items()}
 
 
 def _count(parts: list[str], level: int, tally: Tally) -> None:

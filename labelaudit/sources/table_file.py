@@ -15,6 +15,7 @@ from labelaudit.core.dataset import ImageReader, IntN, Remark, SetAside
 from labelaudit.core.errors import DataError
 from labelaudit.core.recipe import DataSettings
 from labelaudit.sources.csv_file import LIST_SUFFIXES, read_delimited
+from labelaudit.sources.json_objects import rows_of_object
 from labelaudit.sources.parquet_file import PARQUET_SUFFIXES, class_names, load_parquet, read_light
 from labelaudit.sources.store import Store
 from labelaudit.sources.urls import Place
@@ -98,7 +99,11 @@ def _load_json(source: Place, data: bytes, store: Store) -> Table:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{source}: byte {error.start} is not UTF-8.", hint="Save the file as UTF-8.") from error
-    if text.lstrip().startswith("["):
+    whole = _json_object(text)
+    if whole is not None:
+        rows = whole
+        lines = list(range(len(rows)))
+    elif text.lstrip().startswith("["):
         rows = _json_array(source, text)
         lines = list(range(len(rows)))
     else:
@@ -106,6 +111,17 @@ def _load_json(source: Place, data: bytes, store: Store) -> Table:
     names = dict.fromkeys(name for row in rows for name in row)  # in the order of appearance
     columns = {name: pa.chunked_array([_json_column([row.get(name) for row in rows])]) for name in names}
     return Table(source, columns, np.array(lines, dtype=np.int64), store)
+
+
+def _json_object(text: str) -> list[dict[str, Any]] | None:
+    """Return the rows of a file that is one JSON object with all of them; None where it is something else."""
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError:  # several objects, a line each
+        return None
+    return rows_of_object(found)
 
 
 def _json_array(source: Place, text: str) -> list[dict[str, Any]]:

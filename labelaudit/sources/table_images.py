@@ -130,7 +130,7 @@ def locate_images(
         return locate(texts, tree, column=column, replace=replace)
     if tree is not None and column is not None:  # addresses of a store whose files may lie here
         here = locate(texts, tree, column=column)
-        if here.found.any():
+        if any(here.found[i] for i, text in enumerate(texts) if text is not None and is_url(text.strip())):
             return here
     return locate_remote(texts, image_root(table, settings.image_root), table.store)
 
