@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -79,14 +80,33 @@ def describe_rows(table: Table, roles: Roles, settings: DataSettings, rows: IntN
     labels = read_labels(table, roles.label, as_written=settings.labels_as_written)
     trusted = np.zeros(len(table), dtype=np.bool_) if roles.trusted is None else yes_or_no(table, roles.trusted)
     paths = path_texts(table, roles, settings, rows)
+    roles, said = _with_usable_ids(table, roles, settings, rows)
     return Rows(
         rows=rows,
         sample_ids=sample_ids_of(table, roles, rows, paths),
         paths=None if paths is None else tuple(paths),
         labels=tuple(labels.texts[row] for row in rows),
         trusted=trusted[rows],
-        remarks=labels.remarks,
+        remarks=(*labels.remarks, *said),
     )
+
+
+def _with_usable_ids(
+    table: Table, roles: Roles, settings: DataSettings, rows: IntN
+) -> tuple[Roles, tuple[Remark, ...]]:
+    """Return the roles without a column of ids that nobody named and that names rows twice or not at all."""
+    column = roles.sample_id
+    if column is None or column in (roles.path, settings.id_column):
+        return roles, ()
+    texts = cell_texts(table.columns[column].take(rows))
+    empty = sum(text is None for text in texts)
+    twice = len(texts) - empty - len({text for text in texts if text is not None})
+    if not empty and not twice:
+        return roles, ()
+    instead = "the row number" if roles.path is None else "the path"
+    what = f"repeats {twice:,} ids" if twice else f"is empty in {empty:,} rows"
+    text = f"Column {column!r} {what}, so {instead} is the id of a row; --id-column names another."
+    return dataclasses.replace(roles, sample_id=None), (Remark("warning", text),)
 
 
 def unlabelled_rows(table: Table, rows: Rows, column: str) -> list[SetAside]:

@@ -198,10 +198,14 @@ def test_an_id_column_names_the_samples_and_must_be_unique(tmp_path):
     assert read(source).sample_ids == ("k1", "k2")
     twice = table(tmp_path, "id,path,label\nk1,a.jpg,x\nk1,b.jpg,y\n")
     with pytest.raises(DataError, match=r"1 sample ids occur more than once: 'k1'\."):
-        read(twice)
+        read(twice, id_column="id")
+    dataset = read(twice)
+    assert dataset.sample_ids == ("a.jpg", "b.jpg")
+    assert "Column 'id' repeats 1 ids, so the path is the id of a row; --id-column names another." in remarks(dataset)
     empty = table(tmp_path, "id,path,label\nk1,a.jpg,x\n,b.jpg,y\n")
     with pytest.raises(DataError, match=r"id column 'id' is empty in 1 rows: labels\.csv:3\."):
-        read(empty)
+        read(empty, id_column="id")
+    assert "Column 'id' is empty in 1 rows, so the path is the id" in remarks(read(empty))[1]
 
 
 def test_a_split_column_is_followed(tmp_path):
