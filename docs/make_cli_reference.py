@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from typer import Typer
 from typer.models import ArgumentInfo, ParameterInfo
 
 from labelaudit.cli.app import app
@@ -28,13 +29,22 @@ Generated from the commands by `docs/make_cli_reference.py`; do not edit.
 
 def render() -> str:
     """Return the reference as Markdown: a section and a table of options for each command."""
-    commands = [info.callback for info in app.registered_commands if info.callback is not None]
-    return "\n".join([_INTRO, *(_section(command) for command in commands)])
+    return "\n".join([_INTRO, *(_section(name, command) for name, command in _commands(app, ""))])
 
 
-def _section(command: Callable[..., Any]) -> str:
+def _commands(group: Typer, prefix: str) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Yield the name and the function of every command, those of a group below its name."""
+    for info in group.registered_commands:
+        if info.callback is not None:
+            yield prefix + (info.name or info.callback.__name__.replace("_", "-")), info.callback
+    for below in group.registered_groups:
+        if below.typer_instance is not None:
+            yield from _commands(below.typer_instance, f"{prefix}{below.name} ")
+
+
+def _section(name: str, command: Callable[..., Any]) -> str:
     rows = ["| option | value | default | meaning |", "|---|---|---|---|", *_rows(command)]
-    return "\n".join([f"## labelaudit {command.__name__.replace('_', '-')}", "", *_description(command), "", *rows, ""])
+    return "\n".join([f"## labelaudit {name}", "", *_description(command), "", *rows, ""])
 
 
 def _description(command: Callable[..., Any]) -> Iterator[str]:

@@ -19,17 +19,24 @@ from labelaudit.core.version import VERSION
 
 if TYPE_CHECKING:
     from labelaudit.api.baseline import baseline as baseline
+    from labelaudit.api.bench import bench as bench
     from labelaudit.api.check import check as check
     from labelaudit.api.demo import demo as demo
     from labelaudit.api.export import export as export
     from labelaudit.api.export_model import export_model as export_model
+    from labelaudit.api.init import init as init
     from labelaudit.api.inspect import inspect as inspect
     from labelaudit.api.judge import judge as judge
     from labelaudit.api.load import load as load
+    from labelaudit.api.load import show as show
     from labelaudit.api.mark import mark as mark
+    from labelaudit.api.methods import list_methods as list_methods
+    from labelaudit.api.plant import plant as plant
     from labelaudit.api.predict import predict as predict
+    from labelaudit.api.reproduce import reproduce as reproduce
     from labelaudit.api.scan import scan as scan
     from labelaudit.api.train import train as train
+    from labelaudit.api.update import update as update
     from labelaudit.core.audits import Audit as Audit
     from labelaudit.core.errors import ConfigError as ConfigError
     from labelaudit.core.errors import DataError as DataError
@@ -45,13 +52,20 @@ _HOMES = {
     "export": "labelaudit.api.export",
     "demo": "labelaudit.api.demo",
     "load": "labelaudit.api.load",
+    "show": "labelaudit.api.load",
     "judge": "labelaudit.api.judge",
+    "update": "labelaudit.api.update",
+    "init": "labelaudit.api.init",
     "check": "labelaudit.api.check",
     "baseline": "labelaudit.api.baseline",
     "mark": "labelaudit.api.mark",
     "train": "labelaudit.api.train",
     "predict": "labelaudit.api.predict",
     "export_model": "labelaudit.api.export_model",
+    "list_methods": "labelaudit.api.methods",  # `labelaudit.methods` is the package that they are in
+    "bench": "labelaudit.api.bench",
+    "plant": "labelaudit.api.plant",
+    "reproduce": "labelaudit.api.reproduce",
     "Audit": "labelaudit.core.audits",
     "LabelAuditError": "labelaudit.core.errors",
     "ConfigError": "labelaudit.core.errors",

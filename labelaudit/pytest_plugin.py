@@ -19,7 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options."""
     group = parser.getgroup("labelaudit", "label quality")
     group.addoption("--labelaudit", action="store_true", help="run the rules of labelaudit check as tests")
-    group.addoption("--labelaudit-audit", metavar="PATH", help="an audit, or a folder with .labelaudit/")
+    group.addoption("--labelaudit-audit", metavar="PATH", help="an audit, its data, or a folder with .labelaudit/")
     group.addoption("--labelaudit-config", metavar="FILE", help="labelaudit.toml or pyproject.toml")
     group.addoption("--labelaudit-profile", metavar="NAME", help="a table below [profiles]")
     group.addoption("--labelaudit-since", metavar="REV", help="hold the files that changed since then to their limit")

@@ -28,7 +28,8 @@ def assert_label_quality(
     """Return the report of `labelaudit check`, or raise AssertionError naming the failed rules and the worst samples.
 
     Args:
-        audit: an audit, or a folder with `.labelaudit/`; None = what the settings name, else the latest here or above.
+        audit: an audit, the data that it is of, or a folder with `.labelaudit/`; None = what the settings name,
+            else the latest here or above.
         data: the dataset; None = where the audit found it.
         config: as in `labelaudit.check`.
         profile: as in `labelaudit.check`.

@@ -12,7 +12,8 @@ from PIL import Image
 
 from labelaudit.core.audits import Audit
 from labelaudit.core.dataset import Dataset, ImageFiles, SetAside
-from labelaudit.core.findings import build_findings, write_findings
+from labelaudit.core.evidence import Evidence
+from labelaudit.core.findings import Judged, build_findings, write_findings
 from labelaudit.functional.images import hash_content
 
 
@@ -59,17 +60,21 @@ def write_rows(
     actions = [_action(row) for row in rows]
     frame = build_findings(
         dataset,
+        Evidence(
+            losses=-np.log(clean),
+            given_probs=clean,
+            top_labels=np.zeros((len(rows), 1), dtype=np.int64),
+            top_probs=np.ones((len(rows), 1)),
+        ),
+        Judged(
+            clean,
+            suggested,
+            1 - clean,
+            actions,
+            [row.issue or ("mislabelled" if bad else "") for row, bad in zip(rows, suspect, strict=True)],
+        ),
         content_hashes=[row.content or hash_content(row.path.encode()) for row in rows],
-        clean_prob=clean,
-        suggested=suggested,
-        suggested_prob=1 - clean,
-        given_prob=clean,
-        loss=-np.log(clean),
-        action=actions,
-        issue=[row.issue or ("mislabelled" if bad else "") for row, bad in zip(rows, suspect, strict=True)],
-        detail=[""] * len(rows),
-        top_labels=np.zeros((len(rows), 1), dtype=np.int64),
-        top_probs=np.ones((len(rows), 1)),
+        details=[""] * len(rows),
     )
     facts = {
         "source": source,

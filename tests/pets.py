@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from labelaudit.core.dataset import Dataset, ImageFiles, SetAside
-from labelaudit.core.findings import build_findings
+from labelaudit.core.evidence import Evidence
+from labelaudit.core.findings import Judged, build_findings
 
 CLASSES = ("cat", "dog", "elk")
 SAMPLES: dict[str, Any] = {
@@ -43,6 +44,13 @@ def small_dataset(ids=("a.png", "b.png", "c.png", "d.png"), classes=CLASSES):
 
 def small_findings(dataset=None, **changes):
     columns = SAMPLES | changes
-    text = ("content_hashes", "action", "issue", "detail")
-    arrays: dict[str, Any] = {name: value if name in text else np.array(value) for name, value in columns.items()}
-    return build_findings(small_dataset() if dataset is None else dataset, **arrays)
+    number = {name: np.array(value) for name, value in columns.items()}
+    names = ("loss", "given_prob", "top_labels", "top_probs")
+    judged = (number["clean_prob"], number["suggested"], number["suggested_prob"], columns["action"], columns["issue"])
+    return build_findings(
+        small_dataset() if dataset is None else dataset,
+        Evidence(*(number[name] for name in names)),
+        Judged(*judged),
+        content_hashes=columns["content_hashes"],
+        details=columns["detail"],
+    )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from labelaudit.core.recipe import Recipe
-from labelaudit.scanning.recipes import Facts, recipe_for, settle
+from labelaudit.scanning.recipes import Facts, recipe_for
+from labelaudit.scanning.request import Request, settle
 
 
 def choose_recipe(facts: Facts, **asked: Any) -> tuple[Recipe, str]:
-    """Return the resolved recipe and the sentence that says why; `asked` is what `settle` takes."""
-    return recipe_for(facts, settle(**asked))
+    """Return the resolved recipe and the sentence that says why; `asked` is what a `Request` takes."""
+    return recipe_for(facts, settle(Request("photos", **asked)))

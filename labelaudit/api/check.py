@@ -42,7 +42,8 @@ def check(
     """Return what every rule says about an audit; nothing is trained, and a failed rule is a result.
 
     Args:
-        audit: an audit, or a folder with `.labelaudit/`; None = what the settings name, else the latest here or above.
+        audit: an audit, the data that it is of, or a folder with `.labelaudit/`; None = what the settings name,
+            else the latest here or above.
         data: the dataset; None = what the settings name, else where the audit found it.
         config: labelaudit.toml or pyproject.toml; None = the nearest here or above.
         profile: a table below [profiles] of that file.

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from labelaudit.api.check import check
 from labelaudit.api.load import load
-from labelaudit.core.audits import Audit, write_atomically
+from labelaudit.core.audits import Audit
 from labelaudit.core.errors import ConfigError, DataError, count
+from labelaudit.core.files import write_text
 from labelaudit.gate.compare import find_data
 from labelaudit.gate.limits import Limits
 from labelaudit.gate.result import CheckReport
@@ -49,7 +50,7 @@ def init(
     source = find_data(found, None if data is None else str(data))
     text = _render(report, home=_relative(found.home.parent, path), data=_source(source, path))
     try:
-        write_atomically(path, lambda part: part.write_bytes(text.encode()))
+        write_text(path, text)
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}.", hint="Choose another --output.") from error
     return path
@@ -66,7 +67,7 @@ def _render(report: CheckReport, *, home: str, data: str | None) -> str:
     measured = {result.rule: result.measured for result in report.results if not result.subject}
     smallest = min((r.measured or 0.0 for r in report.results if r.rule == "min-class-samples"), default=0.0)
     noise = measured["max-noise"] or 0.0
-    low = "the lower bound of" if report.noise.has_interval else "the point estimate of"
+    low = "the point estimate of" if report.noise.is_point else "the lower bound of"
     defaults = Limits()
     return f"""\
 # Settings of labelaudit check, fitted to the audit {report.audit_name}.

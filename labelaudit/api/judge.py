@@ -15,7 +15,16 @@ from labelaudit.core.audits import Audit
 from labelaudit.core.dataset import IntN
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.evidence import read_evidence
-from labelaudit.core.findings import SET_ASIDE_ACTIONS, Action, Issue, frame_of, judged_anew, read_table, write_findings
+from labelaudit.core.findings import (
+    SET_ASIDE_ACTIONS,
+    Action,
+    Issue,
+    decided_anew,
+    frame_of,
+    judged_anew,
+    read_table,
+    write_findings,
+)
 from labelaudit.core.recipe import PolicySettings, Recipe, recipe_from_dict, with_overrides
 from labelaudit.judging.policy import judge as judge_evidence
 from labelaudit.scanning.past_findings import decide_unseen, has_general_doubt, joined_results, unseen_rows
@@ -66,15 +75,7 @@ def judge(audit: Audit | Path | str | None = None, *, overrides: Mapping[str, st
         class_counts=np.bincount(given, minlength=len(classes)),
         check_trusted=not meta.get("leans_on_trusted", False),
     )
-    judged = judged_anew(
-        table,
-        scanned[seen],
-        clean_prob=verdicts.clean_prob,
-        suggested_label=classes[verdicts.suggested],
-        suggested_prob=verdicts.suggested_prob,
-        action=verdicts.action,
-        issue=verdicts.issue,
-    )
+    judged = judged_anew(table, scanned[seen], verdicts.judged, meta["dataset"]["classes"])
     results = judged_results(verdicts, meta["dataset"]["classes"])
     if len(seen) < len(scanned):
         judged = _decided_anew(judged, scanned[unseen], recipe.policy, is_lost=has_general_doubt(results))
@@ -98,15 +99,7 @@ def _decided_anew(table: pa.Table, rows: IntN, settings: PolicySettings, *, is_l
     action, issue = decide_unseen(clean_prob, suggested_prob, settings, is_lost=is_lost)
     doubtful = (np.asarray(part["issue"]) == Issue.DUPLICATE_CONFLICT) & ~np.asarray(part["trusted"])
     action[doubtful & (action == Action.KEEP)], issue[doubtful] = Action.REVIEW, Issue.DUPLICATE_CONFLICT
-    return judged_anew(
-        table,
-        rows,
-        clean_prob=clean_prob,
-        suggested_label=np.asarray(part["suggested_label"]),
-        suggested_prob=suggested_prob,
-        action=action,
-        issue=issue,
-    )
+    return decided_anew(table, rows, action, issue)
 
 
 def _with_policy(recipe: Recipe, overrides: Mapping[str, str]) -> Recipe:

@@ -15,8 +15,9 @@ import numpy as np
 
 from labelaudit.api.baseline import Written, take_decisions_over
 from labelaudit.core.audits import Audit
-from labelaudit.core.decisions import Known, now, record_decision
+from labelaudit.core.decisions import Known, record_decision
 from labelaudit.core.errors import ConfigError, count, did_you_mean, shorten
+from labelaudit.core.runs import now
 from labelaudit.gate.columns import FindingColumns
 from labelaudit.gate.compare import find_data, positions_of
 from labelaudit.gate.opened import Opened, open_audit, place, settings_in_force

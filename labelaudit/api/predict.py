@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from labelaudit.classifier.answers import answers, load_readable
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.events import EventSink, ignore
 from labelaudit.core.recipe import DataSettings, from_dict
 from labelaudit.exports.predictions import render_predictions, write_predictions
-from labelaudit.scanning.prepare import plain_paths
+from labelaudit.scanning.request import DataOptions, plain_paths
 from labelaudit.sources.unlabelled import read_unlabelled
 from labelaudit.training.device import choose_device
 from labelaudit.training.model_file import read_model
@@ -36,7 +36,7 @@ def predict(
     raw: bool = False,
     device: str = "auto",
     on_event: EventSink = ignore,
-    **data: Any,
+    **data: Unpack[DataOptions],
 ) -> Predicted:
     """Classify every image of a folder, or every row of a table, and write a CSV.
 

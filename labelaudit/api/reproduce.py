@@ -3,62 +3,16 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import torch
-
 from labelaudit.core.audits import HOME
-from labelaudit.core.dataset import Dataset, IntN, fingerprint
-from labelaudit.core.errors import ConfigError, DataError, TrainingError
-from labelaudit.core.events import EpochTested, EventSink, Said, ignore
-from labelaudit.core.recipe import Recipe
-from labelaudit.lab.epoch_accuracy import EpochAccuracy, accuracies, append_epoch, read_epochs
-from labelaudit.lab.planting import small_classifier
-from labelaudit.lab.published_data import Split, read_published_split, with_published_noise
-from labelaudit.lab.published_tables import Setting, require_setting
-from labelaudit.lab.reproduction import Reproduction, Run, add_result
-from labelaudit.noise.matrices import FloatND
-from labelaudit.noise.spec import NoiseSpec
-from labelaudit.scanning.budget import parse_duration
-from labelaudit.scanning.learn import precision_for, run_method
-from labelaudit.scanning.load import Loaded, load_inputs
-from labelaudit.scanning.paper import published_schedules
-from labelaudit.scanning.prepare import Prepared, dataset_facts, require_trusted, resolved
-from labelaudit.scanning.recipes import recipe_for, settle
-from labelaudit.scanning.tuning import threads, tuned
-from labelaudit.sources.arrays import read_matrix
-from labelaudit.training.batches import Pixels, Samples
-from labelaudit.training.device import choose_device, describe_device
-from labelaudit.training.job import Classifier
-from labelaudit.training.tested import share_right
+from labelaudit.core.events import EventSink, ignore
+from labelaudit.lab.published_tables import require_setting
+from labelaudit.lab.reproduction import Sources, run_setting
+from labelaudit.lab.reproduction_folder import Reproduction, Run
+from labelaudit.scanning.request import parse_duration
 
 OUT = f"{HOME}/reproduce"
-# S4 = Arazo et al. 2019, arXiv:1904.11238, Table 2: cross-entropy and mixup, which have no paper of their own here.
-_BASELINE = {
-    "schedule": "milestones",
-    "epochs": "300",
-    "peak_lr": "0.1",
-    "milestones": "100,250",
-    "model.backbone": "preact-resnet18",
-    "data.image_size": "32",
-    "train.batch_size": "128",
-    "train.weight_decay": "1e-4",
-    "train.nesterov": "false",
-    "train.crop_padding": "4",
-    "train.flip": "true",
-    "train.normalise": "cifar10",
-}
-_BASELINES = {"ce": _BASELINE, "mixup": {**_BASELINE, "alpha": "32"}}
-_ROWS = {  # of the published schedules; the others are called as their dataset
-    "cifar10n": "cifar10",
-    "cifar100n": "cifar100",
-    "tinyimagenet": "imagenet64",
-    "webvision50": "webvision",
-    "webvision-mini": "webvision",
-}
-_UNMIXED = ("static-soft", "static-hard", "dy-s", "dy-h")  # variants of bootstrapping with a schedule of their own
 
 
 def reproduce(
@@ -99,136 +53,5 @@ def reproduce(
     stop_at = time.monotonic() + parse_duration(stop_after or "max")
     setting = require_setting(name)
     run = Run.opened(Path(out), setting, seed=seed, epochs_scale=epochs_scale, resume=resume)
-    prepared, split = _prepared(
-        setting,
-        Path(data).expanduser(),
-        run,
-        seed=seed,
-        device=device,
-        epochs_scale=epochs_scale,
-        labels=labels,
-        confusion=confusion,
-        on_event=on_event,
-    )
-    on_event(Said("note", prepared.why))
-    for remark in split.train.remarks:
-        on_event(Said(remark.level, remark.text))
-    loaded = _load(split.train, prepared, on_event)
-    test = _test_samples(split.test, prepared, loaded, on_event)
-    held_out = None if split.held_out is None else _test_samples(split.held_out, prepared, loaded, on_event)
-    run.begin(prepared.recipe, stamp=fingerprint(loaded.dataset, loaded.content_hashes))
-
-    compiled = prepared.recipe.train.compile == "yes"
-
-    def look(shown: Classifier) -> None:
-        chosen_by = None if held_out is None else share_right(shown.models, held_out, compiled=compiled)
-        right = share_right(shown.models, test, compiled=compiled)
-        append_epoch(run.curve, EpochAccuracy(shown.stage, shown.epoch, shown.epochs, right, chosen_by))
-        on_event(EpochTested(shown.stage, shown.epoch, shown.epochs, right))
-
-    with threads(prepared.recipe.train.threads), run.timed():
-        run_method(
-            loaded, prepared, checkpoints=run.checkpoints, on_event=on_event, stop_at=stop_at, on_classifier=look
-        )
-    curve = read_epochs(run.curve)
-    if not curve:
-        raise TrainingError(f"method {setting.method!r} shows no classifier: there is nothing to test.")
-    done = Reproduction(
-        setting=setting,
-        found=accuracies(curve),
-        seed=seed,
-        epochs_scale=epochs_scale,
-        wrong=split.wrong,
-        train_samples=len(loaded.dataset),
-        test_samples=len(test),
-        seconds=run.seconds,
-        recipe=prepared.recipe.name,
-        device=describe_device(prepared.device),
-        results=Path(out) / "results.csv",
-    )
-    add_result(done)
-    run.finish()
-    return done
-
-
-def _test_samples(dataset: Dataset, prepared: Prepared, train: Loaded, on_event: EventSink) -> Samples:
-    """Return the samples that every epoch is tested on, normalised as the training samples are."""
-    found = _load(dataset, prepared, on_event)
-    if not isinstance(found.inputs, Pixels) or not isinstance(train.inputs, Pixels):
-        raise DataError(f"{dataset.source}: published settings are of images; these are {dataset.kind}.")
-    inputs = replace(found.inputs, scale=train.inputs.scale, shift=train.inputs.shift)
-    labels = torch.from_numpy(found.dataset.given).to(prepared.device)
-    return Samples(inputs, labels, _TEST_BATCH, precision_for(inputs, prepared.recipe, prepared.device), seed=0)
-
-
-_TEST_BATCH = 512  # images
-
-
-def _load(dataset: Dataset, prepared: Prepared, on_event: EventSink) -> Loaded:
-    return load_inputs(dataset, prepared.recipe, prepared.device, on_event, cache=Path(HOME) / "cache" / "pixels")
-
-
-def _prepared(
-    setting: Setting,
-    data: Path,
-    run: Run,
-    *,
-    seed: int,
-    device: str,
-    epochs_scale: float,
-    labels: str | None,
-    confusion: str | None,
-    on_event: EventSink,
-) -> tuple[Prepared, Split]:
-    """Return the published recipe and the samples with their noise."""
-    chosen_device = choose_device(device)
-    clean, test = read_published_split(setting, data, seed=seed)
-    prepared = _with_recipe(setting, clean, chosen_device, run.recipe, seed=seed, epochs_scale=epochs_scale)
-    of_classifier = small_classifier(lambda: _load(clean, prepared, on_event), prepared, on_event)
-
-    def evidence(spec: NoiseSpec, rows: IntN) -> FloatND:
-        if confusion is None:
-            return of_classifier(spec, rows)
-        return np.asarray(read_matrix(confusion, "--confusion", rows=spec.n_classes).values, dtype=np.float64)
-
-    split = with_published_noise(setting, clean, test, seed=seed, labels=labels, evidence=evidence)
-    prepared = replace(prepared, dataset=split.train)
-    return prepared if run.recipe is not None else tuned(prepared), split
-
-
-def _with_recipe(
-    setting: Setting, dataset: Dataset, device: torch.device, stored: Recipe | None, *, seed: int, epochs_scale: float
-) -> Prepared:
-    if stored is not None:
-        return Prepared(dataset, stored, f"the recipe of the run that goes on ({stored.name})", device)
-    require_trusted(setting.method, dataset)
-    name, overrides = published_recipe(setting)
-    asked = settle(
-        name, seed=seed, device=str(device), method=setting.method, epochs_scale=epochs_scale, overrides=overrides
-    )
-    recipe, why = recipe_for(dataset_facts(dataset, device=device.type), asked)
-    if setting.method in _BASELINES:
-        scaled = "" if epochs_scale == 1 else f"; schedule scaled to {epochs_scale:g}"
-        recipe, why = replace(recipe, name="S4 Table 2"), f"the schedule of S4 Table 2{scaled}"
-    return Prepared(dataset, resolved(recipe, dataset), why, device, asked)
-
-
-def published_recipe(setting: Setting) -> tuple[str, dict[str, str]]:
-    """Return the recipe of a setting as `settle` takes it: its name, and settings on top.
-
-    Raises:
-        ConfigError: the method has no published schedule for such data.
-    """
-    options = dict(setting.options)
-    if setting.method in _BASELINES:
-        return "fast", {**_BASELINES[setting.method], **options}
-    rows = published_schedules(setting.method)
-    base = _ROWS.get(setting.dataset, setting.dataset)
-    kinds = ["-asym"] * setting.noise.startswith("asym") + ["-unmixed"] * (options.get("variant") in _UNMIXED)
-    row = next((base + kind for kind in [*kinds, ""] if base + kind in rows), None)
-    if row is None:
-        raise ConfigError(
-            f"{setting.name}: {setting.method} has no published schedule for {base}.",
-            hint=f"It has some for {', '.join(rows) or 'nothing'}.",
-        )
-    return f"paper:{row}", options
+    sources = Sources(Path(data).expanduser(), labels, confusion)
+    return run_setting(setting, sources, run, device=device, stop_at=stop_at, on_event=on_event)

@@ -6,11 +6,10 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-from labelaudit.core.audits import HOME, Audit, find_audit, list_audits
+from labelaudit.core.audits import HOME, Audit, find_audit, newest_audit
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.recipe import DataSettings
 from labelaudit.gate.compare import data_settings, find_data
-from labelaudit.sources.urls import resolve_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +47,6 @@ def is_audit(named: Path | str) -> bool:
     """Whether a path names an audit, or the folder that has audits, rather than a dataset."""
     path = Path(named).expanduser()
     return (path / "audit.json").exists() or path.name == HOME
-
-
-def newest_audit(source: Path | str, root: Path | str) -> Audit | None:
-    """Return the newest finished audit of a dataset below a folder; damaged ones are passed over."""
-    wanted = resolve_source(source)
-    for audit in reversed(list_audits(root)):
-        try:
-            meta = audit.meta
-        except DataError:  # damaged, or of another version
-            continue
-        if meta["status"] == "finished" and resolve_source(meta.get("source", "")) == wanted:
-            return audit
-    return None
 
 
 def _of_audit(audit: Audit, asked: DataSettings, *, root: Path) -> TrainingData:

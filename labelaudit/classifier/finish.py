@@ -7,18 +7,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from labelaudit.api.train import Plan, train_on
 from labelaudit.classifier.run import TrainingRun
+from labelaudit.classifier.train import Plan, train_on
 from labelaudit.core.audits import Audit
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.events import Event, EventSink, Said, StageStarted, WorkPlanned
 from labelaudit.core.recipe import Recipe
 from labelaudit.methods.registry import FINISHERS, require_method
 from labelaudit.scanning.load import Loaded
-from labelaudit.scanning.prepare import Prepared, dataset_facts, require_trusted, resolved
-from labelaudit.scanning.recipes import recipe_for
-from labelaudit.scanning.schedules import known_options
-from labelaudit.scanning.throughput import training_passes
+from labelaudit.scanning.prepare import dataset_facts, require_trusted
+from labelaudit.scanning.recipes import known_options, recipe_for, resolved
+from labelaudit.scanning.request import Prepared
 
 FOLDER = "finish"  # in the audit
 _STAGE = "finish"  # begins the names of its stages
@@ -64,7 +63,7 @@ def finishing_recipe(prepared: Prepared, method: str, *, overrides: Mapping[str,
 
 
 def finish_scan(
-    audit: Audit, recipe: Recipe, prepared: Prepared, loaded: Loaded, log: EventSink, *, stop_at: float
+    audit: Audit, recipe: Recipe, prepared: Prepared, loaded: Loaded, log: EventSink, stop_at: float
 ) -> Mapping[str, Any]:
     """Train on what the audit suggests, with the samples at hand, and return what audit.json says about it.
 
@@ -98,18 +97,6 @@ def finish_scan(
         "model": f"{FOLDER}/{trained.path.name}",
         "labels": dict(trained.facts.metrics["labels"]),
     }
-
-
-def planning_finish(on_event: EventSink, recipe: Recipe, n: int) -> EventSink:
-    """Return a sink that adds the finishing to the work that a scan of n samples plans, for the time left."""
-
-    def passed_on(event: Event) -> None:
-        if isinstance(event, WorkPlanned):
-            passes = round(training_passes(recipe) * n)
-            event = WorkPlanned((*event.stages, (_STAGE, passes)))
-        on_event(event)
-
-    return passed_on
 
 
 def _named(on_event: EventSink) -> EventSink:

@@ -94,11 +94,11 @@ def _decided(
     names = (dataset.classes[label] for label in dataset.given.tolist())
     for row, key in enumerate(zip(content_hashes, names, strict=True)):
         decision = known.get(key)
-        if decision is None or decision.verdict == "open":
+        if decision is None or decision.decision == "open":
             continue
         n_decided += 1
         trusted[row] = True
-        if decision.verdict == "wrong":
+        if decision.decision == "wrong":
             kept[row] = decision.label in place
             given[row] = place.get(decision.label, given[row])
     left_out = int((~kept).sum())

@@ -11,16 +11,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from labelaudit.core.audits import append_line, plain, write_atomically
-from labelaudit.core.decisions import now
 from labelaudit.core.errors import ConfigError, DataError
-from labelaudit.core.version import VERSION
+from labelaudit.core.runs import Account, exact_now
 from labelaudit.training.model_file import MODEL_NAME
 
 TRAINING_SCHEMA = 1
@@ -34,6 +31,7 @@ class TrainingRun:
         self.path = Path(folder).expanduser().absolute()
         self.checkpoints_path = self.path / "checkpoints"
         self.model_path = self.path / MODEL_NAME
+        self._account = Account(self.path / _META, "training", TRAINING_SCHEMA, again="Train again.")
 
     @classmethod
     def create(cls, folder: Path | str, facts: Mapping[str, Any], *, overwrite: bool = False) -> TrainingRun:
@@ -57,9 +55,7 @@ class TrainingRun:
             shutil.rmtree(run.checkpoints_path, ignore_errors=True)  # of a training that was given up
             run.checkpoints_path.mkdir(parents=True)
             (run.path / "events.jsonl").unlink(missing_ok=True)
-            run._write(
-                {"schema": TRAINING_SCHEMA, "status": "running", "created": now(), "labelaudit": VERSION, **facts}
-            )
+            run._account.begin({"created": exact_now(), **facts})
         except OSError as error:
             raise DataError(f"cannot write to {folder}: {error.strerror}.", hint="Choose another --out.") from error
         return run
@@ -77,46 +73,29 @@ class TrainingRun:
 
     @property
     def meta(self) -> dict[str, Any]:
-        """What train.json says now.
-
-        Raises:
-            DataError: it is damaged, or of another schema version.
-        """
-        try:
-            meta = json.loads((self.path / _META).read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise DataError(f"{self.path / _META} is damaged: {error}.", hint="Train again.") from error
-        if not isinstance(meta, dict) or meta.get("schema") != TRAINING_SCHEMA:
-            raise DataError(
-                f"{self.path / _META} is not of schema {TRAINING_SCHEMA}, which this labelaudit reads.",
-                hint="Train again.",
-            )
-        return meta
+        """What train.json says now; raises DataError for a missing or damaged one or another schema version."""
+        return self._account.read()
 
     def update(self, **facts: Any) -> None:
-        """Change what train.json says."""
-        self._write(self.meta | facts)
+        """Change what train.json says; raises ValueError once the training has finished."""
+        self._account.update(**facts)
 
     def append_event(self, record: Mapping[str, Any]) -> None:
         """Add one line to events.jsonl."""
-        append_line(self.path / "events.jsonl", record)
+        self._account.append_event(record)
 
     def interrupt(self, text: str) -> None:
         """Note that it was stopped and can go on."""
-        self.update(status="interrupted", error=text)
+        self._account.stop("interrupted", text)
 
     def fail(self, text: str) -> None:
         """Note that it ended with an error."""
-        self.update(status="failed", error=text)
+        self._account.stop("failed", text)
 
     def finish(self, results: Mapping[str, Any]) -> None:
         """Note that the model is written, and drop the checkpoints."""
-        self.update(status="finished", finished=now(), error=None, results=results)
+        self._account.finish(results=results)
         shutil.rmtree(self.checkpoints_path, ignore_errors=True)
 
     def _is_stopped(self) -> bool:
         return (self.path / _META).exists() and self.meta["status"] in ("running", "interrupted")
-
-    def _write(self, meta: Mapping[str, Any]) -> None:
-        text = json.dumps(plain(meta), indent=2) + "\n"
-        write_atomically(self.path / _META, lambda part: part.write_bytes(text.encode()))

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 
 from labelaudit.classifier.answers import load_readable, on_frozen_backbone
-from labelaudit.core.audits import write_atomically
 from labelaudit.core.dataset import Dataset, IntN
 from labelaudit.core.errors import DataError, count, did_you_mean, shorten
 from labelaudit.core.events import EpochTested, EventSink, Said
+from labelaudit.core.files import write_text
 from labelaudit.core.model_facts import ModelFacts
 from labelaudit.core.recipe import DataSettings
 from labelaudit.exports.csv_cells import csv_line
@@ -110,7 +110,7 @@ class Tested:
         accuracy = float((self.probs(shown.models).argmax(axis=1) == self._data.labels).mean())
         self._figures.setdefault(shown.stage, {})[str(shown.epoch)] = accuracy
         text = json.dumps(self._figures)
-        write_atomically(self._file, lambda part: part.write_bytes(text.encode()))
+        write_text(self._file, text)
         self._on_event(EpochTested(shown.stage, shown.epoch, shown.epochs, accuracy))
 
     def probs(self, networks: tuple[torch.nn.Module, ...]) -> Any:
@@ -138,7 +138,7 @@ class Tested:
         np.add.at(counts, (labels, predicted), 1)
         rows = [csv_line([facts.classes[t], facts.classes[p], str(counts[t, p])]) for t, p in np.argwhere(counts)]
         text = "\n".join(["true,predicted,samples", *rows]) + "\n"
-        write_atomically(path, lambda part: part.write_bytes(text.encode("utf-8", "backslashreplace")))
+        write_text(path, text)
 
     def _of_last_stage(self) -> dict[int, float]:
         stage = next(reversed(self._figures), None)

@@ -8,8 +8,10 @@ from typing import Annotated
 
 import typer
 
+from labelaudit.cli import bench_group
 from labelaudit.cli.baseline import baseline, mark
 from labelaudit.cli.bench import bench
+from labelaudit.cli.bench_own import growth, intervals, probs, speed
 from labelaudit.cli.check import check
 from labelaudit.cli.demo import demo
 from labelaudit.cli.export import export, show
@@ -66,6 +68,12 @@ def _help_text(command: Callable[..., object]) -> str:
     return "\n\n".join(text if "\n  " in text else text.replace("\n", " ") for text in paragraphs)
 
 
+bench_app = bench_group.make_app()
+bench_app.callback(help=_help_text(bench_group.bench))(bench_group.bench)
+bench_app.command(bench_group.DATA, help=_help_text(bench))(bench)
+for yardstick in (speed, growth, probs, intervals):
+    bench_app.command(help=_help_text(yardstick))(yardstick)
+
 for command in (
     scan,
     inspect,
@@ -77,7 +85,6 @@ for command in (
     baseline,
     mark,
     demo,
-    bench,
     plant,
     reproduce,
     methods,
@@ -86,6 +93,7 @@ for command in (
     export_model,
 ):
     app.command(help=_help_text(command))(command)
+app.add_typer(bench_app, name="bench")
 
 
 def main() -> None:

@@ -85,6 +85,6 @@ def mark(
     console = make_console()
     for known in marked.decisions:
         right = f", right is {known.label}" if known.label else ""
-        console.print(f"{known.path}: {known.given_label} is {known.verdict}{right}", markup=False, soft_wrap=True)
+        console.print(f"{known.path}: {known.given_label} is {known.decision}{right}", markup=False, soft_wrap=True)
     if marked.baseline is not None:
         console.print(f"{marked.baseline.describe()}; commit it", markup=False, soft_wrap=True)

@@ -1,8 +1,7 @@
-"""`labelaudit bench`."""
+"""`labelaudit bench DATA`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +14,6 @@ from labelaudit.core.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.table import Table
 
 _RESULTS = ".labelaudit/bench.parquet"
 
@@ -54,20 +52,10 @@ Markdown = Annotated[
 ]
 Seeds = Annotated[int, typer.Option(min=1, help="Repetitions.")]
 
-Plot = Annotated[str | None, typer.Option(help="Picture of `growth` to write, .svg or .png.", show_default=False)]
-Trusted = Annotated[
-    str,
-    typer.Argument(
-        metavar="DATA",
-        help="A dataset as for scan; or one of `speed`, `growth`, `probs` and `intervals`.",
-        show_default=False,
-    ),
-]
-
 
 @reports_errors
 def bench(
-    data: Trusted,
+    data: opt.Source,
     noise: Noise = None,
     rival: Rival = None,
     seeds: Seeds = 1,
@@ -83,7 +71,6 @@ def bench(
     results: Results = _RESULTS,
     fresh: Fresh = False,
     markdown: Markdown = None,
-    plot: Plot = None,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
@@ -101,25 +88,8 @@ def bench(
       labelaudit bench photos/ --noise asym:0.3 --noise none --rival all --markdown bench.md
 
       labelaudit bench cifar10/ --labels-file CIFAR-10_human.pt:worse_label --json
-
-      labelaudit bench speed
-
-      labelaudit bench growth --plot growth.svg
-
-      labelaudit bench intervals
     """
     reading = opt.data_settings(locals())
-    if data in _OWN:
-        with ScanProgress(quiet=quiet, verbose=verbose, no_color=no_color) as progress:
-            found = _OWN[data](_Asked(device, seeds, results, plot, progress))
-        if json:
-            print_json(found)
-        else:
-            console = make_console(no_color=no_color)
-            console.print(_rows_table(found["rows"]))
-            if "counted" in found:
-                console.print(found["counted"])
-        return
     from labelaudit.api.bench import bench as run
 
     with ScanProgress(quiet=quiet, verbose=verbose, no_color=no_color) as progress:
@@ -149,7 +119,7 @@ def bench(
 
 
 def _write_markdown(path: Path, frame: pd.DataFrame) -> None:
-    from labelaudit.lab.tables import to_markdown
+    from labelaudit.lab.bench_rows import to_markdown
 
     try:
         path.write_text(to_markdown(frame), encoding="utf-8")
@@ -159,67 +129,9 @@ def _write_markdown(path: Path, frame: pd.DataFrame) -> None:
 
 def _as_json(frame: pd.DataFrame) -> dict[str, Any]:
     """Return every row, and their means and standard deviations; what is not defined is null."""
-    from labelaudit.lab.tables import summarise
+    from labelaudit.lab.bench_rows import summarise
 
     tables = {"summary": summarise(frame), "rows": frame}
     return {"schema": 2} | {
         name: table.astype(object).where(table.notna(), None).to_dict("records") for name, table in tables.items()
     }
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What the benchmarks of our own look at."""
-
-    device: str
-    seeds: int
-    results: str
-    plot: str | None
-    progress: ScanProgress
-
-
-def _speed(asked: _Asked) -> dict[str, Any]:
-    from labelaudit.lab.speed import bench_speed
-
-    return bench_speed(device=asked.device, on_event=asked.progress)
-
-
-def _growth(asked: _Asked) -> dict[str, Any]:
-    from labelaudit.lab.growth import bench_growth
-
-    return bench_growth(plot=None if asked.plot is None else Path(asked.plot), on_event=asked.progress)
-
-
-def _probs(asked: _Asked) -> dict[str, Any]:
-    from labelaudit.lab.probs import bench_probs
-
-    return bench_probs(seeds=asked.seeds, on_event=asked.progress)
-
-
-def _intervals(asked: _Asked) -> dict[str, Any]:
-    from labelaudit.lab.intervals import RESULTS, bench_intervals
-
-    results = RESULTS if asked.results == _RESULTS else asked.results
-    return bench_intervals(seeds=asked.seeds, results=results, on_event=asked.progress)
-
-
-_OWN = {"speed": _speed, "growth": _growth, "probs": _probs, "intervals": _intervals}
-
-
-def _rows_table(rows: list[dict[str, Any]]) -> Table:
-    """Return rows of plain values as a table with their keys as titles."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name, value in rows[0].items():
-        table.add_column(name.replace("_", " "), justify="left" if isinstance(value, str) else "right")
-    for row in rows:
-        table.add_row(*[_cell(value) for value in row.values()])
-    return table
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:,.2f}" if abs(value) >= 1 else f"{value:.3f}"
-    return "-" if value is None else str(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from labelaudit.lab.tables import mean_and_sd, measures_of, settings_of
+from labelaudit.lab.bench_rows import mean_and_sd, measures_of, settings_of
 
 if TYPE_CHECKING:
     import pandas as pd

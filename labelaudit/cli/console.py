@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 import typer
 
-from labelaudit.core.errors import LabelAuditError, SaidElsewhere
+from labelaudit.core.errors import LabelAuditError, SaidElsewhere, is_disk_full
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,6 +60,11 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
         except BrokenPipeError:  # the reader of our stdout has gone: nothing is left to tell
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
+        except Exception as error:
+            if not is_disk_full(error):
+                raise
+            say_error(f"no space is left on the disk: {error}", "Free some; `scan` and `train` then take --resume.")
+            raise typer.Exit(LabelAuditError.exit_code) from None
 
     return wrapped
 

@@ -71,9 +71,9 @@ def show(audit: opt.AuditPath = None, json: opt.Json = False, no_color: opt.NoCo
 
       labelaudit show --audit photos/ --json
     """
-    from labelaudit.api.load import load
+    from labelaudit.api.load import show as run
 
-    summary = load(audit).summary
+    summary = run(audit)
     if json:
         print_json(summary)
     else:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Annotated, Any
+import functools
+import inspect
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from labelaudit.core.errors import ConfigError
 from labelaudit.core.recipe import DataSettings
+
+Command = Callable[..., None]
 
 _DATA, _RUN, _OUT = "What to read", "How to scan", "What to print"
 
@@ -29,212 +33,155 @@ Source = Annotated[
         show_default=False,
     ),
 ]
-Split = Annotated[
-    str,
-    typer.Option(
+# Settings that the command line asks for, by the names of their fields; their types and defaults are the fields'.
+FIELDS: dict[str, Any] = {
+    "split": typer.Option(
         help="Which of train/, val/, test/ (or of a split column) to read; all for every one.", rich_help_panel=_DATA
     ),
-]
-PathColumn = Annotated[
-    str | None, typer.Option(help="Column of a table that names the image.", show_default=False, rich_help_panel=_DATA)
-]
-LabelColumn = Annotated[
-    str | None, typer.Option(help="Column of a table that holds the label.", show_default=False, rich_help_panel=_DATA)
-]
-IdColumn = Annotated[
-    str | None, typer.Option(help="Column of a table that identifies a row.", show_default=False, rich_help_panel=_DATA)
-]
-ImageRoot = Annotated[
-    str | None,
-    typer.Option(
+    "path_column": typer.Option(
+        help="Column of a table that names the image.", show_default=False, rich_help_panel=_DATA
+    ),
+    "label_column": typer.Option(
+        help="Column of a table that holds the label.", show_default=False, rich_help_panel=_DATA
+    ),
+    "id_column": typer.Option(
+        help="Column of a table that identifies a row.", show_default=False, rich_help_panel=_DATA
+    ),
+    "image_root": typer.Option(
         help="Folder that a table's paths are relative to.", show_default="the table's", rich_help_panel=_DATA
     ),
-]
-PathTemplate = Annotated[
-    str | None,
-    typer.Option(help='How bare ids become paths: "images/{image}.jpg".', show_default=False, rich_help_panel=_DATA),
-]
-Embeddings = Annotated[
-    str | None,
-    typer.Option(
+    "path_template": typer.Option(
+        help='How bare ids become paths: "images/{image}.jpg".', show_default=False, rich_help_panel=_DATA
+    ),
+    "embeddings": typer.Option(
         help="(N, D) numbers for the rows of the table, .npy or Parquet: trains on them instead of images.",
         show_default=False,
         rich_help_panel=_DATA,
     ),
-]
-Probs = Annotated[
-    str | None,
-    typer.Option(
+    "probs": typer.Option(
         help="(N, C) out-of-sample probabilities for the rows of the table, .npy or Parquet: trains nothing.",
         show_default=False,
         rich_help_panel=_DATA,
     ),
-]
-FoldLabels = Annotated[
-    bool, typer.Option("--fold-labels", help='Read class names like "Cat" and "cat " as one.', rich_help_panel=_DATA)
-]
-LabelsAsWritten = Annotated[
-    bool,
-    typer.Option(
+    "fold_labels": typer.Option(
+        "--fold-labels", help='Read class names like "Cat" and "cat " as one.', rich_help_panel=_DATA
+    ),
+    "labels_as_written": typer.Option(
         "--labels-as-written",
         help='Take every label as it is: none means "missing", none is a list of labels.',
         rich_help_panel=_DATA,
     ),
-]
-ClassNames = Annotated[
-    str | None,
-    typer.Option(
+    "class_names": typer.Option(
         metavar="FILE",
         help="Names of numbered classes: a line each, or JSON. Also the order of the columns of --probs.",
         show_default="classes.txt and the like beside the data",
         rich_help_panel=_DATA,
     ),
-]
-ReplacePrefix = Annotated[
-    str | None,
-    typer.Option(
+    "replace_prefix": typer.Option(
         metavar="OLD=NEW",
         help="What the paths of a table begin with, and what they begin with here.",
         show_default=False,
         rich_help_panel=_DATA,
     ),
-]
-NoImages = Annotated[
-    bool, typer.Option("--no-images", help="No column of the table names or holds images.", rich_help_panel=_DATA)
-]
-FeatureColumns = Annotated[
-    str | None,
-    typer.Option(
+    "no_images": typer.Option(
+        "--no-images", help="No column of the table names or holds images.", rich_help_panel=_DATA
+    ),
+    "feature_columns": typer.Option(
         metavar="A,B,...", help="Columns of a table to learn from.", show_default="all", rich_help_panel=_DATA
     ),
-]
-TextColumn = Annotated[
-    str | None,
-    typer.Option(metavar="A,B,...", help="Columns that hold texts.", show_default=False, rich_help_panel=_DATA),
-]
-FollowLinks = Annotated[
-    bool,
-    typer.Option(
+    "text_column": typer.Option(
+        metavar="A,B,...", help="Columns that hold texts.", show_default=False, rich_help_panel=_DATA
+    ),
+    "follow_links": typer.Option(
         "--follow-links",
         help="Follow symbolic links out of the folder, as DVC and the Hugging Face cache use them.",
         rich_help_panel=_DATA,
     ),
-]
-Encoding = Annotated[
-    str | None,
-    typer.Option(help="Of a text table: windows-1252, utf-16, ...", show_default="utf-8", rich_help_panel=_DATA),
-]
-Delimiter = Annotated[
-    str | None,
-    typer.Option(
+    "encoding": typer.Option(
+        help="Of a text table: windows-1252, utf-16, ...", show_default="utf-8", rich_help_panel=_DATA
+    ),
+    "delimiter": typer.Option(
         help="Between the cells of a text table; tab and blank by name.",
         show_default="the one that fits",
         rich_help_panel=_DATA,
     ),
-]
-Quoting = Annotated[
-    str,
-    typer.Option(
+    "quoting": typer.Option(
         metavar="auto|standard|none",
         help="Whether quotation marks enclose cells, or mean nothing.",
         rich_help_panel=_DATA,
     ),
-]
-NoHeader = Annotated[
-    bool, typer.Option("--no-header", help="The first line of a text table is data.", rich_help_panel=_DATA)
-]
-Trusted = Annotated[
-    str | None,
-    typer.Option(
+    "no_header": typer.Option("--no-header", help="The first line of a text table is data.", rich_help_panel=_DATA),
+    "trusted": typer.Option(
         help="Samples whose labels are right: a table of ids or paths, or a folder with one sub-folder per class.",
         metavar="PATH",
         show_default=False,
         rich_help_panel=_DATA,
     ),
-]
-TrustedPerClass = Annotated[
-    int | None,
-    typer.Option(min=1, help="Take at most so many of each class.", show_default="all", rich_help_panel=_DATA),
-]
-ImageSize = Annotated[
-    int | None,
-    typer.Option(
+    "trusted_per_class": typer.Option(
+        min=1, help="Take at most so many of each class.", show_default="all", rich_help_panel=_DATA
+    ),
+    "image_size": typer.Option(
         help="Pixels: images are resized to this short side and cut to a square in the middle.",
         show_default="the median short side, at most 224",
         rich_help_panel=_DATA,
     ),
-]
-RecipeName = Annotated[
-    str | None,
-    typer.Option(
+    "recipe": typer.Option(
         "--recipe",
         help="fast (minutes), paper (the published schedule: hours, a GPU), paper:ROW, or a TOML file.",
         show_default="fast",
         rich_help_panel=_RUN,
     ),
-]
-MethodName = Annotated[
-    str | None,
-    typer.Option(
+    "method": typer.Option(
         "--method",
         help="Who looks for the errors; `labelaudit methods` lists all.",
         show_default="panel, drpl for --recipe paper",
         autocompletion=method_names,
         rich_help_panel=_RUN,
     ),
-]
-EpochsScale = Annotated[
-    float,
-    typer.Option(
+    "epochs_scale": typer.Option(
         help="Shorten the schedule for a quick look: 0.1 trains a tenth of the epochs. Marked in the audit.",
         rich_help_panel=_RUN,
     ),
-]
-StopAfter = Annotated[
-    str | None,
-    typer.Option(
-        help="Stop at the end of an epoch after this time (9m, 1h); --resume goes on. Exit code 130.",
-        show_default=False,
-        rich_help_panel=_RUN,
-    ),
-]
-Backbone = Annotated[
-    str,
-    typer.Option(
+    "backbone": typer.Option(
         help="Network: small, medium, preact-resnet18, cifar-resnet34, or a resnet, mobilenet, convnext"
         " or efficientnet of torchvision, such as resnet50.",
         show_default="the recipe's",
         rich_help_panel=_RUN,
     ),
-]
-Weights = Annotated[
-    str,
-    typer.Option(
+    "weights": typer.Option(
         help="Where the network starts: none, default (fetches torchvision's), or a file.", rich_help_panel=_RUN
     ),
-]
-Budget = Annotated[
-    str | None,
-    typer.Option(
+    "budget": typer.Option(
         help="Time for the scan: 90s, 5m, 1h or max. Network, image size and epochs are fitted to it.",
         show_default="the recipe's own time",
         rich_help_panel=_RUN,
     ),
-]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=_RUN)]
-Seed = Annotated[
-    int,
-    typer.Option(
+    "device": typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=_RUN),
+    "seed": typer.Option(
         min=0, help="On a CPU, the same seed and number of threads give the same findings.", rich_help_panel=_RUN
     ),
-]
-Override = Annotated[
-    list[str] | None,
-    typer.Option(
+    "overrides": typer.Option(
         "--option",
         "-o",
         metavar="KEY=VALUE",
         help="Any setting of the recipe or method, e.g. -o epochs=10 -o train.batch_size=64.",
+        show_default=False,
+        rich_help_panel=_RUN,
+    ),
+}
+Split = Annotated[str, FIELDS["split"]]
+PathColumn = Annotated[str | None, FIELDS["path_column"]]
+LabelColumn = Annotated[str | None, FIELDS["label_column"]]
+ImageRoot = Annotated[str | None, FIELDS["image_root"]]
+RecipeName = Annotated[str | None, FIELDS["recipe"]]
+EpochsScale = Annotated[float, FIELDS["epochs_scale"]]
+Device = Annotated[str, FIELDS["device"]]
+Seed = Annotated[int, FIELDS["seed"]]
+Override = Annotated[list[str] | None, FIELDS["overrides"]]
+StopAfter = Annotated[
+    str | None,
+    typer.Option(
+        help="Stop at the end of an epoch after this time (9m, 1h); --resume goes on. Exit code 130.",
         show_default=False,
         rich_help_panel=_RUN,
     ),
@@ -244,7 +191,12 @@ Root = Annotated[
 ]
 AuditPath = Annotated[
     str | None,
-    typer.Option("--audit", metavar="PATH", help="An audit, or a folder with .labelaudit/.", show_default="the latest"),
+    typer.Option(
+        "--audit",
+        metavar="PATH",
+        help="An audit, the data it is of, or a folder with .labelaudit/.",
+        show_default="the latest",
+    ),
 ]
 Config = Annotated[
     str | None,
@@ -262,6 +214,56 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instea
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes.", rich_help_panel=_OUT)]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="A line for every epoch.", rich_help_panel=_OUT)]
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colour; NO_COLOR does the same.", rich_help_panel=_OUT)]
+
+
+def options_of(kind: type, *, without: Collection[str] = (), **defaults: Any) -> Callable[[Command], Command]:
+    """Give a command an option for every field of a settings dataclass, in place of its parameter `settings`.
+
+    The command gets one dict by the fields' names. Fields that `FIELDS` does not have are left alone; those that are
+    settings themselves are taken apart.
+
+    Args:
+        kind: the dataclass; the order of its fields is that of the options.
+        without: fields that the command does not ask for.
+        **defaults: other defaults than the fields'.
+    """
+    own = {each.name: each for each in _options(kind) if each.name not in without}
+    own |= {name: own[name].replace(default=default) for name, default in defaults.items()}
+
+    def decorated(command: Command) -> Command:
+        @functools.wraps(command)
+        def with_settings(**values: Any) -> None:
+            settings = {name: values.pop(name) for name in own}
+            if "overrides" in settings:
+                settings["overrides"] = parse_overrides(settings["overrides"])
+            command(settings=settings, **values)
+
+        signature = inspect.signature(command, eval_str=True)
+        options: list[inspect.Parameter] = []
+        for name, parameter in signature.parameters.items():
+            options += own.values() if name == "settings" else [parameter.replace(kind=parameter.KEYWORD_ONLY)]
+        with_settings.__signature__ = signature.replace(parameters=options)  # type: ignore[attr-defined]  # what typer reads
+        with_settings.__annotations__ = {each.name: each.annotation for each in options} | {"return": None}
+        return with_settings
+
+    return decorated
+
+
+def _options(kind: type) -> Iterator[inspect.Parameter]:
+    """Yield the option of every field that has one, as a parameter of a command."""
+    hints = get_type_hints(kind)
+    for each in dataclasses.fields(kind):
+        if dataclasses.is_dataclass(hints[each.name]):
+            yield from _options(hints[each.name])
+        elif each.name == "overrides":
+            yield _option(each.name, list[str] | None, None)  # -o KEY=VALUE, as often as there are keys
+        elif each.name in FIELDS:
+            yield _option(each.name, hints[each.name], each.default)
+
+
+def _option(name: str, kind: Any, default: Any) -> inspect.Parameter:
+    annotation = Annotated[kind, FIELDS[name]]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
 def data_settings(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from labelaudit.cli import options as opt
 from labelaudit.cli.console import make_console, print_json, reports_errors
 from labelaudit.cli.progress import ScanProgress
+from labelaudit.core.recipe import DataSettings
 
 Out = Annotated[
     str,
@@ -25,21 +26,16 @@ Seed = Annotated[int, typer.Option(min=0, help="Of the draws: the same seed plan
 
 
 @reports_errors
+@opt.options_of(DataSettings, without=("probs", "image_size", "trusted", "trusted_per_class"))
 def plant(
+    *,
     data: opt.Source,
     out: Out,
     noise: Noise = "sym:0.2",
     tail: Tail = 1.0,
     copy: Copy = False,
     seed: Seed = 0,
-    split: opt.Split = "train",
-    path_column: opt.PathColumn = None,
-    label_column: opt.LabelColumn = None,
-    id_column: opt.IdColumn = None,
-    image_root: opt.ImageRoot = None,
-    path_template: opt.PathTemplate = None,
-    embeddings: opt.Embeddings = None,
-    fold_labels: opt.FoldLabels = False,
+    settings: dict[str, Any],
     device: opt.Device = "auto",
     json: opt.Json = False,
     quiet: opt.Quiet = False,
@@ -59,7 +55,6 @@ def plant(
 
       labelaudit plant photos/ noisy-photos --copy --noise open_set:0.2
     """
-    reading = opt.data_settings(locals())
     from labelaudit.api.plant import plant as run
 
     with ScanProgress(quiet=quiet, verbose=verbose, no_color=no_color) as progress:
@@ -72,7 +67,7 @@ def plant(
             copy=copy,
             device=device,
             on_event=progress,
-            **reading,
+            **settings,
         )
     if json:
         print_json(found.to_dict())

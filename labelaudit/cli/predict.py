@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from labelaudit.cli.console import make_console, reports_errors
 from labelaudit.cli.imports import importing
 from labelaudit.cli.progress import ScanProgress
 from labelaudit.core.errors import count
+from labelaudit.core.recipe import DataSettings
 
 Model = Annotated[
     str,
@@ -36,18 +37,19 @@ ModelOut = Annotated[
 
 
 @reports_errors
+@opt.options_of(
+    DataSettings,
+    without=("label_column", "probs", "fold_labels", "image_size", "trusted", "trusted_per_class"),
+    split="all",
+)
 def predict(
+    *,
     model: Model,
     data: Data,
     out: Out = "predictions.csv",
     top: Top = 5,
     raw: Raw = False,
-    split: opt.Split = "all",
-    path_column: opt.PathColumn = None,
-    id_column: opt.IdColumn = None,
-    image_root: opt.ImageRoot = None,
-    path_template: opt.PathTemplate = None,
-    embeddings: opt.Embeddings = None,
+    settings: dict[str, Any],
     device: opt.Device = "auto",
     quiet: opt.Quiet = False,
     no_color: opt.NoColor = False,
@@ -63,7 +65,6 @@ def predict(
 
       labelaudit predict model/model.safetensors new.csv --out - --top 1 | head
     """
-    reading = opt.data_settings(locals())
     with importing():
         from labelaudit.api.predict import predict as run
 
@@ -76,7 +77,7 @@ def predict(
             raw=raw,
             device=device,
             on_event=progress,
-            **reading,
+            **settings,
         )
     if found.path is None:
         sys.stdout.buffer.write(found.text.encode("utf-8", "backslashreplace"))

@@ -18,7 +18,7 @@ from labelaudit.core.errors import ConfigError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from labelaudit.lab.reproduction import Reproduction
+    from labelaudit.lab.reproduction_folder import Reproduction
 
 _OUT = ".labelaudit/reproduce"
 
@@ -151,7 +151,7 @@ def _print_result(console: Console, found: Reproduction) -> None:
 
     scaled = "" if found.epochs_scale == 1 else f", schedule scaled to {found.epochs_scale:g}: not to be compared"
     wrong = "" if found.wrong is None else f", {100 * found.wrong:.1f} % of their labels wrong"
-    accuracy = found.found
+    accuracy = found.accuracy
     console.print(f"{found.setting.name}, seed {found.seed}{scaled}", markup=False, style="bold", soft_wrap=True)
     console.print(f"trained on {found.train_samples:,} images{wrong}; {found.test_samples:,} test images", markup=False)
     ours = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)

@@ -15,6 +15,7 @@ from labelaudit.cli.console import make_console, print_json, reports_errors
 from labelaudit.cli.imports import importing
 from labelaudit.cli.progress import ScanProgress
 from labelaudit.cli.render import print_inspection, print_summary
+from labelaudit.scanning.request import Request
 
 Resume = Annotated[
     bool,
@@ -46,41 +47,11 @@ Finish = Annotated[
 
 
 @reports_errors
+@opt.options_of(Request)
 def scan(
     data: opt.Source,
-    split: opt.Split = "train",
-    path_column: opt.PathColumn = None,
-    label_column: opt.LabelColumn = None,
-    id_column: opt.IdColumn = None,
-    image_root: opt.ImageRoot = None,
-    path_template: opt.PathTemplate = None,
-    embeddings: opt.Embeddings = None,
-    probs: opt.Probs = None,
-    fold_labels: opt.FoldLabels = False,
-    labels_as_written: opt.LabelsAsWritten = False,
-    class_names: opt.ClassNames = None,
-    replace_prefix: opt.ReplacePrefix = None,
-    no_images: opt.NoImages = False,
-    feature_columns: opt.FeatureColumns = None,
-    text_column: opt.TextColumn = None,
-    follow_links: opt.FollowLinks = False,
-    encoding: opt.Encoding = None,
-    delimiter: opt.Delimiter = None,
-    quoting: opt.Quoting = "auto",
-    no_header: opt.NoHeader = False,
-    image_size: opt.ImageSize = None,
-    trusted: opt.Trusted = None,
-    trusted_per_class: opt.TrustedPerClass = None,
-    method: opt.MethodName = None,
-    recipe: opt.RecipeName = None,
-    epochs_scale: opt.EpochsScale = 1.0,
-    backbone: opt.Backbone = "auto",
-    weights: opt.Weights = "none",
-    budget: opt.Budget = None,
+    settings: dict[str, Any],
     finish: Finish = None,
-    option: opt.Override = None,
-    device: opt.Device = "auto",
-    seed: opt.Seed = 0,
     update: Update = False,
     resume: Resume = False,
     stop_after: opt.StopAfter = None,
@@ -115,9 +86,8 @@ def scan(
 
       labelaudit scan photos/ --update
     """
-    reading = opt.data_settings(locals())
     if update:
-        _update(data, device=device, root=root, json=json, quiet=quiet, no_color=no_color)
+        _update(data, device=settings["device"], root=root, json=json, quiet=quiet, no_color=no_color)
         return
     with importing():
         from labelaudit.api.scan import scan as run
@@ -130,21 +100,12 @@ def scan(
     ):
         audit = run(
             data,
-            method=method,
-            recipe=recipe,
-            epochs_scale=epochs_scale,
-            backbone=backbone,
-            weights=weights,
-            seed=seed,
-            device=device,
-            budget=budget,
             finish=finish,
-            overrides=opt.parse_overrides(option),
             root=root,
             resume=resume,
             stop_after=stop_after,
             on_event=progress,
-            **reading,
+            **settings,
         )
     if not is_main:
         return
@@ -155,40 +116,10 @@ def scan(
 
 
 @reports_errors
+@opt.options_of(Request)
 def inspect(
     data: opt.Source,
-    split: opt.Split = "train",
-    path_column: opt.PathColumn = None,
-    label_column: opt.LabelColumn = None,
-    id_column: opt.IdColumn = None,
-    image_root: opt.ImageRoot = None,
-    path_template: opt.PathTemplate = None,
-    embeddings: opt.Embeddings = None,
-    probs: opt.Probs = None,
-    fold_labels: opt.FoldLabels = False,
-    labels_as_written: opt.LabelsAsWritten = False,
-    class_names: opt.ClassNames = None,
-    replace_prefix: opt.ReplacePrefix = None,
-    no_images: opt.NoImages = False,
-    feature_columns: opt.FeatureColumns = None,
-    text_column: opt.TextColumn = None,
-    follow_links: opt.FollowLinks = False,
-    encoding: opt.Encoding = None,
-    delimiter: opt.Delimiter = None,
-    quoting: opt.Quoting = "auto",
-    no_header: opt.NoHeader = False,
-    image_size: opt.ImageSize = None,
-    trusted: opt.Trusted = None,
-    trusted_per_class: opt.TrustedPerClass = None,
-    method: opt.MethodName = None,
-    recipe: opt.RecipeName = None,
-    epochs_scale: opt.EpochsScale = 1.0,
-    backbone: opt.Backbone = "auto",
-    weights: opt.Weights = "none",
-    budget: opt.Budget = None,
-    option: opt.Override = None,
-    device: opt.Device = "auto",
-    seed: opt.Seed = 0,
+    settings: dict[str, Any],
     json: opt.Json = False,
     no_color: opt.NoColor = False,
 ) -> None:
@@ -202,22 +133,11 @@ def inspect(
     """
     from labelaudit.api.inspect import inspect as run
 
-    asked = opt.data_settings(locals()) | {
-        "method": method,
-        "recipe": recipe,
-        "epochs_scale": epochs_scale,
-        "backbone": backbone,
-        "weights": weights,
-        "budget": budget,
-        "device": device,
-        "seed": seed,
-    }
-    found = run(data, overrides=opt.parse_overrides(option), **asked).to_dict()
+    found = run(data, **settings).to_dict()
     if json:
         print_json(found)
     else:
-        command = _scan_command(data, asked | {"option": option})
-        print_inspection(make_console(no_color=no_color), found, scan_command=command)
+        print_inspection(make_console(no_color=no_color), found, scan_command=_scan_command(data, settings))
 
 
 def _update(data: str, *, device: str, root: str, json: bool, quiet: bool, no_color: bool) -> None:
@@ -241,7 +161,7 @@ def _resumable(data: str, root: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        from labelaudit.api.scan import stopped_audit
+        from labelaudit.scanning.scan import stopped_audit
 
         if stopped_audit(root, data) is None:
             raise
@@ -249,15 +169,13 @@ def _resumable(data: str, root: str) -> Iterator[None]:
         raise KeyboardInterrupt(f"labelaudit scan {shlex.quote(data)}{place} --resume goes on.") from None
 
 
-def _scan_command(data: str, asked: dict[str, Any]) -> str:
+def _scan_command(data: str, settings: dict[str, Any]) -> str:
     """Return the command line that scans what was inspected, with the same options."""
     words = ["labelaudit", "scan", data]
-    for name, value in asked.items():
-        if value == signature(scan).parameters[name].default:
-            continue
-        flag = f"--{name.replace('_', '-')}"
-        if isinstance(value, list):
-            words += [word for item in value for word in (flag, item)]
-        else:
+    for name, value in settings.items():
+        if name == "overrides":
+            words += [word for key, text in value.items() for word in ("--option", f"{key}={text}")]
+        elif value != signature(scan).parameters[name].default:
+            flag = f"--{name.replace('_', '-')}"
             words += [flag] if value is True else [flag, str(value)]
     return shlex.join(words)

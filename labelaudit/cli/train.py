@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,9 +14,10 @@ from labelaudit.cli.console import make_console, print_json, reports_errors
 from labelaudit.cli.imports import importing
 from labelaudit.cli.progress import ScanProgress
 from labelaudit.cli.render_model import print_trained
+from labelaudit.scanning.request import Request
 
 if TYPE_CHECKING:
-    from labelaudit.api.train import Trained
+    from labelaudit.classifier.train import Trained
 
 _LEARN, _RUN = "What to learn", "How to scan"
 
@@ -68,43 +69,16 @@ Resume = Annotated[
 
 
 @reports_errors
+@opt.options_of(Request, without=("method", "probs"))
 def train(
+    *,
     source: Source = None,
     out: Out = "model",
     labels: Labels = None,
     method: TrainMethod = None,
     test: Test = None,
     test_embeddings: TestEmbeddings = None,
-    split: opt.Split = "train",
-    path_column: opt.PathColumn = None,
-    label_column: opt.LabelColumn = None,
-    id_column: opt.IdColumn = None,
-    image_root: opt.ImageRoot = None,
-    path_template: opt.PathTemplate = None,
-    embeddings: opt.Embeddings = None,
-    fold_labels: opt.FoldLabels = False,
-    labels_as_written: opt.LabelsAsWritten = False,
-    class_names: opt.ClassNames = None,
-    replace_prefix: opt.ReplacePrefix = None,
-    no_images: opt.NoImages = False,
-    feature_columns: opt.FeatureColumns = None,
-    text_column: opt.TextColumn = None,
-    follow_links: opt.FollowLinks = False,
-    encoding: opt.Encoding = None,
-    delimiter: opt.Delimiter = None,
-    quoting: opt.Quoting = "auto",
-    no_header: opt.NoHeader = False,
-    image_size: opt.ImageSize = None,
-    trusted: opt.Trusted = None,
-    trusted_per_class: opt.TrustedPerClass = None,
-    recipe: opt.RecipeName = None,
-    epochs_scale: opt.EpochsScale = 1.0,
-    backbone: opt.Backbone = "auto",
-    weights: opt.Weights = "none",
-    budget: opt.Budget = None,
-    option: opt.Override = None,
-    device: opt.Device = "auto",
-    seed: opt.Seed = 0,
+    settings: dict[str, Any],
     overwrite: Overwrite = False,
     resume: Resume = False,
     stop_after: opt.StopAfter = None,
@@ -126,7 +100,6 @@ def train(
 
       labelaudit train --labels split --backbone resnet18 --weights default
     """
-    reading = opt.data_settings(locals())
     with importing():
         from labelaudit.api.train import train as run
 
@@ -138,20 +111,12 @@ def train(
             method=method,
             test=test,
             test_embeddings=test_embeddings,
-            recipe=recipe,
-            backbone=backbone,
-            weights=weights,
-            budget=budget,
-            epochs_scale=epochs_scale,
-            seed=seed,
-            device=device,
-            overrides=opt.parse_overrides(option),
             root=root,
             overwrite=overwrite,
             resume=resume,
             stop_after=stop_after,
             on_event=progress,
-            **reading,
+            **settings,
         )
     if json:
         print_json(trained.to_dict())

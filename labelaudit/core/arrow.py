@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from labelaudit.core.dataset import BoolN, IntN
+from labelaudit.core.arrays import BoolN, IntN
 
 _DTYPES = {
     pa.int32(): np.int32,
@@ -17,6 +17,11 @@ _DTYPES = {
     pa.uint64(): np.uint64,
     pa.float32(): np.float32,
 }
+
+
+def holds_bytes(kind: pa.DataType) -> bool:
+    """Whether values of a type are bytes or made of parts, such as images, and so no text or number."""
+    return bool(pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
 def text_array(texts: Iterable[str]) -> pa.Array:

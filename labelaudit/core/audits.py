@@ -16,16 +16,16 @@ pandas and numpy are imported where they are needed: listing audits must not cos
 from __future__ import annotations
 
 import io
-import json
-import math
-import os
+import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from labelaudit.core.errors import DataError
+from labelaudit.core.files import append_line, keep_out_of_git, write_atomically, write_json, write_text
+from labelaudit.core.runs import Account
 from labelaudit.core.version import VERSION
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Audit:
         self.findings_path = self.path / "findings.parquet"
         self.decisions_path = self.path / "decisions.jsonl"
         self.checkpoints_path = self.path / "checkpoints"  # from where an interrupted scan goes on
-        self._home = self.path.parent.parent  # the .labelaudit folder
+        self._account = Account(self.path / _META, "audit", AUDIT_SCHEMA, again="Scan the data again.")
         self._findings: pd.DataFrame | None = None
 
     @classmethod
@@ -66,13 +66,12 @@ class Audit:
         audit = cls(Path(root) / HOME / _AUDITS / name)
         try:
             audit.checkpoints_path.mkdir(parents=True)
-            if not (audit._home / ".gitignore").exists():
-                _write_text(audit._home / ".gitignore", "*\n")
+            keep_out_of_git(audit.home)
         except OSError as error:
             raise DataError(f"cannot write to {root}: {error.strerror}.", hint="Choose another folder.") from error
         opening = {"schema": AUDIT_SCHEMA, "name": name, "status": "running", "method": method}
         times = {"created": created.isoformat(), "finished": None, "labelaudit": VERSION}
-        audit._write_meta({**opening, **times, **facts, "results": {}, "error": None})
+        write_json(audit.path / _META, {**opening, **times, **facts, "results": {}, "error": None})
         return audit
 
     @property
@@ -89,8 +88,7 @@ class Audit:
     @property
     def meta(self) -> dict[str, Any]:
         """What audit.json says now; raises DataError for a missing or damaged one or another schema version."""
-        # Not kept: another program may be writing it.
-        return _read_meta(self.path / _META)
+        return self._account.read()
 
     @property
     def status(self) -> str:
@@ -132,29 +130,28 @@ class Audit:
 
     def update(self, **facts: Any) -> None:
         """Change what audit.json says; raises ValueError once the audit has finished."""
-        self._write_meta(self._open_meta() | facts)
+        self._account.update(**facts)
 
     def finish(self, results: Mapping[str, Any]) -> None:
         """Close the audit for good and make it the latest; raises ValueError if its findings are not written."""
-        meta = self._open_meta()
+        self._account.read_unfinished()
         if not self.findings_path.exists():
             raise ValueError(f"{self.path.name} cannot finish without {self.findings_path.name}")
-        closing = {"status": "finished", "finished": datetime.now(UTC).isoformat(), "error": None}
-        self._write_meta(meta | closing | {"results": dict(results)})
-        _write_text(self._home / _LATEST, self.path.name + "\n")
+        self._account.finish(results=dict(results))
+        write_text(self.home / _LATEST, self.path.name + "\n")
 
     def fail(self, text: str) -> None:
         """Note that the scan ended with an error."""
-        self.update(status="failed", finished=datetime.now(UTC).isoformat(), error=text)
+        self._account.stop("failed", text)
 
     def interrupt(self, text: str) -> None:
         """Note that the scan was stopped and can go on from its checkpoint."""
-        self.update(status="interrupted", finished=datetime.now(UTC).isoformat(), error=text)
+        self._account.stop("interrupted", text)
 
     def append_event(self, record: Mapping[str, Any]) -> None:
         """Add one line to events.jsonl."""
-        self._open_meta()
-        append_line(self.path / "events.jsonl", record)
+        self._account.read_unfinished()
+        self._account.append_event(record)
 
     def append_decision(self, record: Mapping[str, Any]) -> None:
         """Add one line to decisions.jsonl; the only change that a finished audit allows."""
@@ -164,7 +161,7 @@ class Audit:
         """Write `<name>.npz` without pickle and return its path; raises ValueError for arrays of objects."""
         import numpy as np
 
-        self._open_meta()
+        self._account.read_unfinished()
         for key, array in arrays.items():
             if np.asarray(array).dtype.hasobject:
                 raise ValueError(f"array {key!r} holds Python objects, which need pickle")
@@ -183,36 +180,61 @@ class Audit:
             state = error.problem
         return f"<Audit {self.path}: {state}>"
 
-    def _open_meta(self) -> dict[str, Any]:
-        meta = self.meta
-        if meta["status"] == "finished":
-            raise ValueError(f"{self.path.name} has finished and is never changed")
-        return meta
-
-    def _write_meta(self, meta: Mapping[str, Any]) -> None:
-        _write_text(self.path / _META, json.dumps(plain(meta), indent=2) + "\n")
-
 
 def find_audit(path: Path | str | None = None) -> Audit:
     """Return a finished audit; where there are several, the one that finished last.
 
     Args:
-        path: an audit's folder, a `.labelaudit` folder, or a folder that holds one; None = the working directory or
-            the nearest one above it.
+        path: an audit's folder; a dataset, for its newest audit in the working directory or above; a `.labelaudit`
+            folder, or a folder that holds one. None = the working directory or the nearest one above it.
 
     Raises:
         DataError: there is none, it has not finished, its audit.json is damaged or of another schema version.
     """
-    start = Path.cwd() if path is None else Path(path).expanduser()
+    here = Path.cwd()
+    start = here if path is None else Path(path).expanduser()
     if (start / _META).exists():
         return Audit(start).require_finished()
-    for folder in [start, *start.parents] if path is None else [start]:
+    above = (here, *here.parents)
+    of_data = [] if path is None or start.name == HOME else [a for folder in above for a in audits_of(path, folder)]
+    found = next((audit for audit in of_data if audit.status == "finished"), None)
+    for folder in above if path is None else (start,):
         home = folder if (folder / _AUDITS).is_dir() and folder.name == HOME else folder / HOME
-        audit = _latest(home)
-        if audit is not None:
-            return audit.require_finished()
-    place = f"{start} or above" if path is None else start
-    raise DataError(f"no audit in {place}.", hint="Run `labelaudit scan DATA` first.")
+        found = found or _latest(home)
+    found = found or next(iter(of_data), None)  # one that has not finished says more than that there is none
+    if found is not None:
+        return found.require_finished()
+    place = f"in {start} or above" if path is None else f"of {path} in {here} or above, nor any in {start}"
+    raise DataError(f"no audit {place}.", hint=f"Run `labelaudit scan {'DATA' if path is None else path}` first.")
+
+
+def audits_of(source: Path | str, root: Path | str) -> Iterator[Audit]:
+    """Yield the audits of a dataset below a folder, newest first, whatever their status; damaged ones are passed over.
+
+    Args:
+        source: the dataset, as it is named from the working directory.
+        root: the folder that has `.labelaudit`.
+    """
+    wanted = resolve_source(source)
+    for audit in reversed(list_audits(root)):
+        try:
+            named = str(audit.meta.get("source", ""))
+        except DataError:  # damaged, or of another version
+            continue
+        if resolve_source(_seen_from(audit.home.parent, named)) == wanted:
+            yield audit
+
+
+def newest_audit(source: Path | str, root: Path | str) -> Audit | None:
+    """Return the newest finished audit of a dataset below a folder, None where there is none."""
+    return next((audit for audit in audits_of(source, root) if audit.status == "finished"), None)
+
+
+def resolve_source(source: Path | str) -> str:
+    """Return one spelling of what the user named as data, so that two of them can be compared."""
+    if _URL.match(str(source)):
+        return str(source).rstrip("/")
+    return str(Path(source).expanduser().resolve())
 
 
 def list_audits(root: Path | str = ".") -> list[Audit]:
@@ -220,29 +242,22 @@ def list_audits(root: Path | str = ".") -> list[Audit]:
     return [Audit(file.parent) for file in sorted(Path(root).glob(f"{HOME}/{_AUDITS}/*/{_META}"))]
 
 
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file so that others see the old one or the new one, never a part.
-
-    Args:
-        path: where the file ends up; its folder exists.
-        write: writes the whole file to the path that it is given. If it raises, `path` stays as it was.
-    """
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        write(part)
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
 _NEXT_STEP = {
     "running": "Wait until it ends; if it was stopped, `labelaudit scan {source} --resume` goes on with it.",
     "interrupted": "Go on with `labelaudit scan {source} --resume`.",
     "failed": "Scan again with `labelaudit scan {source}`.",
 }
+
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.:-]+://")  # two letters at least: C:// is a drive
+
+
+def _seen_from(root: Path, source: str) -> Path | str:
+    """Return a source as it was named when it was scanned: beside the audits, else from here, else above them."""
+    if not source or _URL.match(source):
+        return source
+    places = (folder / Path(source).expanduser() for folder in (root, Path(), *root.parents))
+    return next((place for place in places if place.exists()), source)
 
 
 def _latest(home: Path) -> Audit | None:
@@ -263,64 +278,3 @@ def _is_finished(audit: Audit) -> bool:
         return audit.status == "finished"
     except DataError:  # damaged, or of another version
         return False
-
-
-def _read_meta(path: Path) -> dict[str, Any]:
-    try:
-        meta = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.", hint="Is this an audit's folder?") from error
-    except ValueError as error:
-        raise DataError(f"{path} is damaged: {error}.", hint="Scan the data again.") from error
-    if not isinstance(meta, dict) or "status" not in meta:
-        raise DataError(f"{path} is damaged: it has no status.", hint="Scan the data again.")
-    if meta.get("schema") != AUDIT_SCHEMA:
-        problem = f"{path} has audit schema {meta.get('schema')}; this labelaudit reads schema {AUDIT_SCHEMA}."
-        raise DataError(problem, hint=f"It was written by labelaudit {meta.get('labelaudit')}; use that version.")
-    return meta
-
-
-def plain(value: Any) -> Any:
-    """Return a value as JSON knows it: numpy numbers and paths made plain, numbers that are not finite null."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, os.PathLike):
-        return str(value)
-    if hasattr(value, "tolist"):  # numpy, without importing it
-        return plain(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
-
-
-def append_line(path: Path, record: Mapping[str, Any]) -> None:
-    """Add a record as one line of JSON; it is on disk when this returns."""
-    is_new = not path.exists()
-    with path.open("ab+") as file:
-        torn = b"" if file.tell() == 0 or _last_byte(file) == b"\n" else b"\n"  # a crash cut the last line off
-        file.write(torn + (json.dumps(plain(record)) + "\n").encode())
-        file.flush()
-        os.fsync(file.fileno())
-    if is_new:
-        _sync_folder(path.parent)
-
-
-def _last_byte(file: IO[bytes]) -> bytes:
-    file.seek(-1, os.SEEK_END)
-    return file.read(1)
-
-
-def _write_text(path: Path, text: str) -> None:
-    write_atomically(path, lambda part: part.write_bytes(text.encode()))
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # Windows cannot open folders
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -12,17 +12,15 @@ from typing import ClassVar, Literal, Protocol, overload
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from labelaudit.core.arrays import BoolN as BoolN
+from labelaudit.core.arrays import FloatNC as FloatNC
+from labelaudit.core.arrays import FloatND as FloatND
+from labelaudit.core.arrays import IntN as IntN
 from labelaudit.core.errors import DataError, shorten
 from labelaudit.core.model_facts import ColumnFacts
 
 SMALLEST_CLASS = 5  # samples; a smaller class cannot be judged: it is warned of, and its suspects go to review
-
-IntN = NDArray[np.int64]  # (N,)
-BoolN = NDArray[np.bool_]  # (N,)
-FloatND = NDArray[np.float32]  # (N, D)
-FloatNC = NDArray[np.float32]  # (N, C)
 
 
 class FilesBelow(Sequence[Path]):

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from labelaudit.core.audits import Audit
 from labelaudit.core.errors import DataError
 
 DECISION_SCHEMA = 1
-Verdict = Literal["open", "ok", "wrong"]
-VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+Decision = Literal["open", "ok", "wrong"]
+DECISIONS: tuple[Decision, ...] = get_args(Decision)
 
+_KEY = "verdict"  # what the file calls a decision
 Key = tuple[str, str]  # content hash and given label: survives renames, and ends when the label is changed
 
 
@@ -24,7 +24,7 @@ class Known:
 
     content_hash: str
     given_label: str
-    verdict: Verdict  # open = a suspect that nobody decided on; ok = the given label is right; wrong = it is not
+    decision: Decision  # open = a suspect that nobody decided on; ok = the given label is right; wrong = it is not
     label: str = ""  # the right label of a wrong one, where it is known
     who: str = ""
     when: str = ""  # ISO 8601, UTC
@@ -45,14 +45,10 @@ class Decisions:
     damaged_lines: tuple[int, ...] = ()  # numbers from 1, of lines that a crash cut off
 
 
-def now() -> str:
-    """Return the time as decisions note it: UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
 def record_decision(audit: Audit, known: Known, *, sample_id: str) -> None:
     """Append a decision to the audit; it is on disk when this returns."""
-    audit.append_decision({"schema": DECISION_SCHEMA, "sample_id": sample_id, **asdict(known)})
+    fields = {_KEY if name == "decision" else name: value for name, value in asdict(known).items()}
+    audit.append_decision({"schema": DECISION_SCHEMA, "sample_id": sample_id, **fields})
 
 
 def read_decisions(audit: Audit) -> Decisions:
@@ -89,11 +85,11 @@ def _record(line: str) -> dict[str, Any] | None:
 
 
 def _decision(record: dict[str, Any], place: str) -> Known:
-    if record.get("schema") != DECISION_SCHEMA or record.get("verdict") not in VERDICTS:
+    if record.get("schema") != DECISION_SCHEMA or record.get(_KEY) not in DECISIONS:
         raise DataError(
-            f"{place}: schema {record.get('schema')}, verdict {record.get('verdict')!r}; "
+            f"{place}: schema {record.get('schema')}, verdict {record.get(_KEY)!r}; "
             f"this labelaudit reads schema {DECISION_SCHEMA}.",
             hint="Use the version of labelaudit that wrote it.",
         )
-    texts = {name: str(record.get(name) or "") for name in Known.__dataclass_fields__ if name != "verdict"}
-    return Known(verdict=record["verdict"], **texts)
+    texts = {name: str(record.get(name) or "") for name in Known.__dataclass_fields__ if name != "decision"}
+    return Known(decision=record[_KEY], **texts)

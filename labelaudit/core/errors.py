@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from errno import EDQUOT, ENOSPC
 
 
 class LabelAuditError(Exception):
@@ -54,6 +55,11 @@ class SaidElsewhere(LabelAuditError):  # noqa: N818 - no error of its own
 
 class StopAsked(KeyboardInterrupt):
     """The scan reached the time after which it was asked to stop; like Ctrl-C, it can be resumed."""
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an error says that no space is left; some libraries say so in words only."""
+    return getattr(error, "errno", None) in (ENOSPC, EDQUOT) or "No space left on device" in str(error)
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str | None:

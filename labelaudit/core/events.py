@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -70,6 +70,17 @@ class EpochTested:
 
 
 @dataclass(frozen=True, slots=True)
+class ThreadsTried:
+    """The machine was busy, so the threads were chosen anew in the middle of an epoch."""
+
+    stage: str
+    epoch: int  # 1-based
+    was: int  # threads before
+    threads: int  # from now on; maybe the same
+    rates: Mapping[int, float]  # number of threads -> samples/s
+
+
+@dataclass(frozen=True, slots=True)
 class StageFinished:
     """A stage is complete."""
 
@@ -77,7 +88,17 @@ class StageFinished:
     seconds: float
 
 
-Event = Said | WorkPlanned | StageStarted | StageResumed | SamplesDone | EpochFinished | EpochTested | StageFinished
+Event = (
+    Said
+    | WorkPlanned
+    | StageStarted
+    | StageResumed
+    | SamplesDone
+    | EpochFinished
+    | EpochTested
+    | ThreadsTried
+    | StageFinished
+)
 EventSink = Callable[[Event], None]
 
 

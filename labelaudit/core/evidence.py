@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from labelaudit.core.arrays import FloatN as FloatN
 from labelaudit.core.errors import DataError
 
 TOP_LABELS = 5  # labels kept per sample; the whole (N, C) table is never stored
-
-FloatN = NDArray[np.float64]  # (N,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +69,9 @@ class Evidence:
         columns = {"losses": self.losses, "given_probs": self.given_probs, "top_probs": self.top_probs, **self.scores}
         for name, values in columns.items():
             if len(values) != n:
-                raise ValueError(f"Verdicts.{name} has {len(values)} rows for {n} samples")
+                raise ValueError(f"Evidence.{name} has {len(values)} rows for {n} samples")
             if not np.isfinite(values).all():
-                raise ValueError(f"Verdicts.{name} has values that are not finite")
+                raise ValueError(f"Evidence.{name} has values that are not finite")
         if self.top_labels.shape != self.top_probs.shape:
             raise ValueError(f"top_labels {self.top_labels.shape} and top_probs {self.top_probs.shape} differ")
         if self.judges is not None and self.judges.scores.shape != self.judges.labels.shape:
@@ -98,7 +97,7 @@ class Evidence:
 
 
 def read_evidence(path: Path) -> Evidence:
-    """Return the verdicts that an audit stored; what each stage found stands in audit.json.
+    """Return the evidence that an audit stored; what each stage found stands in audit.json.
 
     Raises:
         DataError: the file is missing, damaged, or lacks an array.
@@ -134,7 +133,7 @@ def evidence_from_probs(
     scores: Mapping[str, FloatN] | None = None,
     judges: Judges | None = None,
 ) -> Evidence:
-    """Return the verdicts that a table of class probabilities implies.
+    """Return the evidence that a table of class probabilities implies.
 
     Args:
         probs: (N, C); rows sum to 1.
@@ -168,7 +167,7 @@ def evidence_from_probs(
 def joined(
     parts: Sequence[Evidence], *, together: Callable[[Sequence[NDArray[Any]]], NDArray[Any]] = np.concatenate
 ) -> Evidence:
-    """Return the verdicts on the samples of all parts, one after the other; they were made alike.
+    """Return the evidence on the samples of all parts, one after the other; they were made alike.
 
     Args:
         parts: at least one.

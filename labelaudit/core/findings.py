@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,9 +13,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from labelaudit.core.audits import write_atomically
 from labelaudit.core.dataset import Dataset, SetAside
 from labelaudit.core.errors import DataError, shorten
+from labelaudit.core.evidence import Evidence
+from labelaudit.core.files import write_atomically
 from labelaudit.core.issues import FINDINGS_SCHEMA as FINDINGS_SCHEMA
 from labelaudit.core.issues import SCHEMA_KEY
 from labelaudit.core.issues import SET_ASIDE_ACTIONS as SET_ASIDE_ACTIONS
@@ -52,45 +54,45 @@ _FLOATS = ("clean_prob", "suggested_prob", "given_prob", "loss")
 _DTYPES = {"rank": "int64", "trusted": "bool", **dict.fromkeys(_FLOATS, "float32")}
 _UNRANKED = SCHEMA.remove(SCHEMA.get_field_index("rank"))
 _TOP_KEY = b"labelaudit.top_labels"
+_JUDGED = ("clean_prob", "suggested", "suggested_prob", "action", "issue")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What judging says of N samples, as findings hold it."""
+
+    clean_prob: Floats  # (N,) probability that the given label is right
+    suggested: Ints  # (N,) position in the classes, -1 = no suggestion
+    suggested_prob: Floats  # (N,) ignored where there is no suggestion
+    action: Sequence[str] | NDArray[Any]  # (N,) values of `Action`
+    issue: Sequence[str] | NDArray[Any]  # (N,) values of `Issue`
 
 
 def build_findings(
-    dataset: Dataset,
-    *,
-    content_hashes: Sequence[str],
-    clean_prob: Floats,
-    suggested: Ints,
-    suggested_prob: Floats,
-    given_prob: Floats,
-    loss: Floats,
-    action: Sequence[str],
-    issue: Sequence[str],
-    detail: Sequence[str],
-    top_labels: Ints,
-    top_probs: Floats,
+    dataset: Dataset, evidence: Evidence, judged: Judged, *, content_hashes: Sequence[str], details: Sequence[str]
 ) -> pd.DataFrame:
     """Return the findings of N samples in Dataset order, followed by the rows that were set aside.
 
     Args:
         dataset: N samples and C classes.
+        evidence: on each of them.
+        judged: what was made of it.
         content_hashes: (N,) one for each sample.
-        clean_prob: (N,) probability that the given label is right.
-        suggested: (N,) position in the classes, -1 = no suggestion.
-        suggested_prob: (N,) ignored where there is no suggestion.
-        given_prob: (N,) probability of the given label.
-        loss: (N,) nats.
-        action: (N,) values of `Action`.
-        issue: (N,) values of `Issue`.
-        detail: (N,) one line for people, "" for none.
-        top_labels: (N, K) positions in the classes, most probable first.
-        top_probs: (N, K) their probabilities.
+        details: (N,) one line for people, "" for none.
 
     Raises:
         ValueError: an array has another size than the dataset.
         DataError: a value is out of its range, such as a probability that is not a number.
     """
-    # All arguments by name, so that none escapes the check of its size.
-    values = {name: value for name, value in locals().items() if name != "dataset"}
+    values = {
+        "content_hashes": content_hashes,
+        "detail": details,
+        "given_prob": evidence.given_probs,
+        "loss": evidence.losses,
+        "top_labels": evidence.top_labels,
+        "top_probs": evidence.top_probs,
+        **{name: getattr(judged, name) for name in _JUDGED},
+    }
     _require_sizes(len(dataset), values)
     scanned = pa.table(_scanned_columns(dataset, values), schema=_UNRANKED)
     table = pa.concat_tables([scanned, _set_aside_table(dataset.set_aside)])
@@ -147,36 +149,44 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         raise DataError(f"{path} cannot be read: {error}", hint="The file is damaged; scan the data again.") from error
 
 
-def judged_anew(
-    table: pa.Table,
-    rows: NDArray[np.int64],
-    *,
-    clean_prob: Floats,
-    suggested_label: NDArray[Any],
-    suggested_prob: Floats,
-    action: Sequence[str] | NDArray[Any],
-    issue: Sequence[str] | NDArray[Any],
-) -> pa.Table:
+def judged_anew(table: pa.Table, rows: NDArray[np.int64], judged: Judged, classes: Sequence[str]) -> pa.Table:
     """Return findings with other verdicts for M of the rows, ranked again; the evidence stays as it is.
 
     Args:
         table: N findings.
         rows: (M,) which are judged.
-        clean_prob: (M,) probability that the given label is right.
-        suggested_label: (M,) names.
-        suggested_prob: (M,) probability of the suggestion.
+        judged: M samples.
+        classes: (C,) names that the suggestions are positions in.
+    """
+    new = {
+        "clean_prob": judged.clean_prob,
+        "suggested_label": _labels(judged.suggested, _text(classes)),
+        "suggested_prob": judged.suggested_prob,
+    }
+    return _replaced(table, rows, new | {"action": judged.action, "issue": judged.issue})
+
+
+def decided_anew(table: pa.Table, rows: NDArray[np.int64], action: NDArray[Any], issue: NDArray[Any]) -> pa.Table:
+    """Return findings with other actions and issues for M of the rows; what they rest on stays as it is.
+
+    Args:
+        table: N findings.
+        rows: (M,) which are decided.
         action: (M,) values of `Action`.
         issue: (M,) values of `Issue`.
     """
-    new = {"clean_prob": clean_prob, "suggested_label": suggested_label, "suggested_prob": suggested_prob}
-    for name, values in (new | {"action": action, "issue": issue}).items():
+    return _replaced(table, rows, {"action": action, "issue": issue})
+
+
+def _replaced(table: pa.Table, rows: NDArray[np.int64], columns: Mapping[str, Any]) -> pa.Table:
+    """Return findings with (M,) other values in some of the rows, ranked again."""
+    positions = np.full(table.num_rows, -1, dtype=np.int64)
+    positions[rows] = np.arange(len(rows))
+    kept, places = pa.array(positions < 0), pa.array(positions, mask=positions < 0)
+    for name, values in columns.items():
         field = SCHEMA.field(name)
-        positions = np.full(table.num_rows, -1, dtype=np.int64)
-        positions[rows] = np.arange(len(rows))
-        column = pa.array(np.asarray(values), field.type, from_pandas=True)
-        judged = column.take(pa.array(positions, mask=positions < 0))
-        kept = pa.array(positions < 0)
-        whole = pc.if_else(kept, table[name].combine_chunks(), judged)
+        column = values if isinstance(values, pa.Array) else pa.array(np.asarray(values), field.type, from_pandas=True)
+        whole = pc.if_else(kept, table[name].combine_chunks(), column.take(places))
         table = table.set_column(table.schema.get_field_index(name), field, whole)
     return table.set_column(table.schema.get_field_index("rank"), SCHEMA.field("rank"), pa.array(_ranks(table)))
 
@@ -199,9 +209,6 @@ def _require_sizes(n: int, values: dict[str, Any]) -> None:
     for name, value in values.items():
         if len(value) != n:
             raise ValueError(f"{name} has {len(value)} entries for {n} samples")
-    labels, probs = np.shape(values["top_labels"]), np.shape(values["top_probs"])
-    if labels != probs or len(labels) != 2:
-        raise ValueError(f"top_labels and top_probs must both be (N, K), found {labels} and {probs}")
 
 
 def _scanned_columns(dataset: Dataset, values: dict[str, Any]) -> dict[str, pa.Array]:

@@ -45,7 +45,7 @@ class DataSettings:
     follow_links: bool = False  # follow symbolic links that leave the folder
     encoding: str | None = None  # of a text table; None = by its byte order mark, else UTF-8
     delimiter: str | None = None  # between the cells of a text table
-    quoting: Literal["auto", "standard", "none"] = "auto"  # whether quotation marks enclose cells
+    quoting: str = "auto"  # auto, standard or none: whether quotation marks enclose cells
     no_header: bool = False  # the first line of a text table is data
     image_size: int | None = None  # pixels of the square that the network sees; None = from the median
     trusted: str | None = None  # table or folder of samples whose labels are right by decree
@@ -55,6 +55,7 @@ class DataSettings:
         """Check ranges."""
         if self.image_size is not None:
             require(8 <= self.image_size <= 1024, "data.image_size", self.image_size, "8 to 1024 pixels")
+        require(self.quoting in ("auto", "standard", "none"), "data.quoting", self.quoting, "auto, standard or none")
         both = self.embeddings is not None and self.probs is not None
         require(not both, "data.probs", self.probs, "either embeddings or probs, not both")
         if self.trusted_per_class is not None:

@@ -25,13 +25,13 @@ def shortened(options: Mapping[str, Any], scale: float) -> dict[str, Any]:
     scaled, last = {0: 0}, 0
     for epochs in sorted(phases):
         scaled[epochs] = last = max(last + 1, round(epochs * scale))
-    found = dict(options)
+    shorter = dict(options)
     for name, value in options.items():
         kind = name.rpartition("_")[2]
         if kind in _PHASES:
-            found[name] = scaled[value]
+            shorter[name] = scaled[value]
         elif kind in _POINTS:
-            found[name] = tuple(max(1, round(epoch * scale)) for epoch in value)
+            shorter[name] = tuple(max(1, round(epoch * scale)) for epoch in value)
         elif kind in _STEPS:
-            found[name] = max(1, round(value * scale)) if value else 0
-    return found
+            shorter[name] = max(1, round(value * scale)) if value else 0
+    return shorter

@@ -60,7 +60,7 @@ def summarise(audit_meta: Mapping[str, Any], frame: pd.DataFrame) -> dict[str, A
 
 
 def _noise(results: Mapping[str, Any], labels: int) -> dict[str, Any]:
-    """Return what is known about the share of wrong labels; old audits have a rate alone."""
+    """Return the share of wrong labels, and how sure it is; old audits have a rate alone."""
     rate = results.get("noise_rate") or 0.0
     return {
         "rate": six_digits(rate),
@@ -141,10 +141,11 @@ def _per_class(
 
 
 def _rate_of(label: str, rates: Mapping[str, Mapping[str, float]] | None) -> dict[str, Any]:
-    found = (rates or {}).get(label)
-    if found is None:
+    estimate = (rates or {}).get(label)
+    if estimate is None:
         return {}
-    return {"share": six_digits(found["rate"]), "interval": [six_digits(found["low"]), six_digits(found["high"])]}
+    interval = [six_digits(estimate["low"]), six_digits(estimate["high"])]
+    return {"share": six_digits(estimate["rate"]), "interval": interval}
 
 
 def _confused_pairs(suspect: pd.DataFrame) -> list[dict[str, Any]]:

@@ -24,18 +24,18 @@ def with_decisions(frame: pd.DataFrame, decisions: Mapping[Key, Known]) -> pd.Da
     found = [decisions.get(key) if key[0] else None for key in keys]
     decided = frame.copy()
     for row, known in enumerate(found):
-        if known is None or known.verdict == "open":
+        if known is None or known.decision == "open":
             continue
         index = decided.index[row]
         decided.loc[index, "action"] = _action(known)
         if known.label:
             decided.loc[index, "suggested_label"] = known.label
             decided.loc[index, "suggested_prob"] = float("nan")  # of the model's suggestion, which this is not
-    words = ["" if known is None or known.verdict == "open" else known.verdict for known in found]
+    words = ["" if known is None or known.decision == "open" else known.decision for known in found]
     return decided.assign(**{COLUMN: words})
 
 
 def _action(known: Known) -> str:
-    if known.verdict == "ok":
+    if known.decision == "ok":
         return Action.KEEP.value
     return Action.RELABEL.value if known.label else Action.REVIEW.value

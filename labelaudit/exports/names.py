@@ -16,7 +16,7 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 
 
 def parse_export_name(name: str) -> tuple[What, Format]:
-    """Return what to export and in which format; anything else raises ConfigError with the nearest name."""
+    """Split WHAT.FORMAT; anything else raises ConfigError with the nearest name."""
     stem, _, suffix = name.rpartition(".")
     for what in WHATS:
         for fmt in FORMATS:

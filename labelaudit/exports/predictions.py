@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labelaudit.core.audits import write_atomically
+from labelaudit.core.files import write_text
 from labelaudit.exports.csv_cells import csv_line
 
 
@@ -50,4 +50,4 @@ def render_predictions(
 
 def write_predictions(path: Path, text: str) -> None:
     """Write predictions to a file, whole or not at all."""
-    write_atomically(path, lambda part: part.write_bytes(text.encode("utf-8", "backslashreplace")))
+    write_text(path, text)

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from labelaudit.core.audits import write_atomically
+from labelaudit.core.files import write_atomically
 from labelaudit.core.findings import FINDINGS_SCHEMA, Action, suspects, table_of
 from labelaudit.core.summary import six_digits
 from labelaudit.exports.csv_cells import csv_cell

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-FloatNC = NDArray[np.float64]  # (N, C)
+from labelaudit.core.arrays import Table
 
 
-def anchor_transitions(probs: NDArray[np.floating], *, percentile: float) -> FloatNC:
+def anchor_transitions(probs: NDArray[np.floating], *, percentile: float) -> Table:
     """Return (C, C) T[i, j] = p(given = j | true = i), read off one sample per class.
 
     A network that has learnt the noisy labels says p(given | x). The sample that is surest of class i is taken to be

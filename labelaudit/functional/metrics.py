@@ -7,10 +7,9 @@ never an exception and never a made-up 0.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-FloatN = NDArray[np.float64]  # (N,)
-BoolN = NDArray[np.bool_]  # (N,)
+from labelaudit.core.arrays import BoolN, FloatN
 
 NAN = float("nan")
 

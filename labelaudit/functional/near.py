@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from labelaudit.core.dataset import FloatND, IntN
+from labelaudit.core.arrays import FloatND, IntN
 
 HashN = NDArray[np.uint64]  # (N,) 0 = none: there is too little in the sample to tell it from others
 PairsP = NDArray[np.int64]  # (P, 2)

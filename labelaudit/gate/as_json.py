@@ -7,6 +7,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
+from labelaudit.core.shares import Share
 from labelaudit.gate.result import CheckReport, CheckResult, counts, fingerprint
 
 REPORT_SCHEMA = 1
@@ -19,7 +20,7 @@ def render_json(report: CheckReport) -> str:
 
 
 def render_metrics(report: CheckReport) -> str:
-    """Return what the rules measured as numbers only."""
+    """Return the measured values of the rules, numbers only."""
     values = {result.rule: result.measured for result in report.results if not result.subject}
     numbers = {
         "noise": report.noise.rate,
@@ -39,11 +40,16 @@ def to_dict(report: CheckReport) -> dict[str, Any]:
         "passed": report.passed,
         "audit": {"name": report.audit_name, "path": report.audit_path, "source": report.source, **report.facts},
         "counts": counts(report.results),
-        "noise": {"rate": report.noise.rate, "low": report.noise.low, "high": report.noise.high},
+        "noise": _noise(report.noise),
         "suspects": {"total": report.suspects, "known": report.known, "accepted": report.accepted},
         "results": [_result(report, result) for result in report.results],
         "notes": list(report.notes),
     }
+
+
+def _noise(noise: Share) -> dict[str, float | None]:
+    ends = (None, None) if noise.is_point else (noise.low, noise.high)
+    return {"rate": noise.rate, "low": ends[0], "high": ends[1]}
 
 
 def _result(report: CheckReport, result: CheckResult) -> dict[str, Any]:

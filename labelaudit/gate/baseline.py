@@ -11,12 +11,13 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
-from labelaudit.core.audits import write_atomically
-from labelaudit.core.decisions import VERDICTS, Key, Known, Verdict
+from labelaudit.core.decisions import DECISIONS, Decision, Key, Known
 from labelaudit.core.errors import DataError, shorten
+from labelaudit.core.files import write_text
 
 BASELINE_SCHEMA = 1
 COLUMNS = ("content_hash", "given_label", "verdict", "label", "who", "when", "why", "path")
+_FIELDS = tuple(name.replace("verdict", "decision") for name in COLUMNS)  # of `Known`; the file keeps its old word
 _TITLE = f"# labelaudit baseline, version {BASELINE_SCHEMA}"
 _CONFLICT = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")  # what git leaves where it could not merge
 
@@ -30,7 +31,7 @@ class Change:
     entries: Entries
     added: int
     removed: int
-    decided: int  # entries whose verdict is another one now
+    decided: int  # entries that are decided otherwise now
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +76,14 @@ def write_baseline(path: Path, entries: Entries) -> None:
     """Write a baseline, whole or not at all; raises DataError where that is not possible."""
     text = render_baseline(entries)
     try:
-        write_atomically(path, lambda part: part.write_bytes(text.encode()))
+        write_text(path, text)
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}.", hint="Choose another place.") from error
 
 
 def render_baseline(entries: Entries) -> str:
     """Return the text of a baseline: the same entries, the same bytes."""
-    rows = sorted("\t".join(_escape(getattr(entry, name)) for name in COLUMNS) for entry in entries.values())
+    rows = sorted("\t".join(_escape(getattr(entry, name)) for name in _FIELDS) for entry in entries.values())
     return "\n".join([_TITLE, "\t".join(COLUMNS), *rows]) + "\n"
 
 
@@ -116,7 +117,7 @@ def _needed(old: Entries, here: Here) -> Entries:
     return {
         key: entry
         for key, entry in old.items()
-        if entry.verdict == "ok" or key in here.suspects or (entry.verdict == "wrong" and key in here.present)
+        if entry.decision == "ok" or key in here.suspects or (entry.decision == "wrong" and key in here.present)
     }
 
 
@@ -126,15 +127,15 @@ def _change(old: Entries, kept: Entries, decisions: Entries, *, grow: bool) -> C
         before = new.get(key)
         if before is None and not grow:
             continue
-        if before is None or before.verdict == "open" or _is_later(decision, before):
+        if before is None or before.decision == "open" or _is_later(decision, before):
             new[key] = decision
-    decided = sum(key in old and old[key].verdict != entry.verdict for key, entry in new.items())
+    decided = sum(key in old and old[key].decision != entry.decision for key, entry in new.items())
     return Change(new, sum(key not in old for key in new), sum(key not in new for key in old), decided)
 
 
 def _is_later(entry: Known, other: Known) -> bool:
     """Whether an entry says more than another: a decision before none, then the later one."""
-    return (entry.verdict != "open", entry.when) >= (other.verdict != "open", other.when)
+    return (entry.decision != "open", entry.when) >= (other.decision != "open", other.when)
 
 
 def _require_title(path: Path, lines: list[str]) -> None:
@@ -159,13 +160,13 @@ def _parse(line: str) -> Known | str:
         return f"{len(cells)} columns, expected {len(COLUMNS)}"
     cells += [""] * (len(COLUMNS) - len(cells))  # an editor may cut blanks at line ends
     values = dict(zip(COLUMNS, cells, strict=True))
-    verdict = _VERDICTS.get(values.pop("verdict"))
-    if verdict is None:
-        return f"verdict {cells[2]!r}, expected {', '.join(VERDICTS)}"
-    return Known(verdict=verdict, **values)
+    decision = _DECISIONS.get(values.pop("verdict"))
+    if decision is None:
+        return f"verdict {cells[2]!r}, expected {', '.join(DECISIONS)}"
+    return Known(decision=decision, **values)
 
 
-_VERDICTS: dict[str, Verdict] = {verdict: verdict for verdict in VERDICTS}
+_DECISIONS: dict[str, Decision] = {decision: decision for decision in DECISIONS}
 
 
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}

@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow.compute as pc
 
+from labelaudit.core.arrays import BoolN
 from labelaudit.core.arrow import text_array, truths_of
-from labelaudit.core.dataset import BoolN, Dataset, ImageFiles
+from labelaudit.core.dataset import Dataset, ImageFiles
 from labelaudit.core.errors import ConfigError, LabelAuditError
 from labelaudit.gate.columns import FindingColumns
-from labelaudit.gate.compare import DataNow, content_hash_of, read_again
+from labelaudit.gate.compare import DataNow, content_hash_of
+from labelaudit.sources.read import read_dataset
 
 
 def repository_root(start: Path) -> Path | None:
@@ -118,7 +120,7 @@ def _table_of(data: DataNow, since: str) -> Dataset | None:
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / table.name
             copy.write_bytes(old)
-            return read_again(copy, replace(settings, image_root=settings.image_root or str(table.parent)))
+            return read_dataset(copy, replace(settings, image_root=settings.image_root or str(table.parent)))
     except LabelAuditError:
         return None
 

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from labelaudit.core.arrays import BoolN, IntN
 from labelaudit.core.arrow import numbers_of
-from labelaudit.core.dataset import BoolN, IntN
 from labelaudit.core.errors import DataError
 from labelaudit.core.issues import FINDINGS_SCHEMA, SCHEMA_KEY, SET_ASIDE_ACTIONS, Action
 

@@ -12,15 +12,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from labelaudit.core.arrays import BoolN, IntN
 from labelaudit.core.arrow import numbers_of, text_array
 from labelaudit.core.audits import Audit
-from labelaudit.core.dataset import BoolN, Dataset, ImageFiles, IntN, Probabilities, StreamedImages, Texts, Vectors
+from labelaudit.core.dataset import Dataset, ImageFiles, Probabilities, StreamedImages, Texts, Vectors
 from labelaudit.core.errors import ConfigError
 from labelaudit.core.recipe import DataSettings, from_dict
 from labelaudit.functional.images import hash_content
 from labelaudit.gate.columns import FindingColumns
 from labelaudit.gate.examined import Comparison
-from labelaudit.sources.folder import read_folder
+from labelaudit.sources.read import read_dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def read_data(audit: Audit, source: Path) -> DataNow:
         DataError: what is there cannot be audited.
     """
     settings = data_settings(audit, source)
-    return DataNow(source, settings, read_again(source, settings))
+    return DataNow(source, settings, read_dataset(source, settings))
 
 
 def data_settings(audit: Audit, source: Path) -> DataSettings:
@@ -84,19 +85,10 @@ def data_settings(audit: Audit, source: Path) -> DataSettings:
     base = Path(*source.parts[: -len(scanned.parts)]) if is_same else Path()  # where the scan was started
     moved = {
         name: str(base / value)
-        for name in ("image_root", "embeddings", "probs")
+        for name in ("image_root", "embeddings", "probs", "trusted")
         if (value := stored.get(name)) is not None and (base / value).exists()
     }
     return from_dict(DataSettings, {**stored, **moved}, prefix="data.")
-
-
-def read_again(source: Path, settings: DataSettings) -> Dataset:
-    """Return the samples of a folder or table."""
-    if source.is_dir() and not any(source.glob("*.tar*")) and not any(source.glob("*.parquet")):
-        return read_folder(source, settings)
-    from labelaudit.sources.read import read_dataset  # scikit-learn: two seconds that a folder need not wait
-
-    return read_dataset(source, settings)
 
 
 def match(

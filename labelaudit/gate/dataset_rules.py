@@ -18,16 +18,16 @@ def max_unreadable(examined: Examined, gate: Gate) -> Iterator[CheckResult]:
     if limit is None:
         return
     rows = ~examined.columns.scanned
-    found = int(rows.sum())
+    number = int(rows.sum())
     issues = examined.columns.issue
     kinds = [f"{n:,} {name}" for name in issues.names if (n := int((issues.is_in(name) & rows).sum()))]
     detail = f" ({', '.join(kinds)})" if kinds else ""
     yield pass_or_fail(
         "max-unreadable",
-        f"{count(found, 'sample')} could not be scanned{detail}; {limit:,} allowed",
-        failed=found > limit,
+        f"{count(number, 'sample')} could not be scanned{detail}; {limit:,} allowed",
+        failed=number > limit,
         limit=limit,
-        measured=found,
+        measured=number,
         hint="Repair or remove them, then scan again.",
         rows=examined.columns.worst_first(rows),
     )
@@ -39,13 +39,13 @@ def max_duplicate_conflicts(examined: Examined, gate: Gate) -> Iterator[CheckRes
     if limit is None:
         return
     rows = examined.suspect & ~examined.known & examined.columns.issue.is_in(Issue.DUPLICATE_CONFLICT)
-    found = int(rows.sum())
+    number = int(rows.sum())
     yield pass_or_fail(
         "max-duplicate-conflicts",
-        f"{count(found, 'sample')} with an exact twin under another label; {limit:,} allowed",
-        failed=found > limit,
+        f"{count(number, 'sample')} with an exact twin under another label; {limit:,} allowed",
+        failed=number > limit,
         limit=limit,
-        measured=found,
+        measured=number,
         hint="At least one label of each pair is wrong: correct it, or remove one of the files.",
         rows=examined.columns.worst_first(rows),
     )
@@ -54,14 +54,14 @@ def max_duplicate_conflicts(examined: Examined, gate: Gate) -> Iterator[CheckRes
 def max_leaks(examined: Examined, gate: Gate) -> Iterator[CheckResult]:
     """Yield whether splits share samples: exact copies only."""
     leaks = examined.leaks
-    found = 0 if isinstance(leaks, str) else len(leaks.pairs)
+    number = 0 if isinstance(leaks, str) else len(leaks.pairs)
     across = "" if isinstance(leaks, str) else ", ".join(leaks.splits)
     yield from _at_most(
         "max-leaks",
         gate.limits.max_leaks,
         leaks,
-        found,
-        f"{count(found, 'exact copy', 'exact copies')} across {across}",
+        number,
+        f"{count(number, 'exact copy', 'exact copies')} across {across}",
         hint="Remove the copies from one of the splits: a test must not hold what was learnt.",
     )
 
@@ -69,14 +69,14 @@ def max_leaks(examined: Examined, gate: Gate) -> Iterator[CheckResult]:
 def max_near_leaks(examined: Examined, gate: Gate) -> Iterator[CheckResult]:
     """Yield whether splits share samples that are nearly equal."""
     leaks = examined.near_leaks
-    found = 0 if isinstance(leaks, str) else len(leaks.rows)
+    number = 0 if isinstance(leaks, str) else len(leaks.rows)
     across = "" if isinstance(leaks, str) else ", ".join(leaks.splits)
     yield from _at_most(
         "max-near-leaks",
         gate.limits.max_near_leaks,
         leaks,
-        found,
-        f"{count(found, 'sample')} with a near duplicate across {across}",
+        number,
+        f"{count(number, 'sample')} with a near duplicate across {across}",
         hint="Look at the pairs, and keep each in one split: a test must not hold what was learnt.",
     )
 
@@ -84,19 +84,19 @@ def max_near_leaks(examined: Examined, gate: Gate) -> Iterator[CheckResult]:
 def max_near_conflicts(examined: Examined, gate: Gate) -> Iterator[CheckResult]:
     """Yield whether near duplicates with different labels remain undecided."""
     conflicts = examined.near_conflicts
-    found = 0 if isinstance(conflicts, str) else len(conflicts.rows)
+    number = 0 if isinstance(conflicts, str) else len(conflicts.rows)
     yield from _at_most(
         "max-near-conflicts",
         gate.limits.max_near_conflicts,
         conflicts,
-        found,
-        f"{count(found, 'sample')} with a near duplicate under another label",
+        number,
+        f"{count(number, 'sample')} with a near duplicate under another label",
         hint="One label of each pair is probably wrong: correct it, or labelaudit mark both samples.",
     )
 
 
 def _at_most(
-    rule: str, limit: int | None, twins: Leaks | NearConflicts | str, found: int, message: str, *, hint: str
+    rule: str, limit: int | None, twins: Leaks | NearConflicts | str, number: int, message: str, *, hint: str
 ) -> Iterator[CheckResult]:
     """Yield whether pairs of samples stay within a limit; nothing without one, and why where they are not known."""
     if limit is None:
@@ -107,9 +107,9 @@ def _at_most(
     yield pass_or_fail(
         rule,
         f"{message}; {limit:,} allowed",
-        failed=found > limit,
+        failed=number > limit,
         limit=limit,
-        measured=found,
+        measured=number,
         hint=hint,
         rows=twins.rows,
         listed=twins.pairs,
@@ -209,42 +209,42 @@ def max_label_shift(examined: Examined, gate: Gate) -> Iterator[CheckResult]:
 
 def max_unjudged(examined: Examined, gate: Gate) -> Iterator[CheckResult]:
     """Yield whether the audit has not seen the dataset as it is now, and which files are new."""
-    limit, found = gate.limits.max_unjudged, examined.comparison
+    limit, comparison = gate.limits.max_unjudged, examined.comparison
     if limit is None:
         return
-    if isinstance(found, str):
-        yield CheckResult("max-unjudged", "skipped", found)
+    if isinstance(comparison, str):
+        yield CheckResult("max-unjudged", "skipped", comparison)
         return
     yield pass_or_fail(
         "max-unjudged",
-        f"{_stale_words(found)}; {limit:,} allowed",
-        failed=len(found.unjudged) > limit,
+        f"{_stale_words(comparison)}; {limit:,} allowed",
+        failed=len(comparison.unjudged) > limit,
         limit=limit,
-        measured=len(found.unjudged),
+        measured=len(comparison.unjudged),
         hint="Scan again: the audit says nothing about these.",
-        listed=_listed(found),
+        listed=_listed(comparison),
     )
 
 
-def _stale_words(found: Comparison) -> str:
+def _stale_words(comparison: Comparison) -> str:
     kinds = {
-        "new": len(found.new),
-        "with another label": len(found.relabelled),
-        "with other content": len(found.altered),
+        "new": len(comparison.new),
+        "with another label": len(comparison.relabelled),
+        "with other content": len(comparison.altered),
     }
     listed = ", ".join(f"{n:,} {what}" for what, n in kinds.items() if n)
-    extra = [f"{found.gone:,} are gone"] if found.gone else []
-    extra += [f"{found.renamed:,} have another name"] if found.renamed else []
+    extra = [f"{comparison.gone:,} are gone"] if comparison.gone else []
+    extra += [f"{comparison.renamed:,} have another name"] if comparison.renamed else []
     judged = f" (of those judged, {' and '.join(extra)})" if extra else ""
-    unjudged = f"{len(found.unjudged):,} of {count(found.total, 'sample')} are not judged"
+    unjudged = f"{len(comparison.unjudged):,} of {count(comparison.total, 'sample')} are not judged"
     return f"{unjudged}{': ' + listed if listed else ''}{judged}"
 
 
-def _listed(found: Comparison) -> tuple[str, ...]:
+def _listed(comparison: Comparison) -> tuple[str, ...]:
     return (
-        *(f"{name} (new)" for name in found.new),
-        *(f"{name} (another label)" for name in found.relabelled),
-        *(f"{name} (other content)" for name in found.altered),
+        *(f"{name} (new)" for name in comparison.new),
+        *(f"{name} (another label)" for name in comparison.relabelled),
+        *(f"{name} (other content)" for name in comparison.altered),
     )
 
 

@@ -9,24 +9,11 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
+from labelaudit.core.arrays import BoolN, IntN
 from labelaudit.core.arrow import text_array
-from labelaudit.core.dataset import BoolN, IntN
 from labelaudit.core.decisions import Key, Known
+from labelaudit.core.shares import Share, point
 from labelaudit.gate.columns import Coded, FindingColumns
-
-
-@dataclass(frozen=True, slots=True)
-class Noise:
-    """The share of wrong labels: the estimate, and its interval where the audit has one."""
-
-    rate: float
-    low: float | None = None
-    high: float | None = None
-
-    @property
-    def has_interval(self) -> bool:
-        """Whether there is more than a point."""
-        return self.low is not None and self.high is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +64,8 @@ class Examined:
     """Everything that rules may look at; None where it was not asked for or cannot be known."""
 
     columns: FindingColumns
-    noise: Noise
-    class_noise: Mapping[str, Noise]
+    noise: Share  # of wrong labels
+    class_noise: Mapping[str, Share]
     classes: tuple[str, ...]
     suspect: BoolN  # (N,) flagged, still there, and not accepted
     known: BoolN  # (N,) of them, in the baseline
@@ -108,35 +95,34 @@ def judge_known(
         entry = known.get((columns.content_hashes[row].as_py(), columns.given.text(row) or ""))
         if entry is not None:
             is_known[row] = True
-            is_ok[row] = entry.verdict == "ok"
-            is_wrong[row] = entry.verdict == "wrong"
+            is_ok[row] = entry.decision == "ok"
+            is_wrong[row] = entry.decision == "wrong"
     flagged = columns.flagged
     present = np.ones(len(columns), dtype=np.bool_) if gone is None else ~gone
     suspect = (flagged | is_wrong) & ~is_ok & present & columns.scanned
     return suspect, suspect & is_known, flagged & is_ok & present
 
 
-def dataset_noise(results: Mapping[str, Any], columns: FindingColumns) -> Noise:
+def dataset_noise(results: Mapping[str, Any], columns: FindingColumns) -> Share:
     """Return the noise of the whole dataset as the audit has it; without it, the mean of what the rows say."""
-    rate = results.get("noise_rate")
-    low, high = results.get("noise_interval") or (None, None)
+    rate, interval = results.get("noise_rate"), results.get("noise_interval")
     if rate is None:
         rows = columns.scanned
         rate = float(np.mean(1.0 - columns.clean_prob[rows])) if rows.any() else 0.0
-    return Noise(float(rate), low, high)
+    return Share(float(rate), *interval) if interval else point(float(rate))
 
 
-def noise_by_class(results: Mapping[str, Any], columns: FindingColumns) -> dict[str, Noise]:
+def noise_by_class(results: Mapping[str, Any], columns: FindingColumns) -> dict[str, Share]:
     """Return the noise of each class as the audit has it; without it, the mean of what its rows say."""
     stored = results.get("noise_by_class")
     if stored:
-        return {name: Noise(each["rate"], each.get("low"), each.get("high")) for name, each in stored.items()}
+        return {name: Share(each["rate"], each["low"], each["high"]) for name, each in stored.items()}
     rows = columns.scanned
     codes, size = columns.given.codes[rows], len(columns.given.names)
     samples = np.bincount(codes, minlength=size)
     wrong = np.bincount(codes, weights=1.0 - columns.clean_prob[rows].astype(np.float64), minlength=size)
     return {
-        name: Noise(float(wrong[code] / samples[code]))
+        name: point(float(wrong[code] / samples[code]))
         for code, name in enumerate(columns.given.names)
         if samples[code]
     }

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from labelaudit.core.audits import write_atomically
 from labelaudit.core.errors import ConfigError, DataError, did_you_mean
+from labelaudit.core.files import write_atomically
 from labelaudit.gate.as_github import render_github
 from labelaudit.gate.as_gitlab import render_gitlab
 from labelaudit.gate.as_json import render_json, render_metrics

@@ -9,15 +9,17 @@ from pathlib import PurePosixPath
 import numpy as np
 import pyarrow.compute as pc
 
+from labelaudit.core.arrays import IntN
 from labelaudit.core.arrow import numbers_of, text_array
-from labelaudit.core.dataset import Dataset, ImageFiles, IntN
+from labelaudit.core.dataset import Dataset, ImageFiles
 from labelaudit.core.errors import count
 from labelaudit.functional.images import UnreadableImage, decode_image, hash_content
 from labelaudit.functional.near import near_hashes, near_pairs
 from labelaudit.gate.columns import FindingColumns
-from labelaudit.gate.compare import DataNow, read_again
+from labelaudit.gate.compare import DataNow
 from labelaudit.gate.examined import Leaks
 from labelaudit.gate.near import ALIKE, Near, one_for_each, split_names
+from labelaudit.sources.read import read_dataset
 from labelaudit.sources.splits import ALL_SPLITS
 
 _NO_SPLITS = "the data has no train, val or test folders to compare"
@@ -54,7 +56,7 @@ def find_leaks(
     if not isinstance(data.dataset.content, ImageFiles):
         text = "copies across splits are sought among image files only"
         return SplitLeaks(text, text)
-    every = read_again(data.source, replace(data.settings, split=ALL_SPLITS))
+    every = read_dataset(data.source, replace(data.settings, split=ALL_SPLITS))
     return _leaks_from(columns, every, set(data.dataset.sample_ids), split, near, size)
 
 

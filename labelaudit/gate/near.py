@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from labelaudit.core.arrays import BoolN, IntN
 from labelaudit.core.audits import Audit
-from labelaudit.core.dataset import BoolN, Dataset, IntN
+from labelaudit.core.dataset import Dataset
 from labelaudit.core.decisions import Key, Known
 from labelaudit.core.errors import DataError
 from labelaudit.core.issues import Issue
@@ -32,7 +33,7 @@ class Near:
 
 
 def near_arrays(dataset: Dataset, hashes: HashN) -> dict[str, NDArray[Any]]:
-    """Return what an audit keeps, so that a check needs no pixels: the hashes, and the pairs that a rule may name."""
+    """Return the arrays that spare a check the pixels: hashes, and the pairs that a rule may name."""
     kinds = dataset.given * (1 + len(split_names(dataset.split))) + _splits_of(dataset)
     pairs = near_pairs(hashes, unlike=kinds)
     none = np.empty((0, 2), dtype=np.int64)
@@ -40,7 +41,7 @@ def near_arrays(dataset: Dataset, hashes: HashN) -> dict[str, NDArray[Any]]:
 
 
 def read_near(audit: Audit, columns: FindingColumns) -> Near | str:
-    """Return what an audit keeps, or in a few words why it keeps nothing.
+    """Return the near duplicates that an audit keeps, or in a few words why it keeps none.
 
     Raises:
         DataError: the file is damaged, or does not fit the findings.
@@ -125,7 +126,7 @@ def _splits_of(dataset: Dataset) -> IntN:
 
 def _is_decided(columns: FindingColumns, row: int, known: Mapping[Key, Known]) -> bool:
     entry = known.get((columns.content_hashes[row].as_py(), columns.given.text(row) or ""))
-    return entry is not None and entry.verdict != "open"
+    return entry is not None and entry.decision != "open"
 
 
 def _named(columns: FindingColumns, row: int) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.compute as pc
 
+from labelaudit.core.arrays import IntN
 from labelaudit.core.arrow import numbers_of, positions_array, text_array
 from labelaudit.core.audits import Audit, find_audit
-from labelaudit.core.dataset import IntN
 from labelaudit.core.decisions import Decisions, Key, Known, read_decisions
 from labelaudit.core.errors import ConfigError
 from labelaudit.gate.baseline import Here, read_baseline
@@ -36,7 +36,7 @@ class Opened:
         known = dict(self.baseline or {})
         for key, decision in self.decisions.known.items():
             before = known.get(key)
-            if before is None or before.verdict == "open" or decision.when >= before.when:
+            if before is None or before.decision == "open" or decision.when >= before.when:
                 known[key] = decision
         return known
 
@@ -103,7 +103,7 @@ def what_is_here(opened: Opened) -> Here:
 
 
 def keys_of(columns: FindingColumns, rows: IntN) -> list[Key]:
-    """Return what identifies some samples and their labels."""
+    """Return the keys of some samples and their labels."""
     hashes = columns.content_hashes.take(positions_array(rows)).to_pylist()
     labels = [columns.given.text(row) or "" for row in rows.tolist()]
     return list(zip(hashes, labels, strict=True))

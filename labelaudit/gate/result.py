@@ -10,10 +10,10 @@ from typing import Literal
 
 import numpy as np
 
-from labelaudit.core.dataset import IntN
+from labelaudit.core.arrays import IntN
 from labelaudit.core.errors import count
+from labelaudit.core.shares import Share
 from labelaudit.gate.columns import FindingColumns, Sample
-from labelaudit.gate.examined import Noise
 
 Severity = Literal["error", "warning"]
 Status = Literal["passed", "failed", "skipped"]
@@ -69,7 +69,7 @@ class CheckReport:
     results: tuple[CheckResult, ...]
     columns: FindingColumns
     origin: Origin
-    noise: Noise
+    noise: Share
     suspects: int  # flagged samples that are there and not accepted
     known: int  # of them, in the baseline
     accepted: int  # flagged samples that a person called right
@@ -175,11 +175,11 @@ def fingerprint(sample: Sample) -> str:
 
 def words(report: CheckReport) -> str:
     """Return the results in one line: "FAILED: 2 errors, 7 passed, 1 skipped; 12 suspects, 9 known, 0 accepted"."""
-    found = counts(report.results)
-    parts = [count(found["failed"], "error")] if found["failed"] else []
-    parts += [count(found["warnings"], "warning")] if found["warnings"] else []
-    parts += [f"{found['passed']} passed"]
-    parts += [f"{found['skipped']} skipped"] if found["skipped"] else []
+    totals = counts(report.results)
+    parts = [count(totals["failed"], "error")] if totals["failed"] else []
+    parts += [count(totals["warnings"], "warning")] if totals["warnings"] else []
+    parts += [f"{totals['passed']} passed"]
+    parts += [f"{totals['skipped']} skipped"] if totals["skipped"] else []
     suspects = f"{count(report.suspects, 'suspect')}, {report.known:,} known, {report.accepted:,} accepted"
     return f"{'passed' if report.passed else 'FAILED'}: {', '.join(parts)}; {suspects}"
 

@@ -24,7 +24,7 @@ _LIMITS = tuple(f.name for f in dataclasses.fields(Limits))
 class Places:
     """Where things are; paths in a file are relative to the file."""
 
-    audit: str | None = None  # an audit, or a folder with .labelaudit/; None = the latest here or above
+    audit: str | None = None  # an audit, its data, or a folder with .labelaudit/; None = the latest here or above
     data: str | None = None  # the dataset; None = where the audit found it
     baseline: str = BASELINE_FILE
 

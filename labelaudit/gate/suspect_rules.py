@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
+from labelaudit.core.arrays import BoolN
 from labelaudit.core.arrow import truths_of
-from labelaudit.core.dataset import BoolN
 from labelaudit.core.errors import count
+from labelaudit.core.shares import Share
 from labelaudit.gate.columns import FindingColumns
-from labelaudit.gate.examined import Examined, Noise
+from labelaudit.gate.examined import Examined
 from labelaudit.gate.limits import ClassLimits, Gate, Limits, PathLimits
 from labelaudit.gate.result import CheckResult, pass_or_fail
 
@@ -118,8 +119,8 @@ def matches(columns: FindingColumns, pattern: str) -> BoolN:
     """Return (N,) which paths a pattern matches from their start to their end; "raw/" stands for "raw/**"."""
     whole = f"{pattern}**" if pattern.endswith("/") else pattern
     parts = [_WILDCARDS.get(part) or re.escape(part) for part in re.split(r"(\*\*/|\*\*|\*|\?)", whole) if part]
-    found = pc.match_substring_regex(columns.paths, pattern=f"^(?s:{''.join(parts)})$")
-    return truths_of(found)
+    matches = pc.match_substring_regex(columns.paths, pattern=f"^(?s:{''.join(parts)})$")
+    return truths_of(matches)
 
 
 _WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
@@ -158,33 +159,31 @@ def _counting(examined: Examined, limits: Limits) -> BoolN:
 def _count_result(
     rule: str, subject: str, examined: Examined, rows: BoolN, limit: int, noun: str, *, rest: str = ""
 ) -> CheckResult:
-    found = int(rows.sum())
+    number = int(rows.sum())
     return pass_or_fail(
         rule,
-        f"{count(found, noun)}{rest}; {limit:,} allowed",
+        f"{count(number, noun)}{rest}; {limit:,} allowed",
         subject=subject,
-        failed=found > limit,
+        failed=number > limit,
         limit=limit,
-        measured=found,
+        measured=number,
         hint=_LOOK,
         rows=examined.columns.worst_first(rows & _named(examined)),
     )
 
 
 def _noise_result(
-    rule: str, subject: str, noise: Noise, limit: float, limits: Limits, rows: BoolN, columns: FindingColumns
+    rule: str, subject: str, noise: Share, limit: float, limits: Limits, rows: BoolN, columns: FindingColumns
 ) -> CheckResult:
-    ends = {"lower": noise.low, "point": noise.rate, "upper": noise.high}
-    end = ends[limits.noise_bound]
-    measured = noise.rate if end is None else end
+    measured = {"lower": noise.low, "point": noise.rate, "upper": noise.high}[limits.noise_bound]
     words = {"lower": "at least ", "point": "about ", "upper": "up to "}
-    if noise.low is not None and noise.high is not None:
+    if noise.is_point:
+        message = f"about {percent(measured)} of the labels are wrong (a point: the audit has no interval)"
+    else:
         message = (
             f"{words[limits.noise_bound]}{percent(measured)} of the labels are wrong "
             f"(90 % interval {percent(noise.low)} to {percent(noise.high)}, estimate {percent(noise.rate)})"
         )
-    else:
-        message = f"about {percent(measured)} of the labels are wrong (a point: the audit has no interval)"
     return pass_or_fail(
         rule,
         f"{message}; {percent(limit)} allowed",

@@ -13,7 +13,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-FloatN = NDArray[np.float64]  # (N,)
+from labelaudit.core.arrays import FloatN
+
 Pair = tuple[float, float]  # component 0 = clean (low loss), component 1 = noisy
 
 MIN_SAMPLES = 10  # ours: five parameters cannot be told from fewer

@@ -17,31 +17,34 @@ Source:
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-FloatN = NDArray[np.float64]  # (N,)
-IntN = NDArray[np.int64]  # (N,)
-BoolN = NDArray[np.bool_]  # (N,)
+from labelaudit.core.arrays import FloatN, IntN, Table
+from labelaudit.core.shares import NORMAL_90, Share
 
 _DELTA, _GAMMA = 0.1, 0.01  # the constants of best bin estimation, as in its paper
 _CAUTION, _SHALLOW, _DEEP = 0.5, 1.0, 0.12  # of that paper's bound: for the rate, for its upper and its lower end
-_NORMAL_90 = 1.645  # standard deviations that hold 90 % of a normal distribution
 _BINS = 1024  # of the scores, half of them by each side's quantiles
 _GROUPS = 40  # that the jackknife leaves out one after the other
 FEWEST_PLANTED = 20  # below, an estimate says nothing
+_TIE_WIDTH = 1e-3  # far below what a reviewer or the calibration could see
 
 
 @dataclass(frozen=True, slots=True)
-class NoiseRate:
-    """A share of wrong labels with its 90 % interval."""
+class Calibrated:
+    """What a calibration makes of the evidence, whichever it is."""
 
-    rate: float  # 0 to 1
-    low: float
-    high: float
+    wrong: FloatN  # (N,) p(given label is wrong)
+    against: FloatN  # (N,) the evidence that ranks equal ones; higher is worse
+    noise: Share  # of wrong labels among those that count; a point where nothing is known to be wrong
+    confusions: Table | None = None  # (C, C) share of all labels, true class by given one; None = it cannot tell
+    mixture: Mapping[str, Any] | None = None  # the mixture that it fitted and its null gate, ready for JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,8 @@ def contrast(wrong: Scores, others: Scores, *, luck: float) -> Contrast | None:
         others: of labels in question.
         luck: 1 / (C - 1) where wrong labels were planted uniformly, whatever the label they replaced.
     """
-    found = binned(wrong, others)
-    return None if found is None else contrast_of(found, wrong.weights, luck=luck)
+    scores = binned(wrong, others)
+    return None if scores is None else contrast_of(scores, wrong.weights, luck=luck)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +102,17 @@ def binned(wrong: Scores, others: Scores) -> Binned | None:
     return Binned(edges, places[0], _table_of(places[1], others.weights, len(edges)), n_samples)
 
 
-def contrast_of(found: Binned, weights: FloatN, *, luck: float) -> Contrast | None:
+def contrast_of(scores: Binned, weights: FloatN, *, luck: float) -> Contrast | None:
     """Return the two sides with (R,) weights of the known-wrong labels; see `contrast`."""
     total = float(weights.sum())
     n_wrong = total**2 / max(float((weights**2).sum()), 1e-300)
     if n_wrong < FEWEST_PLANTED:
         return None
-    wrong = _table_of(found.wrong, weights, len(found.edges)) * (n_wrong / total)
-    return Contrast(found.edges, wrong, found.others, n_wrong, float(found.n_others), luck)
+    wrong = _table_of(scores.wrong, weights, len(scores.edges)) * (n_wrong / total)
+    return Contrast(scores.edges, wrong, scores.others, n_wrong, float(scores.n_others), luck)
 
 
-def noise_rate(sides: Contrast, *, caution: float = _CAUTION) -> NoiseRate:
+def noise_rate(sides: Contrast, *, caution: float = _CAUTION) -> Share:
     """Return the share of wrong labels among those in question.
 
     Where known-wrong labels score highest, so do other wrong ones, and hardly a right one: the share of all labels that
@@ -126,9 +129,9 @@ def noise_rate(sides: Contrast, *, caution: float = _CAUTION) -> NoiseRate:
     """
     rate = _rate_at(sides, _threshold(sides, caution))
     deep, shallow = _threshold(sides, _DEEP), _threshold(sides, _SHALLOW)
-    low = _rate_at(sides, deep) - _NORMAL_90 * _deviation(sides, deep)
-    high = _rate_at(sides, shallow) + _NORMAL_90 * _deviation(sides, shallow)
-    return NoiseRate(rate, low=float(np.clip(low, 0.0, rate)), high=float(np.clip(high, rate, 1.0)))
+    low = _rate_at(sides, deep) - NORMAL_90 * _deviation(sides, deep)
+    high = _rate_at(sides, shallow) + NORMAL_90 * _deviation(sides, shallow)
+    return Share(rate, low=float(np.clip(low, 0.0, rate)), high=float(np.clip(high, rate, 1.0)))
 
 
 def wrong_posterior(sides: Contrast, rate: float, *, at: FloatN) -> FloatN:
@@ -148,14 +151,29 @@ def wrong_posterior(sides: Contrast, rate: float, *, at: FloatN) -> FloatN:
     rho = min(rate * sides.luck, 0.5)
     lucky = min(rho / max(1.0 - rate, 1e-6), 0.95)
     posterior = np.clip(rate * (ratio - lucky) / (1.0 - lucky), 0.0, 1.0)
-    found: FloatN = np.interp(at, sides.centres[filled], posterior)
-    return found
+    of_scores: FloatN = np.interp(at, sides.centres[filled], posterior)
+    return of_scores
+
+
+def break_ties(clean_prob: FloatN, against: FloatN) -> FloatN:
+    """Return clean_prob moved by less than 0.001 so that more evidence against a label always means a lower one.
+
+    The two-sided monotone posterior is flat where the mixture's own would turn back; among equals the evidence
+    still counts, and a reviewer wants the worst first.
+    """
+    order = np.argsort(against, kind="stable")
+    place = np.empty(len(against))
+    place[order] = np.arange(len(against)) / max(1, len(against))  # share of samples with less against them
+    _, group = np.unique(against, return_inverse=True)
+    first = np.full(int(group.max(initial=-1)) + 1, np.inf)
+    np.minimum.at(first, group, place)
+    return np.asarray(clean_prob * (1.0 - _TIE_WIDTH) + _TIE_WIDTH * (1.0 - first[group]))
 
 
 def _place_in_table(scores: Scores, edges: FloatN) -> IntN:
     """Return (M,) the place of each score in a (G, B) table; a bin holds the scores from its edge up to the next."""
-    found = np.maximum(np.searchsorted(edges, scores.values, side="right") - 1, 0)
-    return np.asarray((scores.sample % _GROUPS) * len(edges) + found)
+    bins = np.maximum(np.searchsorted(edges, scores.values, side="right") - 1, 0)
+    return np.asarray((scores.sample % _GROUPS) * len(edges) + bins)
 
 
 def _table_of(places: IntN, weights: FloatN, n_bins: int) -> NDArray[np.float64]:

@@ -18,11 +18,8 @@ from collections.abc import Callable
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
-Table = NDArray[np.float64]  # (C, C), true class by given one
-Probs = NDArray[np.floating]  # (N, C)
-IntN = NDArray[np.int64]  # (N,)
+from labelaudit.core.arrays import FloatN, IntN, Probs, Table
 
 _NEARLY = 0.5  # of the most probable class
 _CERTAIN = 5.0  # standard deviations by which one direction must exceed the other
@@ -68,8 +65,8 @@ def confident_counts(
         best = confident.argmax(axis=1)
         sure = confident[np.arange(len(best)), best] >= 0
         counts += np.bincount(best[sure] * n_classes + given[sure], minlength=n_classes**2)
-    found = summed(counts.reshape(n_classes, n_classes))
-    return np.asarray(found / np.maximum(found.sum(axis=0), 1) * total[0])
+    table = summed(counts.reshape(n_classes, n_classes))
+    return np.asarray(table / np.maximum(table.sum(axis=0), 1) * total[0])
 
 
 def directed_transitions(counts: Table) -> Table | None:
@@ -141,16 +138,16 @@ def _deviations(counts: Table) -> Table:
 
 def undone(probs: Probs, transitions: Table, *, steps: int = _STEPS) -> Table:
     """Return (N, C) probabilities of the true class, from those of the given label."""
-    found = probs.astype(np.float64)
-    for start in range(0, len(found), _BLOCK):
-        seen, part = probs[start : start + _BLOCK].astype(np.float64), found[start : start + _BLOCK]
+    true = probs.astype(np.float64)
+    for start in range(0, len(true), _BLOCK):
+        seen, part = probs[start : start + _BLOCK].astype(np.float64), true[start : start + _BLOCK]
         for _ in range(steps):
             part *= (seen / np.maximum(part @ transitions, _TINY)) @ transitions.T
             part /= np.maximum(part.sum(axis=1, keepdims=True), _TINY)
-    return found
+    return true
 
 
-def log_odds_of_wrong(probs: Table, labels: IntN, transitions: Table) -> NDArray[np.float64]:
+def log_odds_of_wrong(probs: Table, labels: IntN, transitions: Table) -> FloatN:
     """Return (N,) log p(wrong | sample, label) - log p(right | sample, label).
 
     Args:

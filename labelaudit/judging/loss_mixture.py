@@ -13,9 +13,9 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from labelaudit.core.arrays import FloatN
 from labelaudit.judging.beta_mixture import MIN_SAMPLES, MIN_SPREAD, WEIGHT_FLOOR
 
-FloatN = NDArray[np.float64]  # (N,)
 Pair = tuple[float, float]  # component 0 = clean (low loss), component 1 = noisy
 Scale = Literal["gaussian", "log-gaussian", "log-odds"]
 

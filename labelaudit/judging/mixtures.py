@@ -14,10 +14,12 @@ from typing import Any, Literal
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
+from labelaudit.core.arrays import BoolN, FloatN
 from labelaudit.core.evidence import Evidence
+from labelaudit.core.shares import NORMAL_90, point
 from labelaudit.judging.beta_mixture import BetaMixture, fit_beta_mixture, noisy_posterior
+from labelaudit.judging.calibration import Calibrated, break_ties
 from labelaudit.judging.loss_mixture import (
     GaussianLosses,
     Scale,
@@ -27,8 +29,6 @@ from labelaudit.judging.loss_mixture import (
     on_scale,
 )
 
-FloatN = NDArray[np.float64]  # (N,)
-BoolN = NDArray[np.bool_]  # (N,)
 Mixture = BetaMixture | GaussianLosses
 Kind = Literal["published", "robust", "gaussian", "log-gaussian", "log-odds"]
 
@@ -52,7 +52,6 @@ _SURPRISE = 1.5  # nats
 _QUIET_LOUD_APART = (0.15, 0.3)  # share of the expected surprises; nothing is believed below, everything above
 _QUIET_LOUD = (0.55, 0.65)  # the same where the losses are one group
 _QUIETEST = 0.1  # below it, clean data is the likelier reading
-_NORMAL_90 = 1.645  # standard deviations that hold 90 % of a normal distribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,29 +74,20 @@ class NullGate:
     believed: float  # 0 to 1, how far a mixture is
 
 
-@dataclass(frozen=True, slots=True)
-class MixtureVerdict:
-    """What a mixture says of every sample, shrunk by the null gate."""
-
-    wrong: FloatN  # (N,) p(given label is wrong)
-    facts: Mapping[str, Any]  # for the audit
-
-
-def judge_by_mixture(
-    evidence: Evidence, *, counted: BoolN, kind: Literal["auto"] | Kind = "auto"
-) -> MixtureVerdict | None:
-    """Return p(wrong) of every sample from the losses, None where these are too few or all alike.
+def calibrate_by_mixture(evidence: Evidence, *, counted: BoolN, kind: Literal["auto"] | Kind = "auto") -> Calibrated:
+    """Return p(wrong) of every sample from the losses; 0 where these are too few or all alike.
 
     Args:
         evidence: of N samples.
         counted: (N,) samples to learn from; others are judged alike.
         kind: which mixture, "auto" for the one that describes held-out losses best.
     """
-    chosen = choose_mixture(evidence.losses[counted], kind=kind)
+    losses = evidence.losses
+    chosen = choose_mixture(losses[counted], kind=kind)
     if chosen is None:
-        return None
+        return _calibrated(np.zeros(len(losses)), losses, counted, None)
     gate = null_gate(evidence, counted=counted)
-    posterior = posterior_of(chosen.mixture, evidence.losses)
+    posterior = posterior_of(chosen.mixture, losses)
     wrong = gate.believed * posterior
     facts = {
         "kind": chosen.kind,
@@ -110,7 +100,13 @@ def judge_by_mixture(
         "believed": gate.believed,
         "evidence": gate.evidence,
     }
-    return MixtureVerdict(wrong, facts)
+    return _calibrated(wrong, losses, counted, facts)
+
+
+def _calibrated(wrong: FloatN, losses: FloatN, counted: BoolN, facts: Mapping[str, Any] | None) -> Calibrated:
+    """Return p(wrong) with the noise rate that it adds up to, ties broken as in clean_prob."""
+    each = 1.0 - break_ties(1.0 - wrong, losses)[counted]
+    return Calibrated(wrong, losses, point(float(each.mean()) if len(each) else 0.0), mixture=facts)
 
 
 def choose_mixture(losses: FloatN, *, kind: Literal["auto"] | Kind = "auto") -> ChosenMixture | None:
@@ -185,7 +181,7 @@ def null_gate(evidence: Evidence, *, counted: BoolN) -> NullGate:
     losses, probs = evidence.losses[counted], evidence.top_probs[counted]
     observed = int((losses > _SURPRISE).sum())
     expected = float((1.0 - (probs * (probs >= np.exp(-_SURPRISE))).sum(axis=1)).clip(min=0.0).sum())
-    certainly = max(observed - _NORMAL_90 * np.sqrt(observed), 0.0)
+    certainly = max(observed - NORMAL_90 * np.sqrt(observed), 0.0)
     groups = fit_gaussian_losses(losses, scale="log-odds")
     two_groups = groups is not None and is_readable(groups)
     quiet, loud = _QUIET_LOUD_APART if two_groups else _QUIET_LOUD

@@ -1,7 +1,8 @@
 """From evidence to verdicts: clean probability, suggestion, issue and action. No training, milliseconds.
 
-The score and the threshold are two layers: a method delivers `Verdicts`, this file alone decides what they mean, and
-it can be run again on a finished audit.
+The score and the threshold are two layers: a method delivers `Evidence`, this file alone decides what it means, and it
+can be run again on a finished audit. p(wrong) is read either against labels that are known to be wrong, which also tell
+the noise rate's interval, who is confused with whom and what cannot be told, or off a mixture of the losses.
 """
 
 from __future__ import annotations
@@ -13,15 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labelaudit.core.dataset import SMALLEST_CLASS, BoolN, IntN
+from labelaudit.core.arrays import BoolN, FloatN, IntN, Table
+from labelaudit.core.dataset import SMALLEST_CLASS
 from labelaudit.core.errors import ConfigError
-from labelaudit.core.evidence import Evidence, FloatN
-from labelaudit.core.findings import Action, Issue
+from labelaudit.core.evidence import Evidence
+from labelaudit.core.findings import Action, Issue, Judged
 from labelaudit.core.recipe import PolicySettings
-from labelaudit.judging.calibration import FEWEST_PLANTED, NoiseRate
+from labelaudit.core.shares import Share
+from labelaudit.judging.calibration import FEWEST_PLANTED, Calibrated, break_ties
 from labelaudit.judging.doubts import Doubt, find_doubts, is_quiet, none_fits
-from labelaudit.judging.known_wrong import Calibrated, Table, calibrate
-from labelaudit.judging.mixtures import MixtureVerdict, judge_by_mixture
+from labelaudit.judging.known_wrong import calibrate
+from labelaudit.judging.mixtures import calibrate_by_mixture
 from labelaudit.judging.reckoning import ConfusedPair, Review, class_rates, confused_pairs, review_effort
 from labelaudit.judging.trusted import TrustedCheck, check_on_trusted
 
@@ -35,16 +38,54 @@ class Verdicts:
     suggested_prob: FloatN  # (N,) its probability of being right
     action: NDArray[np.object_]  # (N,) Action
     issue: NDArray[np.object_]  # (N,) Issue
-    noise_rate: float  # expected share of wrong labels among the samples that are not trusted
-    noise: NoiseRate | None  # the same with its 90 % interval, None where nothing was planted
+    noise: Share  # of wrong labels among the samples that are not trusted; a point where nothing was known to be wrong
     confusions: Table | None  # (C, C) expected share of all labels, true class by given one
     mixture: Mapping[str, Any] | None  # the final mixture and its null gate, None = none was needed, or no evidence
-    by_class: list[NoiseRate | None] | None  # noise of each class, None for empty ones; None where nothing was planted
+    by_class: list[Share | None] | None  # noise of each class, None for empty ones; None where nothing was planted
     pairs: list[ConfusedPair]  # largest first; of samples that are not trusted
     review: Review  # what looking at them would bring
     is_quiet: bool  # there is no evidence of label noise
     doubts: tuple[Doubt, ...]  # why the labels cannot be judged; empty = they can
     on_trusted: TrustedCheck | None  # what was said of trusted labels, None where too few say anything
+
+    @property
+    def judged(self) -> Judged:
+        """What the findings hold of it."""
+        return Judged(self.clean_prob, self.suggested, self.suggested_prob, self.action, self.issue)
+
+    @property
+    def noise_rate(self) -> float:
+        """The expected share of wrong labels."""
+        return self.noise.rate
+
+
+@dataclass(frozen=True, slots=True)
+class _Labels:
+    """The labels in question."""
+
+    given: IntN  # (N,)
+    trusted: BoolN  # (N,)
+    conflict: BoolN  # (N,)
+    class_counts: IntN  # (C,)
+
+    @property
+    def asked(self) -> BoolN:
+        return ~self.trusted
+
+    @property
+    def n_classes(self) -> int:
+        return len(self.class_counts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What one way of reading the evidence finds."""
+
+    calibrated: Calibrated
+    fits_none: BoolN  # (N,) samples that seem to belong to no class
+    doubts: tuple[Doubt, ...] = ()
+    by_class: list[Share | None] | None = None
+    pairs: tuple[ConfusedPair, ...] = ()
 
 
 def judge(
@@ -68,34 +109,18 @@ def judge(
         class_counts: (C,) samples of each class.
         check_trusted: the method learnt from trusted samples as from any other, so that they can test it.
     """
-    found = None
-    if settings.calibration != "mixture":
-        found = calibrate(evidence, given, len(class_counts), counted=~trusted)
-    mixture = None if found is not None else _by_mixture(evidence, settings, counted=~trusted)
-    if found is not None:
-        wrong, against = found.wrong, evidence.scores.get("evidence", -evidence.scores["margin"])
-    else:
-        wrong, against = np.zeros(len(given)) if mixture is None else mixture.wrong, evidence.losses
-    clean_prob = np.where(trusted, 1.0, break_ties(1.0 - wrong, against))
+    labels = _Labels(given, trusted, conflict, class_counts)
+    reading = None if settings.calibration == "mixture" else _by_known_wrong(evidence, labels)
+    if reading is None:
+        reading = _by_mixture(evidence, labels, settings)
+    calibrated, asked = reading.calibrated, labels.asked
+    clean_prob = np.where(trusted, 1.0, break_ties(1.0 - calibrated.wrong, calibrated.against))
     suggested, share = best_other(evidence, given)
     suggested_prob = (1.0 - clean_prob) * share
+    likely_wrong = (clean_prob < 0.5) | reading.fits_none  # whatever the thresholds
+    quiet = is_quiet(calibrated.noise.low, _mean_or_zero(likely_wrong[asked]))
     action, issue = decide(clean_prob, suggested_prob, settings)
-    rare = (class_counts[given] < SMALLEST_CLASS) & (action == Action.RELABEL)
-    action[rare], issue[rare] = Action.REVIEW, Issue.RARE_CLASS
-    asked, likely_wrong = ~trusted, clean_prob < 0.5  # whatever the thresholds
-    if found is not None:
-        strange = none_fits(evidence.top_probs, evidence.given_probs, len(class_counts)) & asked
-        action[strange], issue[strange] = Action.REVIEW, Issue.OUT_OF_DISTRIBUTION
-        likely_wrong |= strange
-    noise_rate = _mean_or_zero(1.0 - clean_prob[asked]) if found is None else found.rate.rate
-    quiet = is_quiet(noise_rate if found is None else found.rate.low, _mean_or_zero(likely_wrong[asked]))
-    doubts = _doubts(found, evidence, given, asked)
-    if quiet or any(doubt.is_general for doubt in doubts):
-        offered = action == Action.RELABEL
-        action[offered], issue[offered] = Action.REVIEW, Issue.AMBIGUOUS
-    doubtful = conflict & asked
-    action[doubtful & (action == Action.KEEP)] = Action.REVIEW
-    issue[doubtful] = Issue.DUPLICATE_CONFLICT
+    _hold_back_(action, issue, labels, reading, quiet=quiet)
     is_enough = check_trusted and int(trusted.sum()) >= FEWEST_PLANTED
     return Verdicts(
         clean_prob=clean_prob,
@@ -103,41 +128,16 @@ def judge(
         suggested_prob=suggested_prob,
         action=action,
         issue=issue,
-        noise_rate=noise_rate,
-        noise=None if found is None else found.rate,
-        confusions=None if found is None else found.confusions,
-        mixture=None if mixture is None else mixture.facts,
-        by_class=None if found is None else _by_class(found, given, asked, len(class_counts)),
-        pairs=[] if found is None else confused_pairs(found.confusions, given[asked], overall=found.rate),
-        review=review_effort(clean_prob[asked], wrong=wrong[asked]),
+        noise=calibrated.noise,
+        confusions=calibrated.confusions,
+        mixture=calibrated.mixture,
+        by_class=reading.by_class,
+        pairs=list(reading.pairs),
+        review=review_effort(clean_prob[asked], wrong=calibrated.wrong[asked]),
         is_quiet=quiet,
-        doubts=doubts,
-        on_trusted=check_on_trusted(against, 1.0 - wrong, trusted, suspect_below=settings.suspect_below)
-        if is_enough
-        else None,
+        doubts=reading.doubts,
+        on_trusted=_checked(calibrated, trusted, settings) if is_enough else None,
     )
-
-
-def _by_class(found: Calibrated, given: IntN, asked: BoolN, n_classes: int) -> list[NoiseRate | None]:
-    return class_rates(found.wrong[asked], given[asked], n_classes, overall=found.rate)
-
-
-def _doubts(found: Calibrated | None, evidence: Evidence, given: IntN, asked: BoolN) -> tuple[Doubt, ...]:
-    """Return why the labels cannot be judged; a mixture has no interval to tell it by."""
-    if found is None:
-        return ()
-    predicted = evidence.top_labels[asked, 0]
-    return find_doubts(found.rate, found.confusions, given=given[asked], predicted=predicted, smallest=SMALLEST_CLASS)
-
-
-def _by_mixture(evidence: Evidence, settings: PolicySettings, *, counted: BoolN) -> MixtureVerdict | None:
-    """Return p(wrong) by a mixture fitted to the losses; None where there is no evidence."""
-    if settings.calibration == "planted":
-        raise ConfigError(
-            "policy.calibration = 'planted': there are no known-wrong labels here, or too few, to calibrate by.",
-            hint="Set it to auto, or scan with --method panel, which plants some.",
-        )
-    return judge_by_mixture(evidence, counted=counted, kind=settings.mixture)
 
 
 def decide(
@@ -153,6 +153,12 @@ def decide(
     return action, issue
 
 
+def offer_nothing_(action: NDArray[np.object_], issue: NDArray[np.object_]) -> None:
+    """Send to review what would be relabelled: no suggestion can be trusted."""
+    offered = action == Action.RELABEL
+    action[offered], issue[offered] = Action.REVIEW, Issue.AMBIGUOUS
+
+
 def best_other(evidence: Evidence, given: IntN) -> tuple[IntN, FloatN]:
     """Return (N,) the most probable label other than the given one, and its share of what the others hold."""
     first, second = evidence.top_labels[:, 0], evidence.top_labels[:, 1]
@@ -163,23 +169,53 @@ def best_other(evidence: Evidence, given: IntN) -> tuple[IntN, FloatN]:
     return others.astype(np.int64), np.clip(probs / rest, 0.0, 1.0)
 
 
-def break_ties(clean_prob: FloatN, losses: FloatN) -> FloatN:
-    """Return clean_prob moved by less than 0.001 so that a higher loss always means a lower one.
+def _by_known_wrong(evidence: Evidence, labels: _Labels) -> _Reading | None:
+    """Return what labels that are known to be wrong say of the others; None where there are too few of them."""
+    given, asked, n_classes = labels.given, labels.asked, labels.n_classes
+    calibrated = calibrate(evidence, given, n_classes, counted=asked)
+    if calibrated is None:
+        return None
+    noise, confusions = calibrated.noise, calibrated.confusions
+    assert confusions is not None  # known-wrong labels always tell
+    predicted = evidence.top_labels[asked, 0]
+    return _Reading(
+        calibrated,
+        fits_none=none_fits(evidence.top_probs, evidence.given_probs, n_classes) & asked,
+        doubts=find_doubts(noise, confusions, given=given[asked], predicted=predicted, smallest=SMALLEST_CLASS),
+        by_class=class_rates(calibrated.wrong[asked], given[asked], n_classes, overall=noise),
+        pairs=tuple(confused_pairs(confusions, given[asked], overall=noise)),
+    )
 
-    The two-sided monotone posterior is flat where the mixture's own would turn back; among equals the loss is still
-    evidence, and a reviewer wants the worst first.
-    """
-    order = np.argsort(losses, kind="stable")
-    place = np.empty(len(losses))
-    place[order] = np.arange(len(losses)) / max(1, len(losses))  # share of samples with a lower loss
-    _, group = np.unique(losses, return_inverse=True)
-    first = np.full(int(group.max(initial=-1)) + 1, np.inf)
-    np.minimum.at(first, group, place)
-    return np.asarray(clean_prob * (1.0 - _TIE_WIDTH) + _TIE_WIDTH * (1.0 - first[group]))
+
+def _by_mixture(evidence: Evidence, labels: _Labels, settings: PolicySettings) -> _Reading:
+    """Return what a mixture of the losses says; it has no interval to doubt it by."""
+    if settings.calibration == "planted":
+        raise ConfigError(
+            "policy.calibration = 'planted': there are no known-wrong labels here, or too few, to calibrate by.",
+            hint="Set it to auto, or scan with --method panel, which plants some.",
+        )
+    calibrated = calibrate_by_mixture(evidence, counted=labels.asked, kind=settings.mixture)
+    return _Reading(calibrated, fits_none=np.zeros(len(labels.given), dtype=np.bool_))
 
 
-_TIE_WIDTH = 1e-3  # far below what a reviewer or the calibration could see
+def _hold_back_(
+    action: NDArray[np.object_], issue: NDArray[np.object_], labels: _Labels, reading: _Reading, *, quiet: bool
+) -> None:
+    """Send to review what is rare, strange or contradicted, and every suggestion where none can be trusted."""
+    rare = (labels.class_counts[labels.given] < SMALLEST_CLASS) & (action == Action.RELABEL)
+    action[rare], issue[rare] = Action.REVIEW, Issue.RARE_CLASS
+    action[reading.fits_none], issue[reading.fits_none] = Action.REVIEW, Issue.OUT_OF_DISTRIBUTION
+    if quiet or any(doubt.is_general for doubt in reading.doubts):
+        offer_nothing_(action, issue)
+    contradicted = labels.conflict & labels.asked
+    action[contradicted & (action == Action.KEEP)] = Action.REVIEW
+    issue[contradicted] = Issue.DUPLICATE_CONFLICT
 
 
-def _mean_or_zero(values: FloatN | BoolN) -> float:
+def _checked(calibrated: Calibrated, trusted: BoolN, settings: PolicySettings) -> TrustedCheck | None:
+    clean_prob = 1.0 - calibrated.wrong
+    return check_on_trusted(calibrated.against, clean_prob, trusted, suspect_below=settings.suspect_below)
+
+
+def _mean_or_zero(values: BoolN) -> float:
     return float(values.mean()) if len(values) else 0.0

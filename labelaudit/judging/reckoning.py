@@ -6,16 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
-from labelaudit.judging.calibration import FloatN, IntN, NoiseRate
+from labelaudit.core.arrays import FloatN, IntN, Table
+from labelaudit.core.shares import TAILS_90, Share
 
 LOOKS = (50, 100, 500)  # of a reviewer who begins with the most suspicious sample
 CATCHES = (0.5, 0.8, 0.9, 0.95)  # shares of the errors that a reviewer may want to catch
 
 _PSEUDO_SAMPLES = 50.0  # with the rate of the whole dataset, that every class is mixed with
 _PAIRS = 10
-_TAILS = (0.05, 0.95)  # of a 90 % interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +24,7 @@ class ConfusedPair:
     true: int
     given: int
     expected: float  # labels
-    rate: NoiseRate  # share of the samples of the true class that are labelled so
+    rate: Share  # share of the samples of the true class that are labelled so
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Review:
     looks: dict[float, int]  # share of the errors -> looks that catch it; empty without errors
 
 
-def class_rates(wrong: FloatN, given: IntN, n_classes: int, *, overall: NoiseRate) -> list[NoiseRate | None]:
+def class_rates(wrong: FloatN, given: IntN, n_classes: int, *, overall: Share) -> list[Share | None]:
     """Return the noise rate of each class, None for classes without a sample.
 
     A rate is the mean p(wrong) of the class, mixed with 50 samples' worth of the overall rate: a class of ten says
@@ -61,7 +60,7 @@ def class_rates(wrong: FloatN, given: IntN, n_classes: int, *, overall: NoiseRat
     ]
 
 
-def confused_pairs(confusions: NDArray[np.float64], given: IntN, *, overall: NoiseRate) -> list[ConfusedPair]:
+def confused_pairs(confusions: Table, given: IntN, *, overall: Share) -> list[ConfusedPair]:
     """Return the pairs of classes with the most wrong labels, at least one expected, the largest first.
 
     Args:
@@ -73,15 +72,15 @@ def confused_pairs(confusions: NDArray[np.float64], given: IntN, *, overall: Noi
     wrong = confusions * (1.0 - np.eye(n_classes)) * n
     right = np.maximum(np.bincount(given, minlength=n_classes) - wrong.sum(axis=0), 0.0)
     of_class = right + wrong.sum(axis=1)  # expected samples of each true class
-    found = []
+    pairs = []
     for flat in np.argsort(-wrong, axis=None, kind="stable")[:_PAIRS]:
         true, label = divmod(int(flat), n_classes)
         expected = float(wrong[true, label])
         if expected < 1.0:
             break
         size = float(of_class[true])
-        found.append(ConfusedPair(true, label, expected, _with_doubt(expected / size, size, overall)))
-    return found
+        pairs.append(ConfusedPair(true, label, expected, _with_doubt(expected / size, size, overall)))
+    return pairs
 
 
 def review_effort(clean_prob: FloatN, *, wrong: FloatN | None = None) -> Review:
@@ -92,19 +91,19 @@ def review_effort(clean_prob: FloatN, *, wrong: FloatN | None = None) -> Review:
         wrong: (N,) p(wrong) before ties were broken; None = 1 - clean_prob.
     """
     order = np.argsort(clean_prob, kind="stable")
-    found = np.cumsum((1.0 - clean_prob if wrong is None else wrong)[order])
-    errors = float(found[-1]) if len(found) else 0.0
+    errors_within = np.cumsum((1.0 - clean_prob if wrong is None else wrong)[order])
+    errors = float(errors_within[-1]) if len(errors_within) else 0.0
     looks = {}
     if errors >= 1.0:
-        places = np.searchsorted(found, [share * errors for share in CATCHES], side="left")
-        looks = {share: min(int(place) + 1, len(found)) for share, place in zip(CATCHES, places, strict=True)}
-    return Review(errors, {at: float(found[at - 1]) for at in LOOKS if at <= len(found)}, looks)
+        places = np.searchsorted(errors_within, [share * errors for share in CATCHES], side="left")
+        looks = {share: min(int(place) + 1, len(errors_within)) for share, place in zip(CATCHES, places, strict=True)}
+    return Review(errors, {at: float(errors_within[at - 1]) for at in LOOKS if at <= len(errors_within)}, looks)
 
 
-def _with_doubt(rate: float, size: float, overall: NoiseRate) -> NoiseRate:
+def _with_doubt(rate: float, size: float, overall: Share) -> Share:
     """Return a part's rate with an interval; independent doubts add up in squares."""
-    low, high = scipy.stats.beta.ppf(np.array(_TAILS), rate * size + 0.5, (1.0 - rate) * size + 0.5)  # Jeffreys
+    low, high = scipy.stats.beta.ppf(np.array(TAILS_90), rate * size + 0.5, (1.0 - rate) * size + 0.5)  # Jeffreys
     share = rate / overall.rate if overall.rate > 0 else 1.0
     below = np.hypot(max(0.0, rate - low), (overall.rate - overall.low) * share)
     above = np.hypot(max(0.0, high - rate), (overall.high - overall.rate) * share)
-    return NoiseRate(rate, low=max(0.0, rate - float(below)), high=min(1.0, rate + float(above)))
+    return Share(rate, low=max(0.0, rate - float(below)), high=min(1.0, rate + float(above)))

@@ -13,22 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 
-from labelaudit.core.dataset import BoolN
-from labelaudit.core.evidence import FloatN
-from labelaudit.judging.calibration import FEWEST_PLANTED, NoiseRate
+from labelaudit.core.arrays import BoolN, FloatN
+from labelaudit.core.shares import NORMAL_90, TAILS_90, Share
+from labelaudit.judging.calibration import FEWEST_PLANTED
 
-_NORMAL_90 = 1.645  # standard deviations that hold 90 % of a normal distribution
-_TAILS = (0.05, 0.95)  # of a 90 % interval
 _PLACE = 0.7  # share of trusted losses below the limit: more lets wrong labels in, less makes the interval wide
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A share of a few samples, with its 90 % interval."""
-
-    rate: float  # 0 to 1
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +30,7 @@ class TrustedCheck:
     clean_prob: float  # their mean
     expected_clean_prob: float  # what it would be if clean_prob were calibrated, by the samples that are not trusted
     tolerance: float  # by how much the two may differ by chance, at 90 %
-    noise_rate: NoiseRate | None  # share of wrong labels among the others; None where too few are trusted
+    noise_rate: Share | None  # share of wrong labels among the others; None where too few are trusted
 
     @property
     def is_calibrated(self) -> bool:
@@ -79,12 +68,12 @@ def check_on_trusted(
         false_alarm_share=wilson_interval(alarms, n),
         clean_prob=float(of_trusted.mean()),
         expected_clean_prob=expected,
-        tolerance=_NORMAL_90 * math.sqrt(variance / n),
+        tolerance=NORMAL_90 * math.sqrt(variance / n),
         noise_rate=noise_rate_by_trusted(losses, trusted),
     )
 
 
-def noise_rate_by_trusted(losses: FloatN, trusted: BoolN) -> NoiseRate | None:
+def noise_rate_by_trusted(losses: FloatN, trusted: BoolN) -> Share | None:
     """Return the share of wrong labels among those that are not trusted with its 90 % interval, None for a few trusted.
 
     The share of the others whose loss is at most that of seven in ten trusted samples, over the share of all right
@@ -104,14 +93,14 @@ def noise_rate_by_trusted(losses: FloatN, trusted: BoolN) -> NoiseRate | None:
     limit = right[math.ceil(_PLACE * n) - 1]
     k = int(np.searchsorted(right, limit, side="right"))
     below = k / (n + 1)  # of all right labels
-    least, most = scipy.special.betaincinv(k, n + 1 - k, _TAILS)
+    least, most = scipy.special.betaincinv(k, n + 1 - k, TAILS_90)
     seen = float((others <= limit).mean())
-    chance = _NORMAL_90 * math.sqrt(max(seen * (1.0 - seen), 1.0 / len(others)) / len(others)) / below
+    chance = NORMAL_90 * math.sqrt(max(seen * (1.0 - seen), 1.0 / len(others)) / len(others)) / below
     share = seen / below
     low = share - math.hypot(share - seen / most, chance)
     high = share + math.hypot(seen / least - share, chance)
     rate, low, high = (min(max(1.0 - each, 0.0), 1.0) for each in (share, high, low))
-    return NoiseRate(rate, low=low, high=high)
+    return Share(rate, low=low, high=high)
 
 
 def wilson_interval(hits: int, n: int) -> Share:
@@ -120,7 +109,7 @@ def wilson_interval(hits: int, n: int) -> Share:
     Source:
         Wilson 1927, the score interval.
     """
-    rate, z = hits / n, _NORMAL_90
+    rate, z = hits / n, NORMAL_90
     middle = (rate + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * math.sqrt(rate * (1 - rate) / n + z**2 / (4 * n**2))
     return Share(rate, low=max(0.0, middle - half), high=min(1.0, middle + half))

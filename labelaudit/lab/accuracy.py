@@ -22,7 +22,7 @@ from typing import Any
 import pandas as pd
 
 from labelaudit.core.errors import ConfigError, LabelAuditError, TrainingError, did_you_mean
-from labelaudit.lab.results import add_row, find_row, make_revision, read_results
+from labelaudit.lab.bench_rows import add_row, find_row, make_revision, read_results
 
 _PANEL_EPOCHS = 24  # of each of its two networks, whatever the trainings get: the default scan of such data
 _THIRDS = 6  # the epochs are divided by two and by three
@@ -103,7 +103,7 @@ class Place:
 
 
 def measure(way: Way, place: Place, *, trusted_per_class: int = 10) -> dict[str, Any]:
-    """Return what a row ends with for one seed: accuracies, what was learnt by heart, seconds.
+    """Return the figures of one way and seed: accuracies, labels learnt by heart, seconds.
 
     Args:
         way: the row.

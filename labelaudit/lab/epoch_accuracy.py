@@ -37,7 +37,7 @@ class Accuracies:
     held_out_epoch: int | None
 
     def of(self, measure: Measure) -> float | None:
-        """Return what to hold beside a published figure; the last epoch where it is not said which it is of."""
+        """Return the share to hold beside a published figure: of the last epoch where the paper does not say which."""
         return {"last": self.last, "best": self.best, "held-out": self.held_out, "unstated": self.last}[measure]
 
 

@@ -18,7 +18,8 @@ import numpy as np
 
 from labelaudit.core.audits import Audit
 from labelaudit.core.dataset import Dataset, ImageFiles
-from labelaudit.core.findings import build_findings, write_findings
+from labelaudit.core.evidence import Evidence
+from labelaudit.core.findings import Judged, build_findings, write_findings
 
 SIZES = (10_000, 1_000_000)
 _CLASSES = 100
@@ -99,17 +100,21 @@ def _write_audit(folder: Path, n: int, *, on_disk: bool) -> None:
     )
     frame = build_findings(
         dataset,
+        Evidence(
+            -np.log(np.maximum(clean, 1e-6)),
+            clean,
+            np.stack([given, suggested], axis=1),
+            np.stack([clean, 1 - clean], axis=1),
+        ),
+        Judged(
+            clean,
+            suggested,
+            1 - clean,
+            np.where(wrong, "relabel", "keep").tolist(),
+            np.where(wrong, "mislabelled", "").tolist(),
+        ),
         content_hashes=hashes,
-        clean_prob=clean,
-        suggested=suggested,
-        suggested_prob=1 - clean,
-        given_prob=clean,
-        loss=-np.log(np.maximum(clean, 1e-6)),
-        action=np.where(wrong, "relabel", "keep").tolist(),
-        issue=np.where(wrong, "mislabelled", "").tolist(),
-        detail=[""] * n,
-        top_labels=np.stack([given, suggested], axis=1),
-        top_probs=np.stack([clean, 1 - clean], axis=1),
+        details=[""] * n,
     )
     facts = {"source": "photos", "recipe": {"data": {}}, "dataset": {"kind": "images", "classes": list(classes)}}
     audit = Audit.create(folder, method="drpl", facts=facts)

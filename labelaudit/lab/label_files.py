@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
+from labelaudit.core.arrow import holds_bytes
 from labelaudit.core.dataset import Dataset, IntN
 from labelaudit.core.errors import ConfigError, DataError, did_you_mean, shorten
 from labelaudit.sources.cells import cell_texts
@@ -73,7 +73,7 @@ def _read(path: Path) -> Columns:
     suffix = path.suffix.lower()
     if suffix in TABLE_SUFFIXES:
         table = load_table(path, Store(None))
-        plain = {name: cells for name, cells in table.columns.items() if not _holds_bytes(cells.type)}
+        plain = {name: cells for name, cells in table.columns.items() if not holds_bytes(cells.type)}
         return {name: _texts(cell_texts(cells)) for name, cells in plain.items()}
     if suffix in (".npy", ".npz"):
         return _read_numpy(path)
@@ -85,18 +85,14 @@ def _read(path: Path) -> Columns:
     raise ConfigError(f"--labels-file {path}: this kind of file is not read.", hint=f"Known: {known}.")
 
 
-def _holds_bytes(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
-
-
 def _texts(cells: Sequence[str | None]) -> NDArray[Any]:
     return np.array(["" if cell is None else cell for cell in cells], dtype=np.str_)
 
 
 def _read_numpy(path: Path) -> Columns:
     try:
-        found = np.load(path, allow_pickle=False)
-        return _as_columns(path, dict(found) if path.suffix.lower() == ".npz" else found)
+        stored = np.load(path, allow_pickle=False)
+        return _as_columns(path, dict(stored) if path.suffix.lower() == ".npz" else stored)
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path} cannot be read without running code in it: {error}",
@@ -104,9 +100,9 @@ def _read_numpy(path: Path) -> Columns:
         ) from error
 
 
-def _as_columns(path: Path, found: object) -> Columns:
-    """Return what a file holds as columns by name; one column is called "label"."""
-    named = dict(found) if isinstance(found, Mapping) else {"label": found}
+def _as_columns(path: Path, stored: object) -> Columns:
+    """Return the columns of a file by name; a single one is called "label"."""
+    named = dict(stored) if isinstance(stored, Mapping) else {"label": stored}
     columns = {str(name): _column(value) for name, value in named.items()}
     good = {name: values for name, values in columns.items() if values is not None}
     if not good:
@@ -143,15 +139,15 @@ def _positions(path: Path, name: str, values: NDArray[Any], dataset: Dataset) ->
     if values.dtype.kind == "U" and not place.keys() & set(values.tolist()) and np.char.isdecimal(values).all():
         values = values.astype(np.int64)  # class numbers of a CSV
     if values.dtype.kind in "iu":
-        found = values.astype(np.int64)
-        bad = (found < 0) | (found >= dataset.n_classes)
+        positions = values.astype(np.int64)
+        bad = (positions < 0) | (positions >= dataset.n_classes)
     else:
-        found = np.array([place.get(label, -1) for label in values.tolist()], dtype=np.int64)
-        bad = found < 0
+        positions = np.array([place.get(label, -1) for label in values.tolist()], dtype=np.int64)
+        bad = positions < 0
     if bad.any():
         shown = shorten(repr(value) for value in sorted(set(values[bad].tolist())))
         raise DataError(f"{path}, {name}: {int(bad.sum()):,} labels are no class of {dataset.source}: {shown}.")
-    return found
+    return positions
 
 
 def _rows_by_id(path: Path, ids: NDArray[Any], dataset: Dataset) -> IntN:

@@ -57,7 +57,9 @@ def features_of(job: Job, model: nn.Module) -> Tensor:
     bare = job.build_model("features")
     bare.load_state_dict(model.state_dict())
     batches = job.samples.in_order("plain")
-    return outputs(without_classifier(bare), batches, len(job.samples), precision=job.precision, on_samples=_uncounted)
+    return outputs(
+        without_classifier(bare), batches, len(job.samples), precision=job.precision, on_samples=lambda _: None
+    )
 
 
 def cross_entropy(model: nn.Module, batch: Batch) -> Tensor:
@@ -68,7 +70,3 @@ def cross_entropy(model: nn.Module, batch: Batch) -> Tensor:
 def annealed(steps: int, peak_lr: float) -> Callable[[int], float]:
     """Return the one-cycle rate of so many steps as a function of the step."""
     return lambda step: one_cycle(step, steps, peak=peak_lr)
-
-
-def _uncounted(n: int) -> None:
-    del n

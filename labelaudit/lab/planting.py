@@ -20,7 +20,7 @@ from labelaudit.noise.plant import plant, wrong_rate
 from labelaudit.noise.spec import ALIASES, NOISES, NoiseSpec, parse_noise
 from labelaudit.scanning.learn import make_job
 from labelaudit.scanning.load import Loaded
-from labelaudit.scanning.prepare import Prepared
+from labelaudit.scanning.request import Prepared
 from labelaudit.sources.arrays import read_matrix
 
 _CLASSIFIER_SHARE = 0.05  # of the samples, whose true labels the small classifier learns from
@@ -105,7 +105,7 @@ def _thinned_out(labels: IntN, spec: NoiseSpec, tail: float, *, seed: int) -> In
 
 
 def small_classifier(load: Callable[[], Loaded], prepared: Prepared, on_event: EventSink) -> NoiseEvidence:
-    """Return what makes the evidence for noise that needs some: a file, or a classifier that has seen a few labels.
+    """Return the maker of evidence for noise that needs some: a file, or a classifier that has seen a few labels.
 
     Args:
         load: returns the samples; called when the first noise needs them.

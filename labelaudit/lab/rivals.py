@@ -12,7 +12,9 @@ from functools import partial
 
 from labelaudit.core.dataset import IntN
 from labelaudit.core.errors import ConfigError, did_you_mean
-from labelaudit.lab.cross_validation import (
+from labelaudit.lab.obvious import cross_validate_elsewhere
+from labelaudit.lab.opinion import Opinion
+from labelaudit.lab.rivals_by_folds import (
     FOLDS,
     argmax_opinion,
     cleanlab_opinion,
@@ -20,15 +22,13 @@ from labelaudit.lab.cross_validation import (
     epochs_per_fold,
     require_cleanlab,
 )
-from labelaudit.lab.learning import (
+from labelaudit.lab.rivals_by_learning import (
     elr_opinion,
     margins_opinion,
     neighbours_opinion,
     small_loss_opinion,
     train_plainly,
 )
-from labelaudit.lab.obvious_process import cross_validate_elsewhere
-from labelaudit.lab.opinion import Opinion
 from labelaudit.training.batches import Pixels
 from labelaudit.training.job import Job
 
@@ -62,7 +62,7 @@ Family = Callable[[Contest, Collection[str]], dict[str, Finished]]
 
 
 def run_rivals(contest: Contest, names: Sequence[str]) -> dict[str, Finished]:
-    """Return what the rivals of one family say; see `families`."""
+    """Run the rivals of one family, see `families`, and return their opinions by name."""
     return RIVALS[names[0]](contest, names)
 
 

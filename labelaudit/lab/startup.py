@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from labelaudit.core.dataset import Dataset, Vectors
-from labelaudit.core.findings import build_findings, write_findings
+from labelaudit.core.evidence import Evidence
+from labelaudit.core.findings import Judged, build_findings, write_findings
 from labelaudit.core.issues import Action, Issue
 from labelaudit.core.seeds import numpy_generator
 
@@ -100,17 +101,21 @@ def write_made_up_findings(path: str, n: int) -> None:
     )
     frame = build_findings(
         dataset,
+        Evidence(
+            -np.log(np.maximum(probs, 1e-6)),
+            probs,
+            (given[:, None] + np.arange(5)) % _CLASSES,
+            np.repeat(probs[:, None], 5, axis=1) / 5,
+        ),
+        Judged(
+            probs,
+            (given + 1) % _CLASSES,
+            1 - probs,
+            np.where(is_suspect, Action.RELABEL, Action.KEEP).tolist(),
+            np.where(is_suspect, Issue.MISLABELLED, Issue.NONE).tolist(),
+        ),
         content_hashes=[f"{number:032x}" for number in rng.integers(0, 2**62, n).tolist()],
-        clean_prob=probs,
-        suggested=(given + 1) % _CLASSES,
-        suggested_prob=1 - probs,
-        given_prob=probs,
-        loss=-np.log(np.maximum(probs, 1e-6)),
-        action=np.where(is_suspect, Action.RELABEL, Action.KEEP).tolist(),
-        issue=np.where(is_suspect, Issue.MISLABELLED, Issue.NONE).tolist(),
-        detail=[""] * n,
-        top_labels=(given[:, None] + np.arange(5)) % _CLASSES,
-        top_probs=np.repeat(probs[:, None], 5, axis=1) / 5,
+        details=[""] * n,
     )
     write_findings(frame, Path(path))
 

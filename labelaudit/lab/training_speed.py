@@ -9,17 +9,19 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from labelaudit.core.dataset import IntN
+from labelaudit.core.events import ignore
 from labelaudit.core.recipe import TrainSettings
+from labelaudit.lab.plain_classifier import cross_entropy
 from labelaudit.training.batches import Batch, Pixels, Samples
 from labelaudit.training.device import choose_precision
 from labelaudit.training.epoch import train_epoch
 from labelaudit.training.job import make_optimizer
+from labelaudit.training.pace import Pace
 
 _BATCH = 128
 _WARM_STEPS = 3
@@ -29,7 +31,13 @@ _PROFILED_STEPS = 5
 
 
 def pipeline_rate(
-    build: Callable[[], nn.Module], pixels: NDArray[np.uint8], labels: IntN, device: torch.device, *, seconds: float
+    build: Callable[[], nn.Module],
+    pixels: NDArray[np.uint8],
+    labels: IntN,
+    device: torch.device,
+    *,
+    seconds: float,
+    pace: Pace | None = None,
 ) -> float:
     """Return training samples per second, after the first steps.
 
@@ -39,6 +47,7 @@ def pipeline_rate(
         labels: (N,).
         device: where to train.
         seconds: how long.
+        pace: chooses the threads as in a scan; its first looks belong to the time. None = all that torch takes.
     """
     samples = _samples(pixels, labels, device)
     model = build().to(device)
@@ -58,7 +67,12 @@ def pipeline_rate(
             _wait(device)
         ticks.append(time.monotonic())
 
-    _train(model, until_time_is_up(), samples.dtype, on_samples=count)
+    batches = until_time_is_up()
+    if pace is not None:
+        batches = pace.watched(batches, "bench", 1, ignore)
+    _train(model, batches, samples.dtype, on_samples=count)
+    if pace is not None:
+        pace.end()
     _wait(device)
     return sum(counts[_WARM_STEPS:]) / (time.monotonic() - ticks[_WARM_STEPS - 1])
 
@@ -136,11 +150,9 @@ def _train(
     on_samples: Callable[[int], None] = lambda _: None,
 ) -> None:
     optimizer = make_optimizer(model, TrainSettings(weight_decay=5e-4))
-    train_epoch(model, batches, _loss, optimizer, lambda _: 0.01, step=0, precision=precision, on_samples=on_samples)
-
-
-def _loss(network: nn.Module, batch: Batch) -> Tensor:
-    return F.cross_entropy(network(batch.inputs).float(), batch.labels, reduction="none")
+    train_epoch(
+        model, batches, cross_entropy, optimizer, lambda _: 0.01, step=0, precision=precision, on_samples=on_samples
+    )
 
 
 def _wait(device: torch.device) -> None:

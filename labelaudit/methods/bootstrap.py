@@ -27,7 +27,7 @@ from labelaudit.training.batches import Batch
 from labelaudit.training.checkpoint import StageState
 from labelaudit.training.epoch import LossFn
 from labelaudit.training.job import Job
-from labelaudit.training.one_stage import Record, learning_rate, recorder, require_schedule, with_recorded
+from labelaudit.training.stages import Record, learning_rate, recorder, require_schedule, with_recorded
 from labelaudit.training.streams import torch_generator
 
 SUMMARY = "one network with mixup that trusts each label as far as a mixture on the losses says"
@@ -229,8 +229,8 @@ def _noisy(
         with torch.no_grad():
             losses = F.cross_entropy(model(batch.inputs).float(), batch.labels, reduction="none")
         model.train()
-        found = _posterior(options, mixture, losses.cpu().numpy())
-        noisy = torch.from_numpy(found).to(losses.device, torch.float32)
+        posterior = _posterior(options, mixture, losses.cpu().numpy())
+        noisy = torch.from_numpy(posterior).to(losses.device, torch.float32)
     if job.trusted is not None:
         noisy = torch.where(job.trusted[batch.index], 0.0, noisy)
     return noisy.clamp(_EDGE, 1.0 - _EDGE)
@@ -245,8 +245,8 @@ def _refit_(job: Job, options: Options, state: StageState) -> None:
     if mixture is None:  # no evidence for or against any label
         state.tables["noisy"] = torch.zeros_like(state.tables["losses"])
         return
-    found = _posterior(options, mixture, state.tables["losses"].squeeze(1).cpu().numpy())
-    state.tables["noisy"] = torch.from_numpy(found).to(job.device, torch.float32)[:, None]
+    posterior = _posterior(options, mixture, state.tables["losses"].squeeze(1).cpu().numpy())
+    state.tables["noisy"] = torch.from_numpy(posterior).to(job.device, torch.float32)[:, None]
 
 
 def _mixture(job: Job, options: Options, state: StageState) -> BetaMixture | None:
@@ -264,7 +264,7 @@ def _views(job: Job, options: Options) -> tuple[Any, ...]:
 
 
 def _pairs(job: Job, options: Options, state: StageState) -> Callable[[Batch], tuple[float, Tensor]]:
-    """Return what draws one weight and a partner for every sample, batch by batch."""
+    """Return a function that draws, batch by batch, one weight and a partner for every sample."""
     weights = numpy_generator(job.seed, "mixup", _STAGE, state.epoch)
     partners = torch_generator(job.seed, "partners", _STAGE, state.epoch)
 

@@ -27,7 +27,7 @@ from labelaudit.training.batches import Batch
 from labelaudit.training.checkpoint import StageState
 from labelaudit.training.epoch import LossFn
 from labelaudit.training.job import Job
-from labelaudit.training.one_stage import with_recorded
+from labelaudit.training.stages import with_recorded
 from labelaudit.training.streams import torch_generator
 
 SUMMARY = "two networks that split the samples for each other by a mixture on the losses, and learn semi-supervised"
@@ -78,7 +78,7 @@ def training_passes(options: Options) -> float:
 
 
 def fast_options(epochs: int) -> dict[str, Any]:
-    """Return what the fast recipe sets for so many epochs."""
+    """Return a schedule whose first half is warm-up."""
     return {"epochs": epochs, "warmup_epochs": max(1, epochs // 2)}
 
 
@@ -261,9 +261,9 @@ def _learning_rate(
 
 def _published(warmup_epochs: int, train: TrainSettings, **options: Any) -> PublishedSchedule:
     """Return 300 epochs with a tenth of the rate from the 151st on."""
-    found: dict[str, Any] = {"schedule": "milestones", "peak_lr": 0.02, "epochs": 300, "milestones": (151,)}
-    found |= {"warmup_epochs": warmup_epochs, "confidence_penalty": False, "views": 2}
-    return PublishedSchedule(found | options, train)
+    common: dict[str, Any] = {"schedule": "milestones", "peak_lr": 0.02, "epochs": 300, "milestones": (151,)}
+    common |= {"warmup_epochs": warmup_epochs, "confidence_penalty": False, "views": 2}
+    return PublishedSchedule(common | options, train)
 
 
 # arXiv:2002.07394, its hyper-parameters for 50 % symmetric noise, and for 40 % asymmetric noise on CIFAR-10.

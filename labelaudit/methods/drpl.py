@@ -8,13 +8,13 @@ Source:
 
 Two settings of one algorithm: the paper's (relabelling with the two regularisers, then pseudo-labels with mixup) and
 the fast one, whose regularisers are as light as its budget (annealed cross-entropy, then soft targets on the suspect
-side). Both are in `scanning/recipes.py`.
+side): `PAPER` and the defaults of `Options`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 from labelaudit.core.events import Said
 from labelaudit.core.evidence import Evidence, evidence_from_probs
-from labelaudit.core.recipe import require
+from labelaudit.core.recipe import PublishedSchedule, TrainSettings, require
 from labelaudit.functional.losses import entropy_term, prior_term, soft_cross_entropy
 from labelaudit.functional.mixup import mix
 from labelaudit.judging.beta_mixture import fit_beta_mixture, noisy_posterior, published_posterior
@@ -32,7 +32,7 @@ from labelaudit.training.batches import Batch
 from labelaudit.training.checkpoint import StageState
 from labelaudit.training.epoch import LossFn
 from labelaudit.training.job import Job
-from labelaudit.training.one_stage import Record, learning_rate, recorder, with_recorded
+from labelaudit.training.stages import Record, learning_rate, recorder, with_recorded
 from labelaudit.training.streams import torch_generator
 
 SUMMARY = "two stages: relabel, split by a mixture on the losses, train again semi-supervised, split again"
@@ -116,7 +116,7 @@ def run(job: Job, options: Options) -> Evidence:
 def _stage(
     job: Job, name: str, title: str, options: Options, train: Callable[[], dict[str, Tensor]]
 ) -> dict[str, Tensor]:
-    """Return what a stage leaves behind: from an earlier run that was stopped later, or by training now."""
+    """Train a stage, unless an earlier run that was stopped later has done it; it leaves tables behind."""
     left_behind = job.finished(name)
     if left_behind is not None:
         return left_behind
@@ -305,7 +305,7 @@ def _read_out(job: Job, stage: str, state: StageState, options: Options) -> dict
 
 
 def _split(job: Job, fit_probs: Tensor, probs: Tensor, options: Options) -> tuple[Tensor, dict[str, Any]]:
-    """Return (N,) p(noisy) of every sample under a mixture fitted to the losses of all, and what was found.
+    """Return (N,) p(noisy) of every sample under a mixture fitted to the losses of all, and that mixture as data.
 
     Without evidence (constant losses) nothing is noisy.
     """
@@ -331,3 +331,52 @@ def _losses(job: Job, probs: Tensor) -> Any:
     given = job.samples.labels[job.own].cpu().numpy()
     picked = probs.cpu().numpy()[np.arange(len(given)), given].astype(np.float64)
     return -np.log(np.maximum(picked, 1e-12))
+
+
+def _published(
+    stage1: tuple[int, int, tuple[int, ...]],
+    stage2: tuple[int, tuple[int, ...]],
+    threshold: float,
+    train: TrainSettings,
+    *,
+    image_size: int = 32,
+    backbone: str = "preact-resnet18",
+) -> PublishedSchedule:
+    """Return a row: of stage 1 the epochs, q and the milestones, of stage 2 the epochs and the milestones, gamma 1."""
+    options = {
+        "schedule": "milestones",
+        "peak_lr": 0.1,
+        "stage1_epochs": stage1[0],
+        "stage1_milestones": stage1[2],
+        "relabel_from": stage1[1],
+        "prior_weight": 0.8,
+        "entropy_weight": 0.4,
+        "stage1_threshold": threshold,
+        "stage2_epochs": stage2[0],
+        "stage2_milestones": stage2[1],
+        "stage2": "pseudo-labels",
+        "mixture": "published",
+        "losses": "augmented",
+        "record": 0.0,
+        "evidence": "last",
+    }
+    return PublishedSchedule(options, train, image_size=image_size, backbone=backbone)
+
+
+# S2, arXiv:1912.08741, and the constants of its published code.
+_STAGE1, _STAGE2 = (100, 40, (45, 80)), (175, (100, 150))
+_IMAGENET = TrainSettings(normalise="imagenet")
+PAPER = {
+    "cifar10": _published((130, 70, (75, 110)), _STAGE2, 0.1, TrainSettings(normalise="cifar10")),
+    "cifar100": _published(_STAGE1, _STAGE2, 0.1, TrainSettings(normalise="cifar100")),
+    "imagenet32": _published(_STAGE1, _STAGE2, 0.05, _IMAGENET),
+    "imagenet64": _published(_STAGE1, _STAGE2, 0.05, replace(_IMAGENET, crop_padding=8), image_size=64),
+    "webvision": _published(
+        _STAGE1,
+        (150, (100, 125)),
+        0.05,
+        replace(_IMAGENET, crop_padding=0, crop_margin=32),
+        image_size=224,
+        backbone="resnet18",
+    ),
+}

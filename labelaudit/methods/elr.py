@@ -134,8 +134,8 @@ _CIFAR100 = TrainSettings(weight_decay=1e-3, normalise="cifar100")
 
 
 def _steps(epochs: int, at: tuple[int, ...], momentum: float, weight: float) -> dict[str, Any]:
-    found = {"epochs": epochs, "milestones": at, "target_momentum": momentum, "target_weight": weight}
-    return {"schedule": "milestones", "peak_lr": 0.02, "evidence_momentum": momentum, **found}
+    of_row = {"epochs": epochs, "milestones": at, "target_momentum": momentum, "target_weight": weight}
+    return {"schedule": "milestones", "peak_lr": 0.02, "evidence_momentum": momentum, **of_row}
 
 
 PAPER = {

@@ -164,7 +164,7 @@ def _reweighted(labels: Tensor, targets: Tensor) -> Tensor:
 
 
 def _following(job: Job, options: Options, average: nn.Module, network: nn.Module) -> Callable[[int], None]:
-    """Return what moves a network's average after a global step."""
+    """Return a function that moves a network's average after a global step."""
     return lambda step: move_average_(average, network, decay=_decay(options, _own_step(job, step)))
 
 
@@ -201,10 +201,10 @@ def _published(
     **options: Any,
 ) -> PublishedSchedule:
     momentum, weight = coefficients
-    found = {"schedule": "milestones", "peak_lr": 0.02, "epochs": epochs, "milestones": at}
-    found |= {"target_momentum": momentum, "target_weight": weight, "evidence_momentum": momentum}
-    found |= {"mixup_alpha": 1.0, "average_decay": 0.997}
-    return PublishedSchedule(found | options, train, image_size=image_size, backbone=backbone)
+    common = {"schedule": "milestones", "peak_lr": 0.02, "epochs": epochs, "milestones": at}
+    common |= {"target_momentum": momentum, "target_weight": weight, "evidence_momentum": momentum}
+    common |= {"mixup_alpha": 1.0, "average_decay": 0.997}
+    return PublishedSchedule(common | options, train, image_size=image_size, backbone=backbone)
 
 
 _CIFAR10 = TrainSettings(weight_decay=5e-4, normalise="cifar10")

@@ -19,10 +19,9 @@ from labelaudit.core.recipe import require
 from labelaudit.functional.anchor_points import anchor_transitions
 from labelaudit.functional.robust_losses import forward_cross_entropy
 from labelaudit.training.batches import Batch
-from labelaudit.training.checkpoint import StageState
 from labelaudit.training.epoch import LossFn
 from labelaudit.training.job import Job
-from labelaudit.training.one_stage import Record, learn, on_outputs, require_schedule
+from labelaudit.training.stages import Record, learning_rate, recorder, require_schedule, with_recorded
 
 SUMMARY = "two networks: the first estimates which labels turn into which, the second is corrected for it"
 LEANS_ON_TRUSTED = True
@@ -59,39 +58,60 @@ def training_passes(options: Options) -> float:
 def run(job: Job, options: Options) -> Evidence:
     """Train both networks and return the second's predictions as the evidence for every sample of this rank."""
     views = len(job.samples.inputs.views())
-    job.plan({"stage1": options.stage1_epochs + views, "stage2": options.stage2_epochs + views})
-    noisy_probs = learn(
-        job,
-        "stage1",
-        "Stage 1 of 2: learn the given labels",
-        options,
-        on_outputs(lambda logits, labels: F.cross_entropy(logits, labels, reduction="none")),
-        epochs=options.stage1_epochs,
-        at=options.stage1_milestones,
-        record=options.record,
-        is_last=False,
-    )
-    transition = anchor_transitions(job.gathered(noisy_probs).cpu().numpy(), percentile=options.anchor_percentile)
-
-    def corrected_loss(state: StageState, record: Record) -> LossFn:
-        del state
-        return _corrected_loss(torch.from_numpy(transition).float().to(job.device), job.trusted, record)
-
-    probs = learn(
-        job,
-        "stage2",
-        "Stage 2 of 2: learn what is behind them",
-        options,
-        corrected_loss,
-        epochs=options.stage2_epochs,
-        at=options.stage2_milestones,
-        record=options.record,
-    )
+    passes = {"stage1": options.stage1_epochs + views, "stage2": options.stage2_epochs + views}
+    job.plan(passes)
+    first = job.finished("stage1")
+    if first is None:
+        with job.stage("stage1", "Stage 1 of 2: learn the given labels", passes["stage1"]):
+            first = job.finish("stage1", {"probs": _train(job, options, "stage1", None)})
+    noisy_probs = job.gathered(first["probs"]).cpu().numpy()  # (N, C)
+    transition = anchor_transitions(noisy_probs, percentile=options.anchor_percentile)
+    second = job.finished("stage2")
+    if second is None:
+        with job.stage("stage2", "Stage 2 of 2: learn what is behind them", passes["stage2"]):
+            matrix = torch.from_numpy(transition).float().to(job.device)
+            second = job.finish("stage2", {"probs": _train(job, options, "stage2", matrix)})
     return evidence_from_probs(
-        probs.cpu().numpy(),
+        second["probs"].cpu().numpy(),
         job.samples.labels[job.own].cpu().numpy(),
         stages={"stage1": {"transition_matrix": transition.round(6).tolist()}},
     )
+
+
+def _train(job: Job, options: Options, stage: Literal["stage1", "stage2"], transition: Tensor | None) -> Tensor:
+    """Train a fresh network; the result is (M, C) probabilities.
+
+    Args:
+        job: the scan.
+        options: its settings.
+        stage: which one.
+        transition: (C, C), how labels turn into others; None while nobody knows, in stage 1.
+    """
+    epochs, at = options.stage1_epochs, options.stage1_milestones
+    if stage == "stage2":
+        epochs, at = options.stage2_epochs, options.stage2_milestones
+    state = job.new_state(stage)
+    remember = recorder(job, state, epochs=epochs, record=options.record)
+    job.resume(stage, state)
+    lr_at = learning_rate(job, options, epochs=epochs, at=at)
+    loss = _given_loss(remember) if transition is None else _corrected_loss(transition, job.trusted, remember)
+    while state.epoch < epochs:
+        job.train_epoch(stage, state, loss, lr_at, epochs=epochs)
+        if stage == "stage2":
+            job.show(stage, state.epoch, epochs, state.model)
+        job.checkpoint(stage, state)
+    return with_recorded(job.predict(stage, state.model, job.samples.inputs.views()), state)
+
+
+def _given_loss(record: Record) -> LossFn:
+    """Return the cross-entropy of the given labels."""
+
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        logits = model(batch.inputs)
+        record(batch, logits)
+        return F.cross_entropy(logits.float(), batch.labels, reduction="none")
+
+    return loss
 
 
 def _corrected_loss(transition: Tensor, trusted: Tensor | None, record: Record) -> LossFn:

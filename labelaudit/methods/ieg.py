@@ -135,15 +135,15 @@ def run(job: Job, options: Options) -> Evidence:
     job = replace(job, train=replace(job.train, compile="no"))  # a step has four shapes of batches, and looks ahead
     passes = options.epochs + len(job.samples.inputs.views())
     job.plan({_STAGE: passes})
-    found = job.finished(_STAGE)
-    if found is None:
+    left_behind = job.finished(_STAGE)
+    if left_behind is None:
         with job.stage(_STAGE, "Learn from what helps the trusted samples", passes):
-            found = job.finish(_STAGE, _train(job, options, trusted))
+            left_behind = job.finish(_STAGE, _train(job, options, trusted))
     return evidence_from_probs(
-        found["probs"].cpu().numpy(),
+        left_behind["probs"].cpu().numpy(),
         job.samples.labels.cpu().numpy(),
-        stages={_STAGE: {"trusted": int(trusted.sum()), "kept": float(found["kept"][~trusted].mean())}},
-        scores={name: found[name][:, 0].cpu().numpy().astype("float64") for name in ("kept", "weight")},
+        stages={_STAGE: {"trusted": int(trusted.sum()), "kept": float(left_behind["kept"][~trusted].mean())}},
+        scores={name: left_behind[name][:, 0].cpu().numpy().astype("float64") for name in ("kept", "weight")},
     )
 
 
@@ -265,8 +265,8 @@ def _tangents(job: Job, state: StageState, options: Options) -> Callable[..., Te
     )
 
     def velocity(parameter: Tensor) -> Tensor:
-        found = state.optimizer.state.get(parameter, {}).get("momentum_buffer")
-        return torch.zeros_like(parameter) if found is None else found
+        momentum = state.optimizer.state.get(parameter, {}).get("momentum_buffer")
+        return torch.zeros_like(parameter) if momentum is None else momentum
 
     def exact(
         inputs: Tensor, features: Tensor, logits: Tensor, targets: Tensor, trusted_inputs: Tensor, labels: Tensor

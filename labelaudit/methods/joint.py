@@ -7,7 +7,7 @@ Source:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -21,7 +21,7 @@ from labelaudit.training.batches import Batch
 from labelaudit.training.checkpoint import StageState
 from labelaudit.training.epoch import LossFn
 from labelaudit.training.job import Job
-from labelaudit.training.one_stage import Record, learn, learning_rate, require_schedule
+from labelaudit.training.stages import learning_rate, recorder, require_schedule, with_recorded
 
 SUMMARY = "two networks: the first learns better labels in turns with itself, the second learns from them"
 LEANS_ON_TRUSTED = True
@@ -71,18 +71,21 @@ def training_passes(options: Options) -> float:
 
 def run(job: Job, options: Options) -> Evidence:
     """Run both stages and return the evidence for every sample of this rank: what both think of it."""
-    views = len(job.samples.inputs.views())
-    job.plan({"stage1": options.stage1_epochs, "stage2": options.stage2_epochs + views})
+    passes = {"stage1": options.stage1_epochs, "stage2": options.stage2_epochs + len(job.samples.inputs.views())}
+    job.plan(passes)
     first = job.finished("stage1")
     if first is None:
-        with job.stage("stage1", "Stage 1 of 2: learn labels and network in turns", options.stage1_epochs):
+        with job.stage("stage1", "Stage 1 of 2: learn labels and network in turns", passes["stage1"]):
             first = job.finish("stage1", _learn_labels(job, options))
     learnt = first["targets"]
-    probs = _learn_from(job, options, learnt)
+    second = job.finished("stage2")
+    if second is None:
+        with job.stage("stage2", "Stage 2 of 2: learn from these labels", passes["stage2"]):
+            second = job.finish("stage2", {"probs": _learn_from(job, options, learnt)})
     given = job.samples.labels[job.own]
     changed = job.gathered((learnt.argmax(dim=1) != given).float())
     return evidence_from_probs(
-        ((learnt + probs) / 2).cpu().numpy(),
+        ((learnt + second["probs"]) / 2).cpu().numpy(),
         given.cpu().numpy(),
         stages={"stage1": {"labels_changed": int(changed.sum())}},
     )
@@ -100,7 +103,9 @@ def _learn_labels(job: Job, options: Options) -> dict[str, Tensor]:
         job.train_epoch("stage1", state, _joint_loss(options, state), lr_at, epochs=options.stage1_epochs)
         if state.epoch >= options.relabel_from:
             seen = state.tables["window"][: min(state.epoch, _WINDOW)].float().mean(dim=0)
-            state.tables["targets"] = _or_given(job, seen, given)
+            if job.trusted is not None:
+                seen = torch.where(job.trusted[job.own, None], given, seen)
+            state.tables["targets"] = seen
         job.checkpoint("stage1", state)
     return {"targets": state.tables["targets"]}
 
@@ -120,40 +125,24 @@ def _joint_loss(options: Options, state: StageState) -> LossFn:
 
 def _learn_from(job: Job, options: Options, learnt: Tensor) -> Tensor:
     """Return (M, C) predictions of a fresh network after training on the learnt labels alone."""
+    epochs = options.stage2_epochs
+    state = job.new_state("stage2")
+    state.tables = {"targets": learnt}  # in the state, so that its rows go where their samples are
+    remember = recorder(job, state, epochs=epochs, record=options.record)
+    job.resume("stage2", state)
+    peak_lr = options.stage2_lr or options.peak_lr
+    lr_at = learning_rate(job, replace(options, peak_lr=peak_lr), epochs=epochs, at=options.stage2_milestones)
 
-    def loss_of(state: StageState, record: Record) -> LossFn:
-        state.tables["targets"] = learnt  # in the state, so that its rows go where their samples are
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        logits = model(batch.inputs)
+        remember(batch, logits)
+        return soft_cross_entropy(logits, state.tables["targets"][batch.row])
 
-        def loss(model: nn.Module, batch: Batch) -> Tensor:
-            logits = model(batch.inputs)
-            record(batch, logits)
-            return soft_cross_entropy(logits, state.tables["targets"][batch.row])
-
-        return loss
-
-    return learn(
-        job,
-        "stage2",
-        "Stage 2 of 2: learn from these labels",
-        _Stage2(options.schedule, options.stage2_lr or options.peak_lr),
-        loss_of,
-        epochs=options.stage2_epochs,
-        at=options.stage2_milestones,
-        record=options.record,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Stage2:
-    """The schedule of the second training."""
-
-    schedule: Literal["one-cycle", "milestones"]
-    peak_lr: float
-
-
-def _or_given(job: Job, learnt: Tensor, given: Tensor) -> Tensor:
-    """Return (M, C) learnt labels, and the given ones where they are right by decree."""
-    return learnt if job.trusted is None else torch.where(job.trusted[job.own, None], given, learnt)
+    while state.epoch < epochs:
+        job.train_epoch("stage2", state, loss, lr_at, epochs=epochs)
+        job.show("stage2", state.epoch, epochs, state.model)
+        job.checkpoint("stage2", state)
+    return with_recorded(job.predict("stage2", state.model, job.samples.inputs.views()), state)
 
 
 # Published code, CIFAR-10: 200 epochs at a constant rate, relabelling from epoch 70, then 120 epochs at 0.2.

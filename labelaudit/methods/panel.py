@@ -3,7 +3,8 @@
 The planted labels show what a wrong label looks like on this dataset, with this network, at this budget: the policy
 learns from them what a score means (judging/known_wrong.py). Each network gets others, so that every sample is
 judged by one that was taught its given label. Later networks get half of theirs along the confusions that earlier ones
-saw, because people's mistakes are not uniform.
+saw, because people's mistakes are not uniform. The steps of docs/methods/panel.md are `plant`, `learn` and
+`undo_confusions`; the fourth, calibrating, is no training and is done in judging/.
 
 Source:
     Planting: after the threshold samples of Pleiss et al. 2020, "AUM", arXiv:2001.10528, with existing classes instead
@@ -14,7 +15,7 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import partial
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ from labelaudit.core.evidence import Evidence, Judges, evidence_from_probs
 from labelaudit.core.recipe import require
 from labelaudit.core.seeds import numpy_generator
 from labelaudit.functional.losses import clamped_softmax, elr_term, moved_averages
+from labelaudit.functional.schedules import one_cycle
 from labelaudit.judging.confusions import (
     Table,
     confident_counts,
@@ -37,7 +39,7 @@ from labelaudit.training.batches import Batch
 from labelaudit.training.checkpoint import StageState
 from labelaudit.training.epoch import LossFn
 from labelaudit.training.job import Job
-from labelaudit.training.one_stage import Record, learn
+from labelaudit.training.stages import Record, recorder, with_recorded
 
 SUMMARY = "networks that each learn a few known-wrong labels besides, and so can say what a wrong label looks like"
 
@@ -70,11 +72,6 @@ class Options:
         require(0 <= self.elr_momentum < 1, "method.elr_momentum", self.elr_momentum, "0 to 1, below 1")
         require(0 <= self.record <= 1, "method.record", self.record, "0 to 1")
 
-    @property
-    def schedule(self) -> Literal["one-cycle"]:
-        """How the learning rate goes down: annealed, or the networks would end on what they learnt by heart."""
-        return "one-cycle"
-
 
 def training_passes(options: Options) -> float:
     """Return how often each sample goes forward and back, to estimate the time; a plain forward counts a third."""
@@ -89,25 +86,28 @@ def run(job: Job, options: Options) -> Evidence:
     taught: list[NDArray[np.int64]] = []  # (N,) each
     opinions: list[NDArray[np.float32]] = []  # (M, C) each
     for number, name in enumerate(names):
-        labels = _planted(job, options, number, taught, opinions)
-        title = f"Network {number + 1} of {options.networks}"
-        opinions.append(_network(_teaching(job, labels), options, name, title))
+        labels = plant(job, options, taught, opinions)
+        left_behind = job.finished(name)
+        if left_behind is None:
+            with job.stage(name, f"Network {number + 1} of {options.networks}", passes):
+                samples = replace(job.samples, labels=torch.from_numpy(labels).to(job.device))
+                left_behind = job.finish(name, {"probs": learn(replace(job, samples=samples), options, name)})
+        opinions.append(left_behind["probs"].cpu().numpy())
         taught.append(labels)
-    return _evidence(job, taught, opinions)
+    return undo_confusions(job, taught, opinions)
 
 
-def _teaching(job: Job, labels: NDArray[np.int64]) -> Job:
-    return replace(job, samples=replace(job.samples, labels=torch.from_numpy(labels).to(job.device)))
-
-
-def _planted(
-    job: Job,
-    options: Options,
-    number: int,
-    taught: list[NDArray[np.int64]],
-    opinions: list[NDArray[np.float32]],
+def plant(
+    job: Job, options: Options, taught: list[NDArray[np.int64]], opinions: list[NDArray[np.float32]]
 ) -> NDArray[np.int64]:
-    """Return (N,) the labels that a network is taught: the given ones, and some that are known to be wrong."""
+    """Choose (N,) labels for the next network: the given ones, and some that are known to be wrong.
+
+    Args:
+        job: the scan.
+        options: its settings.
+        taught: (N,) labels that each earlier network learnt.
+        opinions: (M, C) probabilities of each earlier network.
+    """
     given = job.samples.labels.cpu().numpy()
     N, C = len(given), job.n_classes  # noqa: N806
     free = np.arange(N) if job.trusted is None else np.flatnonzero(~job.trusted.cpu().numpy())
@@ -115,7 +115,7 @@ def _planted(
     size = min(round(float(share) * N), len(free) // options.networks)
     for earlier in taught:  # nobody's label is replaced twice: somebody must be taught it
         free = free[earlier[free] == given[free]]
-    draw = numpy_generator(job.seed, "planted", number)
+    draw = numpy_generator(job.seed, "planted", len(taught))
     confused = _confusions(job, taught, opinions)  # (C, C)
     even = (1.0 - np.eye(C)) / max(C - 1, 1)
     size_along = 0 if confused is None else round(options.along * size)
@@ -130,6 +130,25 @@ def _planted(
     return labels
 
 
+def learn(job: Job, options: Options, stage: str) -> Tensor:
+    """Train one network on the labels of the job; the result is (M, C), what it thinks of this rank's samples.
+
+    That is the mean of its predictions at the end and of those that it made while it trained in the last epochs.
+    """
+    state = job.new_state(stage)
+    remember = recorder(job, state, epochs=options.epochs, record=options.record)
+    if options.elr_weight:
+        state.tables["targets"] = torch.zeros(len(job.samples.labels[job.own]), job.n_classes, device=job.device)
+    job.resume(stage, state)
+    loss = _loss(options, state, remember)
+    lr_at = partial(one_cycle, total=options.epochs * job.samples.steps(), peak=options.peak_lr)
+    while state.epoch < options.epochs:
+        job.train_epoch(stage, state, loss, lr_at, epochs=options.epochs)
+        job.show(stage, state.epoch, options.epochs, state.model)
+        job.checkpoint(stage, state)
+    return with_recorded(job.predict(stage, state.model, job.samples.inputs.views()), state)
+
+
 def _drawn(weights: Table, draw: np.random.Generator) -> NDArray[np.int64]:
     """Return (P,) a label for each of P rows of (C,) weights."""
     reached = weights.cumsum(axis=1)
@@ -137,7 +156,7 @@ def _drawn(weights: Table, draw: np.random.Generator) -> NDArray[np.int64]:
 
 
 def _confusions(job: Job, taught: list[NDArray[np.int64]], opinions: list[NDArray[np.float32]]) -> Table | None:
-    """Return (C, C) how much is taken for what, true class by given label; None = nobody has looked yet.
+    """Weigh how much is taken for what: (C, C), true class by given label; None = nobody has looked yet.
 
     What flows in one direction, where there is such a thing; otherwise what looks alike. The same on every rank, and
     nowhere 0 beside the diagonal.
@@ -148,15 +167,15 @@ def _confusions(job: Job, taught: list[NDArray[np.int64]], opinions: list[NDArra
     probs, _ = _together(job, taught, opinions)
     transitions = directed_transitions(_counts(job, probs, given))
     if transitions is not None:
-        found = transitions * np.bincount(job.samples.labels.cpu().numpy(), minlength=C)[:, None]
+        confused = transitions * np.bincount(job.samples.labels.cpu().numpy(), minlength=C)[:, None]
     else:
-        found = np.zeros((C, C))
+        confused = np.zeros((C, C))
         for label in range(C):
-            found[:, label] = probs[given == label].sum(axis=0, dtype=np.float64)
-        found = _summed(job, found)
-    np.fill_diagonal(found, 0.0)
-    found = found + 1e-3 * max(float(found.sum()), 1e-6) * (1.0 - np.eye(C))
-    return np.asarray(job.ranks.from_main(found.tolist()))
+            confused[:, label] = probs[given == label].sum(axis=0, dtype=np.float64)
+        confused = _summed(job, confused)
+    np.fill_diagonal(confused, 0.0)
+    confused = confused + 1e-3 * max(float(confused.sum()), 1e-6) * (1.0 - np.eye(C))
+    return np.asarray(job.ranks.from_main(confused.tolist()))
 
 
 def _together(
@@ -185,19 +204,6 @@ def _summed(job: Job, table: Table) -> Table:
     return np.asarray(job.ranks.sum_(torch.from_numpy(table.copy()).to(job.device)).cpu().numpy())
 
 
-def _network(job: Job, options: Options, name: str, title: str) -> NDArray[np.float32]:
-    """Return (M, C) probabilities after the whole schedule, averaged with those of the last training passes."""
-
-    def loss_of(state: StageState, record: Record) -> LossFn:
-        if options.elr_weight and "targets" not in state.tables:
-            state.tables["targets"] = torch.zeros(len(job.samples.labels[job.own]), job.n_classes, device=job.device)
-        return _loss(options, state, record)
-
-    probs = learn(job, name, title, options, loss_of, epochs=options.epochs, at=(), record=options.record)
-    found: NDArray[np.float32] = probs.cpu().numpy()
-    return found
-
-
 def _loss(options: Options, state: StageState, record: Record) -> LossFn:
     """Return cross-entropy, with ELR's term where the network is to be held back."""
 
@@ -215,8 +221,14 @@ def _loss(options: Options, state: StageState, record: Record) -> LossFn:
     return loss
 
 
-def _evidence(job: Job, taught: list[NDArray[np.int64]], opinions: list[NDArray[np.float32]]) -> Evidence:
-    """Return what the networks say of the labels that they were taught, and of every other."""
+def undo_confusions(job: Job, taught: list[NDArray[np.int64]], opinions: list[NDArray[np.float32]]) -> Evidence:
+    """Make evidence of opinions, less the confusions that flow in one direction, if there are any.
+
+    Args:
+        job: the scan.
+        taught: (N,) labels that each network learnt.
+        opinions: (M, C) probabilities of each network.
+    """
     given = job.samples.labels[job.own].cpu().numpy()
     labels = np.stack([each[job.own] for each in taught])  # (J, M)
     probs, weights = _together(job, taught, opinions)
@@ -230,7 +242,11 @@ def _evidence(job: Job, taught: list[NDArray[np.int64]], opinions: list[NDArray[
         scores = [-evidence_from_probs(p, own).scores["margin"] for p, own in zip(opinions, labels, strict=True)]
     judges = Judges(np.stack(scores).astype(np.float32), labels.astype(np.int32))
     evidence = (judges.scores * weights).sum(axis=0) / weights.sum(axis=0)
-    found = {"transitions": None if transitions is None else np.round(transitions, 4).tolist()}
+    undone_ones = None if transitions is None else np.round(transitions, 4).tolist()
     return evidence_from_probs(
-        probs, given, stages={"panel": found}, scores={"evidence": evidence.astype(np.float64)}, judges=judges
+        probs,
+        given,
+        stages={"panel": {"transitions": undone_ones}},
+        scores={"evidence": evidence.astype(np.float64)},
+        judges=judges,
     )

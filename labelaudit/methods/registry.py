@@ -1,6 +1,6 @@
 """The table of methods. A method is a module with the names of `Method`; it is imported when it is asked for.
 
-Beside those names a module may have
+Where one module has several, a colon leads to the object with those names. Beside them a method may have
     `fast_options(epochs)`: what the fast recipe sets for so many epochs, instead of each `epochs` and `peak_lr` alone;
     `PAPER`: published schedules by row (`core.recipe.PublishedSchedule`), for `--recipe paper`;
     `NEEDS_TRUSTED = True`: it cannot do without samples whose labels are right by decree;
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 METHODS: dict[str, str] = {
     "panel": "labelaudit.methods.panel",
     "drpl": "labelaudit.methods.drpl",
-    "ce": "labelaudit.methods.ce",
-    "gce": "labelaudit.methods.gce",
-    "sce": "labelaudit.methods.sce",
-    "mixup": "labelaudit.methods.mixup",
+    "ce": "labelaudit.methods.baselines:ce",
+    "gce": "labelaudit.methods.baselines:gce",
+    "sce": "labelaudit.methods.baselines:sce",
+    "mixup": "labelaudit.methods.baselines:mixup",
     "forward": "labelaudit.methods.forward",
     "joint": "labelaudit.methods.joint",
     "bootstrap": "labelaudit.methods.bootstrap",
@@ -45,7 +45,7 @@ FINISHERS: dict[str, str] = {
 
 
 class Method(Protocol):
-    """What the module of a method has."""
+    """What a method has."""
 
     SUMMARY: str  # one line
     Options: type[Any]  # a frozen dataclass
@@ -54,13 +54,15 @@ class Method(Protocol):
 
 
 def require_method(name: str) -> Method:
-    """Return a method's module; an unknown name raises ConfigError with the closest known one."""
+    """Import a method; an unknown name raises ConfigError with the closest known one."""
     places = METHODS | FINISHERS
     if name not in places:
         raise ConfigError(
             f"method {name!r} is not known.", hint=did_you_mean(name, METHODS) or f"Known: {', '.join(METHODS)}."
         )
-    return cast(Method, import_module(places[name]))
+    place, _, in_module = places[name].partition(":")
+    module = import_module(place)
+    return cast(Method, getattr(module, in_module) if in_module else module)
 
 
 def leans_on_trusted(name: str) -> bool:

@@ -27,7 +27,7 @@ from labelaudit.training.batches import Batch
 from labelaudit.training.checkpoint import StageState
 from labelaudit.training.epoch import LossFn
 from labelaudit.training.job import Job
-from labelaudit.training.one_stage import learning_rate, require_schedule
+from labelaudit.training.stages import learning_rate, require_schedule
 from labelaudit.training.streams import torch_generator
 
 SUMMARY = "train on what a scan found: kept labels stay, the others are the network's own predictions"

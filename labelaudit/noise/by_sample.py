@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from labelaudit.noise.matrices import FloatND, IntN, require_rate
-
-FloatN = NDArray[np.float64]  # (N,)
+from labelaudit.core.arrays import FloatN, IntN
+from labelaudit.noise.matrices import FloatND, require_rate
 
 _FLIP_DEVIATION = 0.1  # of the samples' own flip rates; Xia et al. 2020, algorithm 2
 _FLOOR = 1e-5  # added to every cell of a confusion; S2's published code

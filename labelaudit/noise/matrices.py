@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-IntN = NDArray[np.int64]  # (N,)
+from labelaudit.core.arrays import IntN, Table
+
 FloatND = NDArray[np.floating[Any]]  # (N, D) features, (N, C) probabilities or a (C, C) confusion, in any precision
-FloatCC = NDArray[np.float64]  # (C, C), row = true class, column = given class
 
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 # truck -> automobile, bird -> airplane, deer -> horse, cat <-> dog. S2, arXiv:1912.08741: the text leaves dog -> cat
@@ -46,19 +46,19 @@ CIFAR100_SUPERCLASSES = (
 CIFAR100_CLASSES = tuple(sorted(name for group in CIFAR100_SUPERCLASSES for name in group))
 
 
-def map_matrix(n_classes: int, flips: Mapping[int, int], rate: float) -> FloatCC:
+def map_matrix(n_classes: int, flips: Mapping[int, int], rate: float) -> Table:
     """Return the (C, C) matrix that moves a share `rate` of the classes in a map to where the map says."""
     require_classes(n_classes)
     return _flip_matrix(np.array([flips.get(c, c) for c in range(n_classes)]), rate)
 
 
-def pair_flip_matrix(n_classes: int, rate: float) -> FloatCC:
+def pair_flip_matrix(n_classes: int, rate: float) -> Table:
     """Return the (C, C) matrix that moves a share `rate` of each class to the next class, the last to the first."""
     require_classes(n_classes)
     return _flip_matrix((np.arange(n_classes) + 1) % n_classes, rate)
 
 
-def block_matrix(n_classes: int, block: int, rate: float) -> FloatCC:
+def block_matrix(n_classes: int, block: int, rate: float) -> Table:
     """Return the (C, C) matrix that moves a share `rate` of each class to the next one of its block, in a circle.
 
     Blocks are `block` consecutive classes; a last block may be shorter, but not of one class (ValueError).
@@ -75,7 +75,7 @@ def block_matrix(n_classes: int, block: int, rate: float) -> FloatCC:
     return _flip_matrix(start + (classes - start + 1) % size, rate)
 
 
-def cifar10_asym_matrix(rate: float) -> FloatCC:
+def cifar10_asym_matrix(rate: float) -> Table:
     """Return the (10, 10) matrix of the similar-class flips of CIFAR-10; rate / 2 of all labels become wrong.
 
     Source:
@@ -84,7 +84,7 @@ def cifar10_asym_matrix(rate: float) -> FloatCC:
     return map_matrix(len(CIFAR10_CLASSES), CIFAR10_FLIPS, rate)
 
 
-def cifar100_super_matrix(rate: float) -> FloatCC:
+def cifar100_super_matrix(rate: float) -> Table:
     """Return the (100, 100) matrix that moves each class to the next of its superclass, by ascending id, in a circle.
 
     Source:
@@ -97,7 +97,7 @@ def cifar100_super_matrix(rate: float) -> FloatCC:
     return map_matrix(len(CIFAR100_CLASSES), flips, rate)
 
 
-def confusion_matrix(probs: FloatND, labels: IntN) -> FloatCC:
+def confusion_matrix(probs: FloatND, labels: IntN) -> Table:
     """Return the (C, C) mean probabilities of each class's samples; a class without samples has a uniform row."""
     n_classes = probs.shape[1]
     sums = np.zeros((n_classes, n_classes))
@@ -127,7 +127,7 @@ def flips_of(text: str, classes: Sequence[str]) -> dict[int, int]:
     return flips
 
 
-def require_transition(transition: FloatCC) -> FloatCC:
+def require_transition(transition: Table) -> Table:
     """Return the matrix as float64; ValueError unless it is square and its rows are probabilities."""
     matrix = np.asarray(transition, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
@@ -155,7 +155,7 @@ def require_blocks(n_classes: int, block: int) -> None:
         raise ValueError(f"{n_classes} classes in blocks of {block} leave a class with no other to flip to.")
 
 
-def _flip_matrix(target: IntN, rate: float) -> FloatCC:
+def _flip_matrix(target: IntN, rate: float) -> Table:
     """Return (1 - rate) I + rate P, where P moves class c to target[c]."""
     require_rate(rate)
     identity = np.eye(len(target))

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from labelaudit.core.arrays import IntN, Table
 from labelaudit.noise.by_sample import plant_ambiguous, plant_by_part
 from labelaudit.noise.matrices import (
     BLOCK,
     CIFAR10_PAPER_FLIPS,
-    FloatCC,
     FloatND,
-    IntN,
     block_matrix,
     cifar10_asym_matrix,
     cifar100_super_matrix,
@@ -100,7 +99,7 @@ def plant_symmetric(
     return noisy
 
 
-def plant_by_matrix(labels: IntN, transition: FloatCC, rng: np.random.Generator, *, exact: bool = True) -> IntN:
+def plant_by_matrix(labels: IntN, transition: Table, rng: np.random.Generator, *, exact: bool = True) -> IntN:
     """Return the labels redrawn from the row of a transition matrix that belongs to their class.
 
     Args:
@@ -160,7 +159,7 @@ def wrong_rate(given: IntN, true: IntN) -> float:
     return float((given_labels != true_labels).mean()) if given_labels.size else float("nan")
 
 
-def _matrix(spec: NoiseSpec) -> FloatCC:
+def _matrix(spec: NoiseSpec) -> Table:
     if spec.name == "asym_c10":
         return cifar10_asym_matrix(spec.rate)
     if spec.name == "asym_c10_paper":

@@ -13,20 +13,22 @@ import torch
 from numpy.typing import NDArray
 
 from labelaudit.core.dataset import Dataset, Probabilities
-from labelaudit.core.errors import ConfigError, TrainingError
+from labelaudit.core.errors import TrainingError
 from labelaudit.core.events import EventSink
 from labelaudit.core.evidence import Evidence, joined
 from labelaudit.core.recipe import Recipe
-from labelaudit.judging.other_labels import evidence_on_unseen
+from labelaudit.core.seeds import numpy_generator
+from labelaudit.judging.out_of_sample import evidence_on_unseen
 from labelaudit.judging.policy import Verdicts, judge
 from labelaudit.methods.registry import leans_on_trusted, read_options, require_method
 from labelaudit.scanning.load import Loaded
 from labelaudit.scanning.network import network_builder
-from labelaudit.scanning.prepare import Prepared
+from labelaudit.scanning.request import Prepared
 from labelaudit.training.batches import Inputs, Samples, VectorInputs
 from labelaudit.training.device import choose_precision, describe_device, keep_freed_memory
 from labelaudit.training.job import Classifier, Job, Targets
-from labelaudit.training.ranks import ALONE, Ranks
+from labelaudit.training.pace import pace_for
+from labelaudit.training.ranks import ALONE, Ranks, require_work_for_all
 
 
 def judge_dataset(loaded: Loaded, evidence: Evidence, recipe: Recipe) -> Verdicts:
@@ -69,7 +71,8 @@ def run_method(
     dataset, recipe = loaded.dataset, prepared.recipe
     if isinstance(dataset.content, Probabilities) or loaded.inputs is None:
         probs = np.asarray(dataset.content.values)  # type: ignore[union-attr]
-        return evidence_on_unseen(probs, dataset.given, dataset.n_classes, seed=recipe.seed)
+        draw = numpy_generator(recipe.seed, "other labels")
+        return evidence_on_unseen(probs, dataset.given, dataset.n_classes, draw=draw)
     method = require_method(recipe.method)
     options = read_options(recipe)
     job = make_job(loaded.inputs, dataset, prepared, checkpoints=checkpoints, on_event=on_event, ranks=ranks)
@@ -82,6 +85,9 @@ def run_method(
             f"and batches of {recipe.train.batch_size}.",
             hint=f"Scan again with -o train.batch_size={max(2, recipe.train.batch_size // 2)}, or smaller images.",
         ) from error
+    finally:
+        if job.pace is not None:
+            job.pace.end()
     return evidence
 
 
@@ -104,6 +110,7 @@ def make_job(
     if device.type == "cpu":
         keep_freed_memory()
     precision = precision_for(inputs, recipe, device)
+    compiles = recipe.train.compile == "yes"  # for so many threads
     labels = torch.from_numpy(dataset.given).to(device)
     return Job(
         samples=Samples(inputs, labels, recipe.train.batch_size, precision, recipe.seed, ranks),
@@ -115,6 +122,7 @@ def make_job(
         trusted=torch.from_numpy(dataset.trusted).to(device) if dataset.trusted.any() else None,
         checkpoints=checkpoints,
         on_event=on_event,
+        pace=None if compiles else pace_for(recipe.train.threads, is_alone=ranks.size == 1, device=device),
     )
 
 
@@ -125,23 +133,9 @@ def precision_for(inputs: Inputs, recipe: Recipe, device: torch.device) -> torch
 
 
 def of_all_ranks(own: Evidence, job: Job) -> Evidence:
-    """Return the verdicts on all samples, from every rank's verdicts on its own."""
+    """Return the evidence on all samples, from every rank's evidence on its own."""
 
     def gathered(values: Sequence[NDArray[Any]]) -> NDArray[Any]:
         return job.gathered(torch.from_numpy(values[0])).numpy()
 
     return joined([own], together=gathered)
-
-
-def require_work_for_all(ranks: Ranks, n: int, batch_size: int) -> None:
-    """Raise ConfigError where a rank's part of a batch would be too small to learn from."""
-    smallest = min(n, batch_size) // ranks.size
-    if ranks.size > 1 and smallest < _SMALLEST_PART:
-        raise ConfigError(
-            f"{ranks.size} ranks would work on {smallest} samples each of a batch of {min(n, batch_size)}:"
-            f" expected {_SMALLEST_PART} or more.",
-            hint="Start fewer processes, or make the batches larger: -o train.batch_size=512.",
-        )
-
-
-_SMALLEST_PART = 8  # samples; DRPL skips mixed batches below 6, and smaller parts spend their time on waiting

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,14 +14,17 @@ from labelaudit.core.audits import Audit
 from labelaudit.core.dataset import BoolN, Dataset, IntN, Vectors
 from labelaudit.core.errors import DataError, shorten
 from labelaudit.core.evidence import Evidence, FloatN, read_evidence
-from labelaudit.core.findings import SET_ASIDE_ACTIONS, read_table
+from labelaudit.core.findings import SET_ASIDE_ACTIONS, Judged, build_findings, read_table
 from labelaudit.core.issues import Action, Issue
 from labelaudit.core.recipe import PolicySettings, from_dict
 from labelaudit.functional.near import HashN, near_row_hashes
 from labelaudit.judging.doubts import Doubt, is_quiet
-from labelaudit.judging.policy import best_other, decide
+from labelaudit.judging.policy import best_other, decide, offer_nothing_
 from labelaudit.judging.reckoning import review_effort
 from labelaudit.scanning.results import review_facts
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 UNSEEN = "unseen"  # .npz in an audit: which samples its networks never saw
 _NOTE = "judged by networks that never saw this sample"
@@ -128,6 +131,25 @@ def joined_columns(past: Past, dataset: Dataset, row_of: IntN, scored: Scored) -
     }
 
 
+def findings_of(columns: Mapping[str, Any], dataset: Dataset, rows: IntN, hashes: Sequence[str]) -> pd.DataFrame:
+    """Return the findings of what `joined_columns` has.
+
+    Args:
+        columns: (N,) each.
+        dataset: (M,) samples.
+        rows: (M,) which columns are theirs.
+        hashes: (M,) of their contents.
+    """
+    part = {name: values[rows] for name, values in columns.items()}
+    return build_findings(
+        dataset,
+        Evidence(part["loss"], part["given_prob"], part["top_labels"], part["top_probs"]),
+        Judged(part["clean_prob"], part["suggested"], part["suggested_prob"], part["action"], part["issue"]),
+        content_hashes=hashes,
+        details=part["detail"],
+    )
+
+
 def has_general_doubt(results: Mapping[str, Any]) -> bool:
     """Whether the results say that no suggestion can be trusted, of whatever class."""
     return any(Doubt(doubt["kind"]).is_general for doubt in results.get("doubts") or ())
@@ -139,8 +161,7 @@ def decide_unseen(
     """Return (M,) actions and issues of samples that were never learnt; nothing is offered where the scan was lost."""
     action, issue = decide(clean_prob, suggested_prob, settings)
     if is_lost:
-        offered = action == Action.RELABEL
-        action[offered], issue[offered] = Action.REVIEW, Issue.AMBIGUOUS
+        offer_nothing_(action, issue)
     return action, issue
 
 

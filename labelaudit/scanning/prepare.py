@@ -1,93 +1,67 @@
-"""What `scan` and `inspect` share: read the data, check it, choose device and recipe."""
+"""From a request to what can be run: read and check data, choose device and recipe, fit them to time and machine."""
 
 from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 
 from labelaudit.core.dataset import Dataset, Images, Remark, Texts
 from labelaudit.core.errors import ConfigError, DataError
-from labelaudit.core.recipe import DataSettings, ModelSettings, Recipe
+from labelaudit.core.recipe import ModelSettings, Recipe
 from labelaudit.functional.images import UnreadableImage, decode_image, median_size
-from labelaudit.methods.registry import read_options, require_method
-from labelaudit.scanning.recipes import PRETRAINED_BACKBONE, Asked, Facts, recipe_for, settle
+from labelaudit.methods.registry import require_method
+from labelaudit.scanning.pace import tuned_here, within_budget
+from labelaudit.scanning.recipes import PRETRAINED_BACKBONE, Facts, recipe_for, resolved
+from labelaudit.scanning.request import Prepared, Request, settle
 from labelaudit.sources.probe import check_dataset, texts_not_scanned
 from labelaudit.sources.read import read_dataset
 from labelaudit.training.device import choose_device
 from labelaudit.training.models import default_weights, require_image_backbone
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A dataset that can be scanned, and how."""
+def prepare(request: Request, *, rates: Path | None = None, tune: bool = True, decided: bool = False) -> Prepared:
+    """Read and check a dataset, choose its recipe, fit it to the budget and to this machine; nothing is trained.
 
-    dataset: Dataset
-    recipe: Recipe
-    why: str  # one sentence: which recipe was chosen, and by what
-    device: torch.device
-    asked: Asked | None = None  # what was asked for; None for a scan that goes on
-
-
-def prepare(
-    source: Path | str,
-    *,
-    recipe: str | Recipe | None = None,
-    data: DataSettings | None = None,
-    model: ModelSettings | None = None,
-    seed: int = 0,
-    device: str = "auto",
-    method: str | None = None,
-    epochs_scale: float = 1.0,
-    overrides: Mapping[str, str] | None = None,
-    decided: bool = False,
-) -> Prepared:
-    """Read and check a dataset and resolve its recipe; nothing is trained.
+    What won over what is said in `why`.
 
     Args:
-        source: a folder, a table, shards, or the URL of one.
-        recipe: name or TOML file, a finished `Recipe` to use as it is, or None to choose.
-        data: how to read the data.
-        model: backbone and weights.
-        seed: the run's seed.
-        device: auto, cpu, cuda, mps.
-        method: its name; None = as the recipe says.
-        epochs_scale: shortens the schedule of a recipe that is chosen.
-        overrides: `key=value` settings.
+        request: what was asked for.
+        rates: file of training rates that earlier scans measured; None measures anew.
+        tune: settle precision, threads and compilation, too.
         decided: whether people decided on labels, so that there is a trusted set that the dataset does not know of.
 
     Raises:
         ConfigError: settings that cannot be used, or a trusted set is missing; found before anything slow begins.
         DataError: data that cannot be audited.
     """
-    if isinstance(recipe, Recipe):
-        dataset = check_dataset(read_dataset(source, recipe.data))
-        why = f"the recipe of the scan that is resumed ({recipe.name})"
-        return Prepared(dataset, recipe, why, choose_device(recipe.device))
-    asked = settle(
-        recipe,
-        data=data,
-        model=model,
-        seed=seed,
-        device=device,
-        method=method,
-        epochs_scale=epochs_scale,
-        overrides=overrides,
-    )
-    chosen_device = choose_device(asked.device)
-    dataset = check_dataset(read_dataset(source, asked.data))
-    facts = dataset_facts(dataset, device=chosen_device.type)
+    asked = settle(request)
+    device = choose_device(asked.device)
+    dataset = check_dataset(read_dataset(request.source, asked.data))
+    facts = dataset_facts(dataset, device=device.type)
     dataset, model = _with_weights_at_hand(dataset, asked.model)
-    chosen, why = recipe_for(facts, dataclasses.replace(asked, model=model))
+    recipe, why = recipe_for(facts, dataclasses.replace(asked, model=model))
     if not decided:
-        require_trusted(chosen.method, dataset)
-    return Prepared(dataset, resolved(chosen, dataset), why, chosen_device, asked)
+        require_trusted(recipe.method, dataset)
+    prepared = Prepared(dataset, resolved(recipe, dataset), why, device, asked)
+    if request.budget is not None and request.recipe is None:
+        prepared = within_budget(prepared, request.budget)
+    elif request.budget is not None:
+        said = f"{prepared.why}; the recipe {request.recipe} wins over the budget {request.budget}"
+        prepared = dataclasses.replace(prepared, why=said)
+    return tuned_here(prepared, rates) if tune else prepared
+
+
+def prepare_again(source: Path | str, recipe: Recipe) -> Prepared:
+    """Return a dataset with the recipe of a scan or a training that was stopped, as it is.
+
+    Raises:
+        DataError: data that cannot be audited.
+    """
+    dataset = check_dataset(read_dataset(source, recipe.data))
+    why = f"the recipe of the scan that is resumed ({recipe.name})"
+    return Prepared(dataset, recipe, why, choose_device(recipe.device))
 
 
 def _with_weights_at_hand(dataset: Dataset, model: ModelSettings) -> tuple[Dataset, ModelSettings]:
@@ -139,18 +113,6 @@ def _is_grey(images: Images, names: tuple[str, ...], *, sample: int = 32) -> boo
     return seen
 
 
-def resolved(recipe: Recipe, dataset: Dataset) -> Recipe:
-    """Return the recipe with every option of its method written out, as it is stored with the audit.
-
-    Raises:
-        ConfigError: a method, an option or a backbone does not exist.
-    """
-    options = read_options(recipe)
-    if dataset.kind == "images":
-        require_image_backbone(recipe.model.backbone)
-    return dataclasses.replace(recipe, options=dataclasses.asdict(options))
-
-
 def require_trusted(method: str, dataset: Dataset) -> None:
     """Raise ConfigError where a method cannot do without a trusted set, and there is none."""
     if dataset.trusted.any() or dataset.kind == "probs" or not getattr(require_method(method), "NEEDS_TRUSTED", False):
@@ -161,8 +123,3 @@ def require_trusted(method: str, dataset: Dataset) -> None:
         f"method {method!r} needs a trusted set: about 10 samples of each class whose labels you have checked.",
         hint=f"Give {where}{folder}.",
     )
-
-
-def plain_paths(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values with paths as text: settings are plain, so that they can be stored."""
-    return {key: os.fspath(value) if isinstance(value, os.PathLike) else value for key, value in values.items()}

@@ -1,30 +1,24 @@
-"""The recipes, and which one a dataset gets."""
+"""The recipes, which one a dataset gets, and how long a method then trains.
+
+Unless it is told otherwise, every method passes over the samples as often as the others.
+"""
 
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
-from labelaudit.core.errors import ConfigError, did_you_mean, shorten
-from labelaudit.core.recipe import (
-    DataSettings,
-    ModelSettings,
-    Recipe,
-    TrainSettings,
-    from_dict,
-    require,
-    with_overrides,
-)
+from labelaudit.core.dataset import Dataset
+from labelaudit.core.errors import ConfigError, count, shorten
+from labelaudit.core.recipe import DataSettings, ModelSettings, Recipe, TrainSettings, from_dict, with_overrides
 from labelaudit.core.shortened import shortened
-from labelaudit.methods.registry import read_options, require_method
-from labelaudit.scanning.paper import published_schedules, require_row
-from labelaudit.scanning.schedules import described, epochs_for, known_options, with_epochs
+from labelaudit.methods.registry import Method, read_options, require_method
+from labelaudit.scanning.paper import published_schedules
+from labelaudit.scanning.request import Asked, late_overrides
+from labelaudit.training.models import require_image_backbone
 
-RECIPES = ("fast", "paper")
 _LARGEST_SIDE = 224  # pixels; what ImageNet networks are made for
 _SMALLEST_SIDE = 8
 
@@ -82,140 +76,6 @@ def _shortened(recipe: Recipe, scale: float) -> Recipe:
     """Return the recipe with its whole schedule shortened, settings of the command line included."""
     options = shortened(asdict(read_options(recipe)), scale)
     return replace(recipe, options=options, epochs_scale=scale)
-
-
-def late_overrides(asked: Asked) -> dict[str, Any]:
-    """Return the `key=value` settings that are not needed to read the data: they are applied last, to any recipe."""
-    early = ("data.", "model.")
-    return {k: v for k, v in asked.overrides.items() if not k.startswith(early) and k not in _PLAIN}
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What was asked for, after a recipe file and `key=value` settings have been worked in."""
-
-    name: str  # of the recipe
-    data: DataSettings
-    model: ModelSettings
-    seed: int
-    device: str
-    overrides: Mapping[str, Any]
-    method: str = "panel"
-    epochs_scale: float = 1.0
-    file: Path | None = None  # the recipe file
-
-
-def settle(
-    name: str | None = None,
-    *,
-    data: DataSettings | None = None,
-    model: ModelSettings | None = None,
-    seed: int = 0,
-    device: str = "auto",
-    method: str | None = None,
-    epochs_scale: float = 1.0,
-    overrides: Mapping[str, Any] | None = None,
-) -> Asked:
-    """Return what was asked for: `key=value` settings win over flags, flags that were given over a recipe file.
-
-    What the data is read by must be known before a recipe can be chosen for it.
-
-    Args:
-        name: fast, paper, paper:ROW (a key of `published_schedules`), or a TOML file; None chooses `fast`.
-        data: how to read the data; its image size wins over the recipe's.
-        model: backbone and weights; "auto" lets the recipe choose.
-        seed: the run's seed.
-        device: device name.
-        method: its name; None = as the recipe file says, drpl for `paper`, or panel.
-        epochs_scale: shortens the schedule.
-        overrides: `key=value` settings that win over everything.
-
-    Raises:
-        ConfigError: an unknown recipe, method or setting, or a file that cannot be read.
-    """
-    file = Path(name) if name is not None and name.endswith(".toml") else None
-    base, from_file = _read_file(file) if file is not None else (name or "fast", {})
-    flags = _given("data.", data or DataSettings()) | _given("model.", model or ModelSettings())
-    flags |= ({"seed": seed} if seed else {}) | ({"device": device} if device != "auto" else {})
-    flags |= {"method": method} if method is not None else {}
-    flags |= {"epochs_scale": epochs_scale} if epochs_scale != 1 else {}
-    settings: dict[str, Any] = {**from_file, **flags, **(overrides or {})}
-    default = {"method": default_method(base)}
-    plain = from_dict(_Plain, default | {key: settings[key] for key in _PLAIN if key in settings}, prefix="")
-    require_method(plain.method)
-    _require_recipe(base, plain.method)
-    return Asked(
-        name=base,
-        data=from_dict(DataSettings, _section(settings, "data."), prefix="data."),
-        model=from_dict(ModelSettings, _section(settings, "model."), prefix="model."),
-        seed=plain.seed,
-        device=plain.device,
-        method=plain.method,
-        epochs_scale=plain.epochs_scale,
-        overrides={**from_file, **(overrides or {})},
-        file=file,
-    )
-
-
-def default_method(recipe: str) -> str:
-    """Return the method of a recipe, by its name, where none is named."""
-    return "drpl" if recipe.partition(":")[0] == "paper" else "panel"
-
-
-@dataclass(frozen=True, slots=True)
-class _Plain:
-    """What stands in no section of a recipe and is needed before it is chosen."""
-
-    seed: int = 0
-    device: str = "auto"
-    method: str = "panel"
-    epochs_scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        require(0 < self.epochs_scale <= 1, "epochs_scale", self.epochs_scale, "above 0, at most 1")
-
-
-_PLAIN = ("seed", "device", "method", "epochs_scale")
-
-
-def _given(prefix: str, settings: DataSettings | ModelSettings) -> dict[str, Any]:
-    """Return the settings that differ from their defaults, by their full names."""
-    defaults = asdict(type(settings)())
-    return {prefix + key: value for key, value in asdict(settings).items() if value != defaults[key]}
-
-
-def _section(settings: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    return {key.removeprefix(prefix): value for key, value in settings.items() if key.startswith(prefix)}
-
-
-def _read_file(path: Path) -> tuple[str, dict[str, Any]]:
-    """Return the recipe that a TOML file builds on, and its settings as "section.key" or, for the method's, "key"."""
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"recipe file {path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"recipe file {path} is not TOML: {error}.") from error
-    base = str(values.pop("name", "fast"))
-    if base.endswith(".toml"):
-        raise ConfigError(f"{path}: name = {base!r}: expected fast or paper, not another file.")
-    settings: dict[str, Any] = {}
-    for key, value in values.items():
-        nested = value if isinstance(value, dict) else {key: value}
-        prefix = "" if key == "options" or not isinstance(value, dict) else f"{key}."
-        settings |= {prefix + name: setting for name, setting in nested.items()}
-    return base, settings
-
-
-def _require_recipe(name: str, method: str) -> None:
-    """Raise ConfigError with the closest known name unless there is such a recipe for the method."""
-    kind, colon, row = name.partition(":")
-    if kind == "paper":
-        require_row(method, row if colon else "")
-    elif name not in RECIPES:
-        known = [*RECIPES, *(f"paper:{key}" for key in published_schedules(method))]
-        hint = did_you_mean(name, known) or f"Known: {', '.join(known)}, or a TOML file."
-        raise ConfigError(f"recipe {name!r} is not known.", hint=hint)
 
 
 def _base_recipe(facts: Facts, asked: Asked, size: int | None) -> tuple[Recipe, str]:
@@ -328,3 +188,71 @@ def _paper_row(facts: Facts) -> str:
     if side <= 40:
         return "cifar10" if facts.classes <= 10 else "cifar100"
     return "imagenet64" if side <= 80 else "webvision"
+
+
+def resolved(recipe: Recipe, dataset: Dataset) -> Recipe:
+    """Return the recipe with every option of its method written out, as it is stored with the audit.
+
+    Raises:
+        ConfigError: a method, an option or a backbone does not exist.
+    """
+    options = read_options(recipe)
+    if dataset.kind == "images":
+        require_image_backbone(recipe.model.backbone)
+    return replace(recipe, options=asdict(options))
+
+
+def with_epochs(method: str, epochs: int) -> dict[str, Any]:
+    """Return a method's settings for so many epochs (of each of its stages)."""
+    module = require_method(method)
+    make = getattr(module, "fast_options", None)
+    found: dict[str, Any] = make(epochs) if make else {name: epochs for name in _FILLED if name in _names(module)}
+    return found
+
+
+def known_options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of the settings that a method has."""
+    names = _names(require_method(method))
+    return {name: value for name, value in options.items() if name in names}
+
+
+def passes_by_epochs(method: str, options: Mapping[str, Any], *, fewest: int = 1) -> tuple[float, float]:
+    """Return the passes over the samples that do not depend on the epochs, and those that every epoch adds.
+
+    Args:
+        method: its name.
+        options: settings beside the epochs.
+        fewest: epochs that these settings allow.
+    """
+    module = require_method(method)
+    few, many = (
+        module.training_passes(from_dict(module.Options, {**options, **with_epochs(method, n)}, prefix="method."))
+        for n in (fewest, fewest + _SPAN)
+    )
+    an_epoch = (many - few) / _SPAN
+    return few - fewest * an_epoch, an_epoch
+
+
+def epochs_for(method: str, options: Mapping[str, Any], stage_epochs: int) -> int:
+    """Return the epochs (of each stage) with the passes over the samples of two stages of `stage_epochs`."""
+    _, an_epoch = passes_by_epochs(method, options)
+    return max(1, round(2 * stage_epochs / an_epoch))
+
+
+def described(method: str, options: Mapping[str, Any]) -> str:
+    """Return the length of a schedule in words: "2 networks of 24 epochs", "two stages of 24", "elr, 48 epochs"."""
+    known = fields(require_method(method).Options)
+    networks = options.get("networks", next((each.default for each in known if each.name == "networks"), None))
+    if networks is not None and "epochs" in options:
+        return f"{count(int(networks), 'network')} of {count(options['epochs'], 'epoch')}"
+    if "stage1_epochs" in options:
+        return f"two stages of {options['stage1_epochs']} epochs"
+    return f"{method}, {count(options['epochs'], 'epoch')}" if "epochs" in options else method
+
+
+def _names(module: Method) -> set[str]:
+    return {field.name for field in fields(module.Options)}
+
+
+_FILLED = ("epochs", "stage1_epochs", "stage2_epochs")  # settings that the fast recipe and a budget fill in
+_SPAN = 60  # epochs: passes are whole numbers in some methods, so a short span would round the slope

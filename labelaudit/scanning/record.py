@@ -1,4 +1,4 @@
-"""What a scan writes about itself: how it began, what it said, and how it ended."""
+"""What a scan or a training writes about itself: how it began, what it said, its networks, and how it ended."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 
-from labelaudit.core.errors import DataError, LabelAuditError, StopAsked
+from labelaudit.core.dataset import Probabilities, Texts, Vectors
+from labelaudit.core.errors import DataError, LabelAuditError, StopAsked, is_disk_full
 from labelaudit.core.events import (
     EpochFinished,
     Event,
@@ -24,11 +25,21 @@ from labelaudit.core.events import (
     SamplesDone,
     StageFinished,
     StageStarted,
+    ThreadsTried,
     event_record,
 )
+from labelaudit.core.files import plain
+from labelaudit.core.model_facts import ModelFacts
+from labelaudit.core.runs import now
+from labelaudit.core.version import VERSION
 from labelaudit.methods.registry import leans_on_trusted
-from labelaudit.scanning.prepare import Prepared
+from labelaudit.scanning.learn import precision_for
+from labelaudit.scanning.load import Loaded
+from labelaudit.scanning.request import Prepared
+from labelaudit.training.batches import VectorInputs
 from labelaudit.training.device import describe_device
+from labelaudit.training.kept_networks import KeptNetworks
+from labelaudit.training.model_file import MODEL_NAME, StoredModel, write_model
 from labelaudit.training.ranks import RankLost, Ranks
 
 
@@ -78,6 +89,63 @@ def peak_memory_mib() -> int | None:
     return round(most / (2**20 if sys.platform == "darwin" else 2**10))  # bytes on macOS, KiB elsewhere
 
 
+def model_facts(
+    loaded: Loaded,
+    prepared: Prepared,
+    n_networks: int,
+    *,
+    labels: str,
+    fingerprint: str,
+    metrics: Mapping[str, Any] | None = None,
+) -> ModelFacts:
+    """Return what there is to say of networks that learn from loaded samples.
+
+    Args:
+        loaded: what they learn from.
+        prepared: how.
+        n_networks: how many there are.
+        labels: which labels: given, suggested, soft or split.
+        fingerprint: of the dataset as it was read.
+        metrics: how well they do.
+    """
+    dataset, recipe, inputs = loaded.dataset, prepared.recipe, loaded.inputs
+    content = dataset.content
+    if inputs is None or isinstance(content, Probabilities | Texts):
+        raise ValueError(f"{content.kind} train no network")
+    return ModelFacts(
+        classes=dataset.classes,
+        kind=content.kind,
+        backbone=recipe.model.backbone,
+        networks=n_networks,
+        n_inputs=inputs.values.shape[1] if isinstance(inputs, VectorInputs) else 0,
+        images=loaded.images,
+        columns=content.columns if isinstance(content, Vectors) else (),
+        frozen=loaded.frozen is not None,
+        precision="bf16" if precision_for(inputs, recipe, prepared.device) == torch.bfloat16 else "fp32",
+        method=recipe.method,
+        labels=labels,
+        source=str(dataset.source),
+        samples=len(dataset),
+        fingerprint=fingerprint,
+        recipe=plain(recipe.to_dict()),
+        metrics=metrics or {},
+        made=now(),
+        labelaudit=VERSION,
+    )
+
+
+def write_judges(
+    folder: Path, kept: KeptNetworks, loaded: Loaded, prepared: Prepared, *, fingerprint: str
+) -> Path | None:
+    """Write the networks that a scan judged with, of all its stages; None where its method showed none."""
+    networks = kept.every()
+    if not networks:
+        return None
+    facts = model_facts(loaded, prepared, len(networks), labels="given", fingerprint=fingerprint)
+    write_model(folder / MODEL_NAME, StoredModel(facts, networks, loaded.frozen))
+    return folder / MODEL_NAME
+
+
 class Record(Protocol):
     """What keeps an account of itself on disk: an audit, or a training."""
 
@@ -121,6 +189,9 @@ class AuditLog:
         if isinstance(event, StageFinished):
             self.seconds[event.stage] = round(event.seconds, 3)
             self.audit.update(stage_seconds=self.seconds)  # so that a resumed scan knows what came before
+        if isinstance(event, ThreadsTried):
+            before = self.audit.meta.get("threads_tried", [])
+            self.audit.update(threads_tried=[*before, event_record(event)])  # findings depend on them, in the last bits
         if not isinstance(event, SamplesDone):
             self.audit.append_event(event_record(event))
         self.on_event(event)
@@ -158,5 +229,8 @@ def recorded(audit: Record, on_event: EventSink) -> Iterator[AuditLog]:
         audit.fail(error.problem)
         raise
     except BaseException as error:
+        if is_disk_full(error):
+            audit.interrupt(f"the disk was full: {log.place}")  # what was saved before is whole
+            raise
         audit.fail(f"{type(error).__name__}: {error}")
         raise

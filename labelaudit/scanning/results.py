@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from labelaudit.judging.calibration import NoiseRate
+from labelaudit.core.shares import Share
 from labelaudit.judging.doubts import Doubt
 from labelaudit.judging.policy import Verdicts
 from labelaudit.judging.reckoning import Review
@@ -22,8 +22,8 @@ def judged_results(verdicts: Verdicts, classes: Sequence[str]) -> dict[str, Any]
     """
     noise, by_class = verdicts.noise, verdicts.by_class
     return {
-        "noise_rate": verdicts.noise_rate,
-        "noise_interval": None if noise is None else [noise.low, noise.high],
+        "noise_rate": noise.rate,
+        "noise_interval": None if noise.is_point else [noise.low, noise.high],
         "noise_by_class": None
         if by_class is None
         else {name: asdict(rate) for name, rate in zip(classes, by_class, strict=True) if rate is not None},
@@ -49,9 +49,9 @@ def review_facts(review: Review) -> dict[str, Any]:
     }
 
 
-def _doubt(doubt: Doubt, noise: NoiseRate | None, classes: Sequence[str]) -> dict[str, Any]:
+def _doubt(doubt: Doubt, noise: Share, classes: Sequence[str]) -> dict[str, Any]:
     names = [classes[place] for place in doubt.classes]
-    low, high = (0.0, 1.0) if noise is None else (noise.low, noise.high)
+    low, high = noise.low, noise.high
     texts = {
         "near-chance": f"up to {high:.0%} of the labels may be wrong, nearly as many as if they were drawn by lot",
         "wide-interval": f"anything from {low:.0%} to {high:.0%} of the labels may be wrong",

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from labelaudit.core.dataset import FloatNC, FloatND, IntN, Remark
+from labelaudit.core.arrays import FloatNC, FloatND, IntN
+from labelaudit.core.dataset import Remark
 from labelaudit.core.errors import ConfigError, DataError, shorten
 from labelaudit.sources.labels import Encoded
 from labelaudit.sources.matrix import Matrix

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pyarrow as pa
 
-from labelaudit.core.dataset import BoolN
+from labelaudit.core.arrays import BoolN
 from labelaudit.core.errors import DataError, shorten
 from labelaudit.sources.labels import tidy_numbers
 from labelaudit.sources.table_file import Table

@@ -13,7 +13,6 @@ from labelaudit.core.dataset import Dataset
 from labelaudit.core.errors import DataError
 from labelaudit.core.recipe import DataSettings
 from labelaudit.sources.pixel_batches import PixelBatch, PixelRows, dataset_of_batches, read_batch
-from labelaudit.sources.plain_pickle import read_plain_pickle
 
 _PIXEL_BYTES = 3 * 32 * 32
 
@@ -119,6 +118,8 @@ def _class_names(folder: Path, layout: CifarLayout) -> tuple[str, ...]:
     path = folder / layout.names
     if layout.label_bytes:
         return tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+    from labelaudit.sources.plain_pickle import read_plain_pickle  # only such folders wait for it
+
     meta: Any = read_plain_pickle(path)
     names = meta.get(layout.names_key) if isinstance(meta, dict) else None
     if not isinstance(names, list):

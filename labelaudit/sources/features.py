@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from labelaudit.core.dataset import IntN, Remark, Vectors
+from labelaudit.core.arrays import IntN
+from labelaudit.core.dataset import Remark, Vectors
 from labelaudit.core.errors import ConfigError, DataError, did_you_mean, shorten
 from labelaudit.core.recipe import DataSettings
 from labelaudit.sources.cells import cell_texts

@@ -196,7 +196,7 @@ def _is_within(path: str, folder: str) -> bool:
 
 
 def tally_remarks(tally: Tally) -> list[Remark]:
-    """Return what to say about what was left out."""
+    """Return remarks on files that were left out."""
     remarks: list[Remark] = []
     if tally.unlabelled:
         names = shorten(sorted(tally.unlabelled), show=3)

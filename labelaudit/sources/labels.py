@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from labelaudit.core.dataset import IntN, Remark
+from labelaudit.core.arrays import IntN
+from labelaudit.core.dataset import Remark
 from labelaudit.core.errors import shorten
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")

@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from labelaudit.core.dataset import BoolN, IntN, Remark
+from labelaudit.core.arrays import BoolN, IntN
+from labelaudit.core.dataset import Remark
 from labelaudit.core.errors import ConfigError, DataError, did_you_mean, shorten
 from labelaudit.functional.images import image_suffixes
 from labelaudit.sources.cells import cell_texts
@@ -28,7 +29,7 @@ class Located:
 
     files: tuple[Place, ...]  # (N,) absolute; where the file should be if it does not exist
     shown: tuple[str, ...]  # (N,) path relative to the root where it lies below it
-    found: BoolN  # (N,)
+    exists: BoolN  # (N,)
     fitting: tuple[str, ...] = ()  # templates that fit all rows, where more than one does
     remarks: tuple[Remark, ...] = ()
     why: Mapping[int, str] = field(default_factory=dict)  # position -> why a file is not there, where that is known
@@ -127,7 +128,7 @@ def locate(
     lost = {
         position: path.removeprefix("./")
         for position, path in enumerate(direct.shown)
-        if path and not direct.found[position] and ".." not in path.split("/")
+        if path and not direct.exists[position] and ".." not in path.split("/")
     }
     if column is None or not lost:
         return direct
@@ -136,14 +137,14 @@ def locate(
 
 def _with_found(direct: Located, lost: Mapping[int, str], match: Match, root: Path, column: str) -> Located:
     """Return where the images are, with what was found by the ends of paths."""
-    files, shown, found = list(direct.files), list(direct.shown), direct.found.copy()
+    files, shown, exists = list(direct.files), list(direct.shown), direct.exists.copy()
     for position, file in match.files.items():
-        files[position], shown[position], found[position] = root / file, file, True
+        files[position], shown[position], exists[position] = root / file, file, True
     why = {position: f"several files fit: {shorten(names, show=3)}" for position, names in match.several.items()}
     templates = tuple(dict.fromkeys(filter(None, (way.template(column) for way in match.fitting))))
     total = sum(bool(path) for path in direct.shown)
     remarks = _found_remarks(match, total, root, column, lost)
-    return Located(tuple(files), tuple(shown), found, fitting=templates, remarks=remarks, why=why)
+    return Located(tuple(files), tuple(shown), exists, fitting=templates, remarks=remarks, why=why)
 
 
 def _found_remarks(match: Match, total: int, root: Path, column: str, lost: Mapping[int, str]) -> tuple[Remark, ...]:
@@ -216,13 +217,13 @@ def _has_suffix(path: str) -> bool:
 def _locate_as(texts: Sequence[str | None], root: Path) -> Located:
     paths = ["" if text is None else _clean(text) for text in texts]
     files = [root / path if path else root for path in map(os.path.expanduser, paths)]
-    found = np.array([os.path.isfile(file) for file in files], dtype=np.bool_)  # noqa: PTH113  (three times as fast)
-    for position in np.flatnonzero(~found).tolist():
+    exists = np.array([os.path.isfile(file) for file in files], dtype=np.bool_)  # noqa: PTH113  (three times as fast)
+    for position in np.flatnonzero(~exists).tolist():
         if "\\" in paths[position]:  # a file of this name there is not: it is a path of Windows
             paths[position] = paths[position].replace("\\", "/")
             files[position] = root / os.path.expanduser(paths[position])  # noqa: PTH111  (faster by far)
-            found[position] = os.path.isfile(files[position])  # noqa: PTH113
-    return Located(tuple(files), tuple(paths), found)
+            exists[position] = os.path.isfile(files[position])  # noqa: PTH113
+    return Located(tuple(files), tuple(paths), exists)
 
 
 def _clean(text: str) -> str:

@@ -25,7 +25,7 @@ def is_pattern(text: str) -> bool:
 
 
 def expand_braces(pattern: str) -> list[str]:
-    """Return what bash would make of {000..009} and {a,b}; other braces stay as they are.
+    """Return the names that {000..009} and {a,b} stand for, as in bash; other braces stay as they are.
 
     Raises:
         DataError: more than a million names.

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labelaudit.core.dataset import Dataset, IntN, Remark, StreamedImages
+from labelaudit.core.arrays import IntN
+from labelaudit.core.dataset import Dataset, Remark, StreamedImages
 from labelaudit.core.errors import DataError
 from labelaudit.core.recipe import DataSettings
-from labelaudit.sources.plain_pickle import read_plain_pickle
 from labelaudit.sources.splits import choose_splits, split_remark
 
 _KEPT_BYTES = 2 * 2**30  # of batches in memory, beside the one that is read
@@ -111,11 +111,11 @@ def read_batch(path: Path, key: str) -> tuple[IntN, Callable[[], PixelRows]]:
     Raises:
         DataError: it is damaged, holds code, or has no such labels or pixels.
     """
-    found = _read_columns(path)
-    labels = found.get(key)
-    rows = found.get("data")
+    columns = _read_columns(path)
+    labels = columns.get(key)
+    rows = columns.get("data")
     if labels is None or not isinstance(rows, np.ndarray):
-        names = ", ".join(map(repr, found))
+        names = ", ".join(map(repr, columns))
         raise DataError(f"{path}: no {key!r} and 'data' in it; it holds {names}.", hint="Is it of another dataset?")
     pixels = _pixel_rows(path, rows)
     numbers = np.asarray(labels)
@@ -126,8 +126,10 @@ def read_batch(path: Path, key: str) -> tuple[IntN, Callable[[], PixelRows]]:
 
 def _read_columns(path: Path) -> dict[str, Any]:
     if path.suffix != ".npz":
-        found = read_plain_pickle(path)
-        return found if isinstance(found, dict) else {"data": None}
+        from labelaudit.sources.plain_pickle import read_plain_pickle  # only such folders wait for it
+
+        stored = read_plain_pickle(path)
+        return stored if isinstance(stored, dict) else {"data": None}
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in ("data", "labels") if name in archive}

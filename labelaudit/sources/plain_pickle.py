@@ -1,7 +1,8 @@
 """Plain data out of pickle files, such as CIFAR's batches, without running them.
 
 A pickle is a program. Here it is never run: its instructions are read one by one, those that only hold numbers, text,
-lists, dictionaries and numpy arrays are understood, and every other one is refused by name.
+lists, dictionaries and numpy arrays are understood, and every other one is refused by name. What is read takes memory
+and time in proportion to the file: docs/adr/0012-libraries-not-taken.md has what the standard library's reader takes.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ def read_plain_pickle(path: Path) -> Any:
             f"{path} cannot be read without running code in it: it asks for {error}.",
             hint="Where you trust it, convert it: load it with pickle, and write plain arrays with numpy.savez.",
         ) from error
+    except RecursionError as error:
+        raise DataError(f"{path} cannot be read: its lists are nested too deeply.") from error
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError, MemoryError) as error:
         raise DataError(f"{path} is no pickle file, or damaged: {error}.", hint="Fetch it again.") from error
 
@@ -92,7 +95,7 @@ def _read(operations: Any) -> Any:
         elif code in ("GET", "BINGET", "LONG_BINGET"):
             stack.append(memo[argument])
         elif code == "STOP":
-            return _plain(stack.pop())
+            return _plain(stack.pop(), {})
         elif code not in ("PROTO", "FRAME"):
             _build(code, argument, stack)
     raise ValueError("it ends too early")
@@ -131,7 +134,7 @@ def _build(code: str, argument: Any, stack: list[Any]) -> None:
 
 
 def _made(name: Any, arguments: Any) -> Any:
-    """Return what one of the few known names stands for."""
+    """Return the value that a call of one of the few known names stands for."""
     if not isinstance(name, _Name):
         raise _Refused("a call of what is no name")
     if name.module in _MULTIARRAY and name.name == "_reconstruct":
@@ -155,7 +158,7 @@ def _fill_(made: Any, state: Any) -> None:
     elif isinstance(made, _Array):
         _, shape, kind, is_fortran, raw = state
         values = np.frombuffer(_raw(raw), _require(kind, _Type).value)
-        made.value = values.reshape(shape, order="F" if is_fortran else "C")
+        made.value = values.reshape(_require(shape, tuple), order="F" if is_fortran else "C")
     else:
         raise _Refused("a state of what is no array")
 
@@ -199,6 +202,9 @@ def _since_mark(stack: list[Any]) -> list[Any]:
 
 
 def _pairs(values: list[Any]) -> dict[Any, Any]:
+    unfit = [key for key in values[::2] if not isinstance(key, str | bytes | int | float | None)]
+    if unfit:  # the hash of nested tuples takes exponential time
+        raise _Refused(f"a key of type {type(unfit[0]).__name__}")
     return dict(zip(values[::2], values[1::2], strict=True))
 
 
@@ -208,16 +214,29 @@ def _require(value: Any, kind: type) -> Any:
     return value
 
 
-def _plain(value: Any) -> Any:
-    """Return the value with arrays in place of what stood for them."""
+def _plain(value: Any, done: dict[int, Any]) -> Any:
+    """Return the value with arrays in place of what stood for them; what is shared stays shared.
+
+    Args:
+        value: what the instructions built.
+        done: by the identity of a list, tuple or dictionary, what it became; None while it is being looked at.
+    """
     if isinstance(value, _Array):
         if value.value is None:
             raise ValueError("an array without content")
         return value.value
     if isinstance(value, _Type | _Name):
         raise _Refused("a value that is no plain data")
-    if isinstance(value, dict):
-        return {_text(key) if isinstance(key, bytes) else key: _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(_plain(each) for each in value)
-    return value
+    if not isinstance(value, dict | list | tuple):
+        return value
+    if id(value) not in done:
+        done[id(value)] = None
+        if isinstance(value, dict):
+            done[id(value)] = {
+                _text(key) if isinstance(key, bytes) else key: _plain(each, done) for key, each in value.items()
+            }
+        else:
+            done[id(value)] = type(value)(_plain(each, done) for each in value)
+    elif done[id(value)] is None:
+        raise _Refused("a value that holds itself")
+    return done[id(value)]

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from labelaudit.core.dataset import FloatNC, IntN
+from labelaudit.core.arrays import FloatNC, IntN
 from labelaudit.core.errors import DataError, shorten
 from labelaudit.sources.labels import class_order, is_number
 from labelaudit.sources.matrix import Matrix
@@ -132,7 +133,7 @@ def _of_names(matrix: Matrix, place: Mapping[str, int], found: Sequence[str], ho
     return Columns(order, classes, text, is_sure=True, extra=kept)
 
 
-def _may_be_classes(some: np.ndarray, place: Mapping[str, int], extra: Sequence[str]) -> bool:  # type: ignore[type-arg]
+def _may_be_classes(some: NDArray[np.float64], place: Mapping[str, int], extra: Sequence[str]) -> bool:
     """Return whether columns beside those of the labels hold next to nothing, as classes without a sample do."""
     values = some[:, [place[name] for name in extra]]
     return bool((values >= 0).all() and (values.sum(axis=1) <= SUM_TOLERANCE).all())

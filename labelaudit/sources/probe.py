@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from labelaudit.core.dataset import SMALLEST_CLASS, BoolN, Dataset, ImageFiles, IntN, Remark, StreamedImages
+from labelaudit.core.arrays import BoolN, IntN
+from labelaudit.core.dataset import SMALLEST_CLASS, Dataset, ImageFiles, Remark, StreamedImages
 from labelaudit.core.errors import DataError, shorten
 from labelaudit.sources.labels import similar_names
 

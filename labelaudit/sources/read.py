@@ -1,4 +1,8 @@
-"""The one door to data: a folder, a table, shards, or the URL of one of these becomes a Dataset."""
+"""The one door to data: a folder, a table, shards, or the URL of one of these becomes a Dataset.
+
+`labelaudit check` comes through this door, too, and must start fast: what a plain folder does not need is imported
+where it is used.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +16,9 @@ from labelaudit.functional.images import image_suffixes
 from labelaudit.sources.class_names import with_class_names
 from labelaudit.sources.folder import read_folder
 from labelaudit.sources.label_tables import LabelTable, find_label_table
-from labelaudit.sources.parquet_shards import read_parquet_shards
 from labelaudit.sources.paths import require_exists
 from labelaudit.sources.patterns import is_pattern
 from labelaudit.sources.published import read_published
-from labelaudit.sources.remote_folder import read_remote_folder
 from labelaudit.sources.shards import (
     Shards,
     choose_shards,
@@ -28,11 +30,8 @@ from labelaudit.sources.shards import (
 )
 from labelaudit.sources.splits import ALL_SPLITS
 from labelaudit.sources.store import Store
-from labelaudit.sources.table import read_table
 from labelaudit.sources.table_file import TABLE_SUFFIXES
-from labelaudit.sources.tar_shards import read_tar_shards
-from labelaudit.sources.trusted import with_trusted
-from labelaudit.sources.urls import is_url, parse_url
+from labelaudit.sources.urls import Place, is_url, parse_url
 
 _OTHER_HINTS = {
     ".xlsx": "Save the sheet as CSV (UTF-8).",
@@ -41,7 +40,6 @@ _OTHER_HINTS = {
     ".zip": "Unpack it, and scan the folder.",
     ".gz": "Unpack it first.",
     ".npy": "Give the table of labels, and this file with --embeddings or --probs.",
-    ".txt": "Rename it to .csv or .tsv if it is a table with a header.",
 }
 
 
@@ -60,7 +58,12 @@ def read_dataset(source: Path | str, settings: DataSettings, *, cache: Path | No
         DataError: what is there cannot be audited.
     """
     store = Store(cache)
-    return with_class_names(with_trusted(_read(source, settings, store), settings, store), settings)
+    dataset = _read(source, settings, store)
+    if settings.trusted is not None:
+        from labelaudit.sources.trusted import with_trusted
+
+        dataset = with_trusted(dataset, settings, store)
+    return with_class_names(dataset, settings)
 
 
 def _read(source: Path | str, settings: DataSettings, store: Store) -> Dataset:
@@ -88,7 +91,7 @@ def _read_path(path: Path, settings: DataSettings, store: Store) -> Dataset:
         _require_no_arrays(path, settings)
         return read_folder(path, settings)
     if path.suffix.lower() in TABLE_SUFFIXES:
-        return read_table(path, settings, store)
+        return _read_table(path, settings, store)
     _require_known(path)
     return _read_shards(shards_of_file(path), settings, store)
 
@@ -96,7 +99,7 @@ def _read_path(path: Path, settings: DataSettings, store: Store) -> Dataset:
 def _read_label_table(labels: LabelTable, settings: DataSettings, store: Store) -> Dataset:
     if labels.split is not None:  # the file is the split
         settings = dataclasses.replace(settings, split=ALL_SPLITS)
-    dataset = read_table(labels.path, settings, store)
+    dataset = _read_table(labels.path, settings, store)
     return dataclasses.replace(dataset, split=labels.split or dataset.split, remarks=(labels.remark, *dataset.remarks))
 
 
@@ -107,7 +110,7 @@ def _read_url(text: str, settings: DataSettings, store: Store) -> Dataset:
     if isinstance(place, Path):
         return _read_path(place, settings, store)
     if place.suffix.lower() in TABLE_SUFFIXES:
-        return read_table(place, settings, store)
+        return _read_table(place, settings, store)
     if shard_kind(place.name) == "tar":
         return _read_shards(shards_of_file(place), settings, store)
     names = store.find(place)
@@ -115,14 +118,26 @@ def _read_url(text: str, settings: DataSettings, store: Store) -> Dataset:
     if shards is not None:
         return _read_shards(shards, settings, store)
     _require_no_arrays(place, settings)
+    from labelaudit.sources.remote_folder import read_remote_folder
+
     return read_remote_folder(place, names, settings, store)
+
+
+def _read_table(place: Place, settings: DataSettings, store: Store) -> Dataset:
+    from labelaudit.sources.table import read_table
+
+    return read_table(place, settings, store)
 
 
 def _read_shards(shards: Shards, settings: DataSettings, store: Store) -> Dataset:
     chosen = choose_shards(shards, settings)
     if chosen.kind == "parquet":
+        from labelaudit.sources.parquet_shards import read_parquet_shards
+
         return read_parquet_shards(chosen, settings, store)
     _require_no_arrays(chosen.source, settings, what="an archive")
+    from labelaudit.sources.tar_shards import read_tar_shards
+
     return read_tar_shards(chosen, settings, store)
 
 

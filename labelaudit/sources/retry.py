@@ -72,7 +72,7 @@ class ShortReadError(ConnectionError):
 
 
 def with_retries(fetch: Callable[[], T], url: str, retry: Retry) -> T:
-    """Return what `fetch` returns, with further tries after errors that may pass.
+    """Call `fetch` and return its result, with further tries after errors that may pass.
 
     Raises:
         FetchError: it fails for good, or as often as allowed.

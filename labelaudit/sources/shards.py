@@ -38,7 +38,7 @@ class Shards:
 
 
 def shard_kind(name: str) -> Literal["tar", "parquet"] | None:
-    """Return what kind of shard a file is, by its name; None where it is another file."""
+    """Return the kind of a shard by its name; None where it is another file."""
     if name.lower().endswith((".tar", *COMPRESSED)):
         return "tar"
     return "parquet" if name.lower().endswith(PARQUET_SUFFIXES) else None
@@ -72,7 +72,7 @@ def shards_of_folder(source: Place, names: Iterable[str]) -> Shards | None:
         names: paths of the files below it, relative to it.
     """
     images = image_suffixes()
-    found: dict[str, list[str]] = {"tar": [], "parquet": []}
+    by_kind: dict[str, list[str]] = {"tar": [], "parquet": []}
     has_table = False
     for name in names:
         if any(part.startswith(".") for part in name.split("/")):
@@ -80,16 +80,16 @@ def shards_of_folder(source: Place, names: Iterable[str]) -> Shards | None:
         kind = shard_kind(name)
         suffix = PurePosixPath(name).suffix.lower()
         if kind is not None:
-            found[kind].append(name)
+            by_kind[kind].append(name)
         elif suffix in images:
             return None
         has_table = has_table or suffix in _TABLES
-    kinds: list[Literal["tar", "parquet"]] = ["tar"] if found["tar"] else []
-    if found["parquet"] and not has_table:
+    kinds: list[Literal["tar", "parquet"]] = ["tar"] if by_kind["tar"] else []
+    if by_kind["parquet"] and not has_table:
         kinds.append("parquet")
     if len(kinds) != 1:
         return None
-    chosen = tuple(sorted(found[kinds[0]]))
+    chosen = tuple(sorted(by_kind[kinds[0]]))
     files = tuple(source.join(name) if isinstance(source, Url) else source / name for name in chosen)
     return Shards(source if isinstance(source, Path) else str(source), kinds[0], source, files, chosen)
 

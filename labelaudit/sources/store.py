@@ -86,9 +86,9 @@ class Store:
         first = start // self._block
         blocks = range(first, (stop - 1) // self._block + 1)
         if len(blocks) == 1:  # nearly always: reads only what is asked for from the disk
-            found = self._blobs.get(self._key(url, facts, first), start - first * self._block, stop - start)
-            if found is not None and len(found) == stop - start:
-                return found
+            kept = self._blobs.get(self._key(url, facts, first), start - first * self._block, stop - start)
+            if kept is not None and len(kept) == stop - start:
+                return kept
         data = b"".join(self._blocks(url, facts, blocks))
         return data[start - first * self._block : stop - first * self._block]
 
@@ -113,12 +113,12 @@ class Store:
         """
         filesystem = self.filesystem(folder)
         self._require_listable(folder)
-        found = self.required(
+        listed = self.required(
             folder,
             lambda: with_retries(lambda: filesystem.find(folder.text, detail=True), str(folder), self._retry),
         )
         root = str(filesystem._strip_protocol(folder.text)).rstrip("/") + "/"
-        names = {path.removeprefix(root): info for path, info in found.items() if path.startswith(root)}
+        names = {path.removeprefix(root): info for path, info in listed.items() if path.startswith(root)}
         return self._remember(folder, names)
 
     def list_folders(self, folders: Iterable[Url]) -> frozenset[str]:
@@ -130,13 +130,13 @@ class Store:
         """Return the files that fit a pattern with *, ? or [], sorted."""
         filesystem = self.filesystem(pattern)
         self._require_listable(pattern)
-        found = self.required(
+        listed = self.required(
             pattern, lambda: with_retries(lambda: filesystem.glob(pattern.text), str(pattern), self._retry)
         )
-        return [Url(f"{pattern.protocol}://{str(path).lstrip('/')}") for path in sorted(found)]
+        return [Url(f"{pattern.protocol}://{str(path).lstrip('/')}") for path in sorted(listed)]
 
     def required(self, url: Url, read: Callable[[], T]) -> T:
-        """Return what `read` returns; what it raises becomes a DataError with the address and the next step."""
+        """Call `read` and return its result; an error becomes a DataError with the address and the next step."""
         try:
             return read()
         except FetchError as error:
@@ -156,18 +156,18 @@ class Store:
     def _list_folder(self, folder: Url) -> list[str]:
         filesystem = self.filesystem(folder)
         try:
-            found = with_retries(lambda: filesystem.ls(folder.text, detail=True), str(folder), self._retry)
+            listed = with_retries(lambda: filesystem.ls(folder.text, detail=True), str(folder), self._retry)
         except FetchError as error:
             if error.status == 404:
                 return []
             raise unreadable_source(folder, error, error.status) from error
-        files = {str(info["name"]).rpartition("/")[2]: info for info in found if info.get("type") == "file"}
+        files = {str(info["name"]).rpartition("/")[2]: info for info in listed if info.get("type") == "file"}
         return [folder.join(name).text for name in self._remember(folder, files)]
 
-    def _remember(self, folder: Url, found: Mapping[str, Mapping[str, Any]]) -> list[str]:
-        for name, info in found.items():
+    def _remember(self, folder: Url, listed: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        for name, info in listed.items():
             self._facts[folder.join(name).text] = _object_facts(info)
-        return sorted(found)
+        return sorted(listed)
 
     def _require_listable(self, url: Url) -> None:
         if url.is_web:

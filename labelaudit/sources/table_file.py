@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from labelaudit.core.dataset import ImageReader, IntN, Remark, SetAside
+from labelaudit.core.arrays import IntN
+from labelaudit.core.dataset import ImageReader, Remark, SetAside
 from labelaudit.core.errors import DataError
 from labelaudit.core.recipe import DataSettings
 from labelaudit.sources.csv_file import LIST_SUFFIXES, read_delimited

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelaudit.core.dataset import Content, EmbeddedImages, ImageFiles, IntN, Remark, StreamedImages
+from labelaudit.core.arrays import IntN
+from labelaudit.core.dataset import Content, EmbeddedImages, ImageFiles, Remark, StreamedImages
 from labelaudit.core.recipe import DataSettings
 from labelaudit.sources.cells import cell_texts
 from labelaudit.sources.columns import Roles
@@ -52,7 +53,7 @@ def share_of_images(table: Table, column: str, settings: DataSettings, tree: Ima
     texts = cell_texts(table.columns[column])
     step = max(1, len(texts) // _LOOKED_AT)
     some = [text for text in texts[::step] if text is not None]
-    return float(locate_images(table, some, settings, tree, column=column).found.mean()) if some else 0.0
+    return float(locate_images(table, some, settings, tree, column=column).exists.mean()) if some else 0.0
 
 
 def image_tree(table: Table, settings: DataSettings) -> ImageTree | None:
@@ -110,7 +111,7 @@ def read_files(
         located = locate_images(table, texts, settings, tree, column=column)
     else:
         located = locate_images(table, fill_template(settings.path_template, table, rows), settings, tree)
-    if not located.found.any():
+    if not located.exists.any():
         raise none_found(located, table, tree, image_root(table, settings.image_root), column)
     shown = tuple(path or table.place(row) for path, row in zip(located.shown, rows, strict=True))
     return Samples(_content(located, table), shown, _missing(table, rows, located), remarks=located.remarks)
@@ -130,7 +131,7 @@ def locate_images(
         return locate(texts, tree, column=column, replace=replace)
     if tree is not None and column is not None:  # addresses of a store whose files may lie here
         here = locate(texts, tree, column=column)
-        if any(here.found[i] for i, text in enumerate(texts) if text is not None and is_url(text.strip())):
+        if any(here.exists[i] for i, text in enumerate(texts) if text is not None and is_url(text.strip())):
             return here
     return locate_remote(texts, image_root(table, settings.image_root), table.store)
 
@@ -151,5 +152,5 @@ def _missing(table: Table, rows: IntN, located: Located) -> dict[int, str]:
         position: f"{table.place(row)}: "
         + (f"{located.why.get(position) or f'there is no file {located.files[position]}'}" if path else "no path given")
         for position, (row, path) in enumerate(zip(rows, located.shown, strict=True))
-        if not located.found[position]
+        if not located.exists[position]
     }

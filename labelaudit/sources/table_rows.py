@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labelaudit.core.dataset import BoolN, IntN, Remark, SetAside, require_unique_ids
+from labelaudit.core.arrays import BoolN, IntN
+from labelaudit.core.dataset import Remark, SetAside, require_unique_ids
 from labelaudit.core.errors import ConfigError, DataError, shorten
 from labelaudit.core.recipe import DataSettings
 from labelaudit.sources.cells import cell_texts, yes_or_no
@@ -110,7 +111,7 @@ def _with_usable_ids(
 
 
 def unlabelled_rows(table: Table, rows: Rows, column: str) -> list[SetAside]:
-    """Return what is put aside for want of a label."""
+    """Return the rows to put aside for want of a label."""
     aside: list[SetAside] = []
     for position, label in enumerate(rows.labels):
         if label is None:

@@ -111,7 +111,7 @@ def _add(member: tarfile.TarInfo, size: int, index: ShardIndex) -> None:
 
 
 def _end_problem(stream: BinaryIO, offset: int, size: int) -> str | None:
-    """Return what is wrong where tarfile stopped: only zeros, or nothing at all, may be there."""
+    """Name the damage where tarfile stopped: only zeros, or nothing at all, may be there."""
     block = _read_at(stream, offset, _HEADER)
     if offset <= size and not block.strip(b"\0"):
         return None

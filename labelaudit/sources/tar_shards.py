@@ -29,7 +29,7 @@ _USUAL = ("jpg", "jpeg", "png", "webp")  # where a sample has several images, th
 
 
 @dataclasses.dataclass(slots=True)
-class _Found:
+class _Gathered:
     """The samples that can be used so far, all of the same length, and the others."""
 
     ids: list[str] = dataclasses.field(default_factory=list)
@@ -57,22 +57,27 @@ def read_tar_shards(shards: Shards, settings: DataSettings, store: Store) -> Dat
     if not samples:
         raise _nothing_found(shards, broken)
     place = find_labels(samples, settings.label_column, store, shards.source)
-    found = _Found()
+    gathered = _Gathered()
     for sample in samples:
-        _add(sample, place, store, found)
-    if not found.ids:
-        first = found.aside[0]
+        _add(sample, place, store, gathered)
+    if not gathered.ids:
+        first = gathered.aside[0]
         raise DataError(
             f"{shards.source}: none of the {len(samples):,} samples can be used; {first.path}: {first.detail}."
         )
     remarks = [Remark("note", f"{len(shards.files):,} tar shards: labels from {place}."), *_broken_remarks(broken)]
-    return _dataset(shards, found, broken, remarks, settings, store)
+    return _dataset(shards, gathered, broken, remarks, settings, store)
 
 
 def _dataset(
-    shards: Shards, found: _Found, broken: list[SetAside], remarks: list[Remark], settings: DataSettings, store: Store
+    shards: Shards,
+    gathered: _Gathered,
+    broken: list[SetAside],
+    remarks: list[Remark],
+    settings: DataSettings,
+    store: Store,
 ) -> Dataset:
-    texts = [text for text in tidy_numbers(found.labels) if text is not None]
+    texts = [text for text in tidy_numbers(gathered.labels) if text is not None]
     known = class_names_beside([shards.folder, shards.files[0].parent], store)
     if known is not None:
         texts = name_classes(texts, known[1], known[0])
@@ -80,34 +85,34 @@ def _dataset(
     labels = encode_labels(texts, fold=settings.fold_labels)
     return Dataset(
         source=shards.source,
-        sample_ids=tuple(found.ids),
-        paths=tuple(found.ids),
+        sample_ids=tuple(gathered.ids),
+        paths=tuple(gathered.ids),
         given=labels.given,
         classes=labels.classes,
-        content=StreamedImages(TarMembers(found.members, store), np.arange(len(found.ids), dtype=np.int64)),
-        trusted=np.zeros(len(found.ids), dtype=np.bool_),
+        content=StreamedImages(TarMembers(gathered.members, store), np.arange(len(gathered.ids), dtype=np.int64)),
+        trusted=np.zeros(len(gathered.ids), dtype=np.bool_),
         split=shards.split,
-        set_aside=(*broken, *found.aside),
+        set_aside=(*broken, *gathered.aside),
         remarks=(*shards.remarks, *remarks, *labels.remarks),
     )
 
 
-def _add(sample: TarSample, place: LabelPlace, store: Store, found: _Found) -> None:
+def _add(sample: TarSample, place: LabelPlace, store: Store, gathered: _Gathered) -> None:
     """Add a sample to those that can be used, or put it aside."""
     extension = image_extension(sample.members)
     name = f"{sample.shard_name}/{sample.key}"
     try:
         label = read_label(sample, place, store)
     except ValueError as error:
-        found.aside.append(SetAside(name, name, None, "missing-label", str(error)))
+        gathered.aside.append(SetAside(name, name, None, "missing-label", str(error)))
         return
     if extension is None:
         there = shorten(f".{extension}" for extension in sorted(sample.members))
-        found.aside.append(SetAside(name, name, label, "missing-file", f"no member is an image, only {there}"))
+        gathered.aside.append(SetAside(name, name, label, "missing-file", f"no member is an image, only {there}"))
         return
-    found.ids.append(f"{name}.{extension}")
-    found.labels.append(label)
-    found.members.append((sample.shard, sample.members[extension]))
+    gathered.ids.append(f"{name}.{extension}")
+    gathered.labels.append(label)
+    gathered.members.append((sample.shard, sample.members[extension]))
 
 
 def image_extension(members: dict[str, Member]) -> str | None:

@@ -58,15 +58,15 @@ def with_trusted(dataset: Dataset, settings: DataSettings, store: Store) -> Data
 
 
 def _read_list(dataset: Dataset, table: Table, settings: DataSettings) -> Vouched:
-    """Return what a table vouches for: in one column ids or paths of samples, in another, if there is one, labels."""
+    """Return the labels that a table vouches for: ids or paths in one column, and maybe labels in another."""
     label = _label_column(table, settings)
-    found = _named_samples(dataset, table, but={label, _TRUSTED})
+    indices = _named_samples(dataset, table, but={label, _TRUSTED})
     trusts = yes_or_no(table, _TRUSTED) if _TRUSTED in table.columns else np.ones(len(table), dtype=np.bool_)
     labels = [None] * len(table) if label is None else label_texts(table, label)
     vouched: dict[int, int | None] = {}
     unknown: list[str] = []
     left = defaultdict[int, int](lambda: settings.trusted_per_class or len(table))
-    for row, (index, text) in enumerate(zip(found, labels, strict=True)):
+    for row, (index, text) in enumerate(zip(indices, labels, strict=True)):
         if not trusts[row]:
             continue
         if index is None:
@@ -100,8 +100,8 @@ def _named_samples(dataset: Dataset, table: Table, *, but: set[str | None]) -> l
     best: list[int | None] = []
     for cells in (cells for name, cells in table.columns.items() if name not in but):
         texts = [(text or "").strip().replace("\\", "/") for text in cell_texts(cells)]
-        found = [places.get(text.removeprefix(root).removeprefix("./")) for text in texts]
-        best = max(best, found, key=lambda each: sum(index is not None for index in each))
+        indices = [places.get(text.removeprefix(root).removeprefix("./")) for text in texts]
+        best = max(best, indices, key=lambda each: sum(index is not None for index in each))
     if all(index is None for index in best):
         ids = shorten(map(repr, dataset.sample_ids), show=2)
         raise DataError(
@@ -188,16 +188,16 @@ def _twins(content: ImageFiles, files: Iterable[Path], hashes: Sequence[str]) ->
     """Return by content hash the positions of files with the same content; only those of the same size are read."""
     sizes = {file.stat().st_size for file in files}
     wanted = set(hashes)
-    found: dict[str, list[int]] = defaultdict(list)
+    by_name: dict[str, list[int]] = defaultdict(list)
     for index, text in enumerate(content.texts()):
         try:
             if os.stat(text).st_size in sizes:  # noqa: PTH116 - a million Path objects would take seconds
                 name = hash_content(Path(text).read_bytes())
                 if name in wanted:
-                    found[name].append(index)
+                    by_name[name].append(index)
         except OSError:
             continue  # set aside later, with its reason
-    return dict(found)
+    return dict(by_name)
 
 
 def _vouched_for(dataset: Dataset, vouched: Vouched, source: Path) -> Dataset:

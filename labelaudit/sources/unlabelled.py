@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from labelaudit.core.dataset import Dataset, FilesBelow, ImageFiles, Images, IntN, Probabilities, Texts, Vectors
+from labelaudit.core.arrays import IntN
+from labelaudit.core.dataset import Dataset, FilesBelow, ImageFiles, Images, Probabilities, Texts, Vectors
 from labelaudit.core.errors import ConfigError, DataError, did_you_mean, shorten
 from labelaudit.core.model_facts import ColumnFacts, ModelFacts
 from labelaudit.core.recipe import DataSettings

@@ -96,15 +96,8 @@ def parse_url(text: str) -> Place:
     return Url(text)
 
 
-def resolve_source(source: Path | str) -> str:
-    """Return one spelling of what the user named as data, so that two of them can be compared."""
-    if is_url(str(source)):
-        return str(source).rstrip("/")
-    return str(Path(source).expanduser().resolve())
-
-
 def next_step(url: Url, status: int | None) -> str:
-    """Return what to do about an address that cannot be read."""
+    """Return the hint for an address that cannot be read."""
     if status == 404:
         return "Check the address: the bucket or host, the path, and upper and lower case."
     if status in (401, 403):

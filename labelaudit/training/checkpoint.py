@@ -15,8 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from labelaudit.core.audits import write_atomically
 from labelaudit.core.errors import DataError
+from labelaudit.core.files import write_atomically
 from labelaudit.training.optimizers import Optimizer
 
 
@@ -44,8 +44,14 @@ def restore_stage_(state: StageState, tensors: dict[str, Tensor], counters: dict
     """Fill a freshly made state with what `load_tensors` read from `source`.
 
     Raises:
-        DataError: the tensors belong to another network.
+        DataError: the tensors belong to another network, or the tables to other settings.
     """
+    stored = {name.removeprefix("table/") for name in tensors if name.startswith("table/")}
+    if stored != state.tables.keys():  # a table that is made only after this would be thrown away or never be filled
+        raise DataError(
+            f"{source} has the tables {sorted(stored)}; expected {sorted(state.tables)}.",
+            hint="Scan again without --resume.",
+        )
     groups = state.optimizer.state_dict()["param_groups"]
     moments: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
@@ -54,7 +60,7 @@ def restore_stage_(state: StageState, tensors: dict[str, Tensor], counters: dict
             number, _, entry = rest.partition("/")
             moments.setdefault(int(number), {})[entry] = value
         elif kind == "table":
-            state.tables[rest] = value.to(_device_of(state.model))
+            state.tables[rest] = value.to(state.tables[rest].device)
     try:
         state.model.load_state_dict({k.removeprefix("model/"): v for k, v in tensors.items() if k.startswith("model/")})
     except RuntimeError as error:
@@ -91,7 +97,3 @@ def _match_memory_layout_(optimizer: Optimizer) -> None:
         for name, value in entries.items():
             if isinstance(value, Tensor) and value.shape == parameter.shape:
                 entries[name] = torch.empty_like(parameter).copy_(value)
-
-
-def _device_of(model: nn.Module) -> torch.device:
-    return next(model.parameters()).device

@@ -34,8 +34,8 @@ def class_probs(
     samples, views = _samples(inputs, n, precision), inputs.views()
     total = None
     for network in networks:
-        found = predict(network, samples.in_order(*views), n, precision=precision, on_samples=on_samples)
-        total = found if total is None else total + found
+        probs = predict(network, samples.in_order(*views), n, precision=precision, on_samples=on_samples)
+        total = probs if total is None else total + probs
     if total is None:
         raise ValueError("class_probs needs at least one network")
     return total / (len(networks) * len(views))

@@ -55,8 +55,8 @@ def decode_images(
     n, known = len(content), len(store)
     failures: dict[int, str] = {}
     stamps = [file_stamp(file) for file in content.texts()] if isinstance(content, ImageFiles) else [""] * n
-    found = store.find_files(stamps)  # row of each image, -1 where there is none yet
-    unknown = np.flatnonzero(found < 0).tolist()
+    row_of = store.find_files(stamps)  # row of each image, -1 where there is none yet
+    unknown = np.flatnonzero(row_of < 0).tolist()
     if len(unknown) < n:
         on_samples(n - len(unknown))
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
@@ -70,14 +70,14 @@ def decode_images(
                     if isinstance(result, Decoded):
                         new.append((index, result))
                     elif isinstance(result, int):
-                        found[index] = result
+                        row_of[index] = result
                     else:
                         failures[index] = result
                 on_samples(len(results))
             for index, row in zip((i for i, _ in new), _write(store, new, names, stamps), strict=True):
-                found[index] = row
-    readable = np.flatnonzero(found >= 0)
-    rows = found[readable]
+                row_of[index] = row
+    readable = np.flatnonzero(row_of >= 0)
+    rows = row_of[readable]
     content_hashes, pixel_hashes, near, warnings = (
         [store.columns[name][row] for row in rows.tolist()]
         for name in ("content_hash", "pixel_hash", "near_hash", "warning")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor, nn
@@ -50,7 +51,7 @@ def train_epoch(
     for batch in batches:
         for group in optimizer.param_groups:
             group["lr"] = lr_at(step)
-        with torch.autocast(batch.inputs.device.type, dtype=torch.bfloat16, enabled=precision == torch.bfloat16):
+        with computing_in(precision, batch.inputs.device):
             losses = loss_fn(model, batch)  # (B,)
         (losses.mean() * batch.share).backward()  # type: ignore[no-untyped-call]
         ranks.sum_gradients_(model)
@@ -74,7 +75,7 @@ def predict(
 ) -> Tensor:
     """Return (n, C) float32 softmax outputs in eval mode, summed over the views, by the batches' rows."""
     return outputs(
-        model, batches, n, precision=precision, on_samples=on_samples, turn=lambda found: torch.softmax(found, dim=1)
+        model, batches, n, precision=precision, on_samples=on_samples, turn=lambda logits: torch.softmax(logits, dim=1)
     )
 
 
@@ -86,7 +87,7 @@ def outputs(
     *,
     precision: torch.dtype,
     on_samples: OnSamples,
-    turn: Callable[[Tensor], Tensor] = lambda found: found,
+    turn: Callable[[Tensor], Tensor] = lambda outputs: outputs,
 ) -> Tensor:
     """Return (n, K) float32 outputs of a network in eval mode, summed over the views, by the batches' rows.
 
@@ -101,12 +102,25 @@ def outputs(
     model.eval()
     rows: Tensor | None = None
     for batch in batches:
-        with torch.autocast(batch.inputs.device.type, dtype=torch.bfloat16, enabled=precision == torch.bfloat16):
-            found = model(batch.inputs)
+        with computing_in(precision, batch.inputs.device):
+            seen = model(batch.inputs)
         if rows is None:
-            rows = torch.zeros(n, found.shape[1], device=found.device)
-        rows[batch.row] += turn(found.float())
+            rows = torch.zeros(n, seen.shape[1], device=seen.device)
+        rows[batch.row] += turn(seen.float())
         on_samples(round(len(batch.index) / batch.share))
     if rows is None:
         raise ValueError("predict needs at least one batch")
     return rows
+
+
+def computing_in(precision: torch.dtype, device: torch.device) -> AbstractContextManager[None]:
+    """Return the context in which a network computes in bfloat16 or float32; its weights are float32 in both.
+
+    Every pass casts the weights anew. Torch would keep them for the passes that follow in the same context, and before
+    2.11 also those that were cast where no gradients are wanted: whoever looks at a batch and then learns from it would
+    move nothing but batch norms.
+    """
+    context: AbstractContextManager[None] = torch.autocast(
+        device.type, dtype=torch.bfloat16, enabled=precision == torch.bfloat16, cache_enabled=False
+    )
+    return context

@@ -11,8 +11,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from labelaudit.core.audits import write_atomically
 from labelaudit.core.errors import ConfigError
+from labelaudit.core.files import write_atomically
 from labelaudit.training.model_file import StoredModel, build_features, build_networks
 
 _CPU = torch.device("cpu")
@@ -48,8 +48,8 @@ class Exported(nn.Module):
         if self.backbone is not None:
             features = torch.stack([self.backbone(view) for view in views]).sum(dim=0)
             views = [(features - cast(Tensor, self.feature_mean)) / cast(Tensor, self.feature_deviation)]
-        found = [torch.softmax(network(view), dim=1) for network in self.networks for view in views]
-        return torch.stack(found).mean(dim=0)
+        looks = [torch.softmax(network(view), dim=1) for network in self.networks for view in views]
+        return torch.stack(looks).mean(dim=0)
 
 
 def example_inputs(model: StoredModel, n: int = 2) -> Tensor:

@@ -30,6 +30,7 @@ from labelaudit.training.checkpoint import StageState, load_tensors, restore_sta
 from labelaudit.training.compiled import compile_, compiling_first, without_compiling
 from labelaudit.training.epoch import LossFn, predict, train_epoch
 from labelaudit.training.optimizers import Optimizer, make_adamw, make_sgd
+from labelaudit.training.pace import Pace
 from labelaudit.training.ranks import Ranks
 from labelaudit.training.streams import global_stream
 from labelaudit.training.tables import Tables, own_part, visiting, whole_on_main
@@ -74,6 +75,7 @@ class Job:
         None  # shown the networks after every epoch; None = nobody asks
     )
     stop_at: float = math.inf  # seconds of the monotonic clock; the first epoch that ends later is the last
+    pace: Pace | None = None  # chooses the threads anew where the machine gets busy; None = they stay
     clock: Progress = field(default_factory=lambda: Progress())
 
     @property
@@ -134,9 +136,9 @@ class Job:
         """Fill the state from the stage's last checkpoint, if there is one."""
         if self.checkpoints is not None:
             path = self.checkpoints / f"{stage}.safetensors"
-            found = self._read(path, tables="table/")
-            if found is not None:
-                restore_stage_(state, *found, source=str(path))
+            stored = self._read(path, tables="table/")
+            if stored is not None:
+                restore_stage_(state, *stored, source=str(path))
                 self.clock.samples = state.epoch * len(self.samples)
                 self.on_event(StageResumed(stage, self.clock.samples))
 
@@ -167,6 +169,8 @@ class Job:
         epoch = state.epoch + 1
         own_stream = (self.ranks.rank,) if self.ranks.rank else ()  # other samples get other dropout
         batches = self.samples.shuffled(stage, epoch, among=among)
+        if self.pace is not None:
+            batches = self.pace.watched(batches, stage, epoch, self.on_event)
         weight = 1.0 if among is None else len(self.samples) / max(1, int(among.sum()))  # an epoch counts as a pass
         with (
             visiting(state.tables, self.samples.order(stage, epoch), self.ranks),
@@ -231,9 +235,9 @@ class Job:
         return total / len(views)
 
     def finished(self, stage: str) -> Tables | None:
-        """Return what a finished stage left behind, None when it is still to be run."""
-        found = None if self.checkpoints is None else self._read(self._result_path(stage), tables="")
-        return None if found is None else {name: value.to(self.device) for name, value in found[0].items()}
+        """Read the tables that a finished stage left behind; None when it is still to be run."""
+        stored = None if self.checkpoints is None else self._read(self._result_path(stage), tables="")
+        return None if stored is None else {name: value.to(self.device) for name, value in stored[0].items()}
 
     def finish(self, stage: str, result: Tables) -> Tables:
         """Save the per-sample tables that a stage leaves behind, drop its checkpoint, and return them."""
@@ -246,7 +250,7 @@ class Job:
         return result
 
     def _read(self, path: Path, *, tables: str) -> tuple[dict[str, Tensor], dict[str, int]] | None:
-        """Return what rank 0 finds in a file, None where there is none; the others need not see its disk.
+        """Read a file that rank 0 sees, None where there is none; the others need not see its disk.
 
         Args:
             path: of the file.

@@ -36,13 +36,13 @@ class KeptNetworks:
 
     def networks(self) -> dict[str, tuple[dict[str, Tensor], ...]]:
         """Return the weights of the networks of each stage, by its name, in alphabetical order."""
-        found = {stage: tuple(dict(state) for state in _states(models)) for stage, models in self._shown.items()}
+        weights_of = {stage: tuple(dict(state) for state in _states(models)) for stage, models in self._shown.items()}
         for file in sorted(self._folder.glob(f"*{_SUFFIX}")) if self._folder is not None else ():
             tensors, counters = load_tensors(file)
-            found[file.name.removesuffix(_SUFFIX)] = tuple(
+            weights_of[file.name.removesuffix(_SUFFIX)] = tuple(
                 tensors_below(f"{k}/", tensors) for k in range(counters["networks"])
             )
-        return dict(sorted(found.items()))
+        return dict(sorted(weights_of.items()))
 
     def every(self) -> tuple[dict[str, Tensor], ...]:
         """Return the weights of all networks that were shown; the mean of their softmax outputs is the classifier."""

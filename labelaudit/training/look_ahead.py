@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from labelaudit.functional.losses import soft_cross_entropy
 from labelaudit.functional.meta_weights import linear_gradient, log_prob_tangents
+from labelaudit.training.epoch import computing_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,10 @@ def exact_tangents(
     direction = _trusted_gradient(model, ahead, trusted_inputs, trusted_labels, weight_decay=step.weight_decay)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # torch's own use of torch.jit, when jvp first runs
-        found, tangents = jvp(
+        logits_again, tangents = jvp(
             lambda at: functional_call(model, at | _copied_buffers(model), (inputs,)), (params,), (direction,)
         )[:2]
-    return log_prob_tangents(found, tangents)
+    return log_prob_tangents(logits_again, tangents)
 
 
 def last_layer_tangents(
@@ -122,10 +123,7 @@ def features_seen(model: nn.Module) -> Iterator[list[Tensor]]:
 @torch.no_grad()
 def still_features(model: nn.Module, inputs: Tensor, *, precision: torch.dtype) -> Tensor:
     """Return (B, D) what the last layer is given, by batch statistics and without moving the running ones."""
-    with (
-        features_seen(model) as seen,
-        torch.autocast(inputs.device.type, dtype=torch.bfloat16, enabled=precision == torch.bfloat16),
-    ):
+    with features_seen(model) as seen, computing_in(precision, inputs.device):
         functional_call(model, _copied_buffers(model), (inputs,))
     return seen[0]
 

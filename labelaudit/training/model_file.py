@@ -18,8 +18,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from labelaudit.core.audits import write_atomically
 from labelaudit.core.errors import DataError
+from labelaudit.core.files import write_atomically
 from labelaudit.core.model_card import render_card
 from labelaudit.core.model_facts import ModelFacts, model_facts_from_dict
 from labelaudit.training.models import MultilayerPerceptron, build_image_network, without_classifier
@@ -64,7 +64,7 @@ def write_model(path: Path, model: StoredModel) -> None:
 
 
 def read_model(path: Path | str) -> StoredModel:
-    """Return what a model file holds.
+    """Read the facts and the weights of a model file.
 
     Args:
         path: the file, or a folder with a `model.safetensors`.
@@ -129,10 +129,10 @@ def build_features(model: StoredModel, device: torch.device) -> nn.Module | None
 
 def tensors_below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the tensors whose names begin with a prefix, without it; KeyError where there are none."""
-    found = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-    if not found:
+    below = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+    if not below:
         raise KeyError(f"no tensors {prefix}*")
-    return found
+    return below
 
 
 def _empty_network(facts: ModelFacts) -> nn.Module:

@@ -247,7 +247,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def load_plain_data(path: Path) -> object:
-    """Return what a .pt file holds where that is plain: tensors, numpy arrays, numbers, text, lists and dicts.
+    """Read a .pt file that holds plain data: tensors, numpy arrays, numbers, text, lists and dicts.
 
     Raises:
         DataError: the file is damaged, or names code to run, which is refused.

@@ -57,14 +57,14 @@ class Optimizer:
         groups = [{**group, "params": [number[p] for p in group["params"]]} for group in self.param_groups]
         return {"state": {number[p]: dict(state) for p, state in self.state.items()}, "param_groups": groups}
 
-    def load_state_dict(self, found: Mapping[str, Any]) -> None:
+    def load_state_dict(self, stored: Mapping[str, Any]) -> None:
         """Take over what `state_dict` returned: copies, on the device of each parameter."""
         parameters = self._parameters()
         self.state = {
             parameters[place]: {name: value.to(parameters[place].device, copy=True) for name, value in state.items()}
-            for place, state in found["state"].items()
+            for place, state in stored["state"].items()
         }
-        for group, other in zip(self.param_groups, found["param_groups"], strict=True):
+        for group, other in zip(self.param_groups, stored["param_groups"], strict=True):
             group.update({name: value for name, value in other.items() if name != "params"})
 
     def _parameters(self) -> list[Tensor]:

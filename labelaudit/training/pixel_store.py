@@ -30,8 +30,8 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from labelaudit.core.audits import write_atomically
 from labelaudit.core.errors import DataError
+from labelaudit.core.files import write_atomically
 
 DECODER_VERSION = 4  # change it when the same bytes decode to other pixels, or are described in other words
 DEFAULT_LIMIT_BYTES = 20 * 2**30
@@ -213,16 +213,16 @@ class PixelStore:
 
 
 def file_stamp(path: str) -> str:
-    """Return what tells a changed file from an unchanged one without reading it; "" where it cannot be told.
+    """Return a text that tells a changed file from an unchanged one without reading it; "" where it cannot be told.
 
     A hash, as a path need not be valid Unicode. The inode and its time of change tell files of equal size and
     modification time that have changed places.
     """
     try:
-        found = os.stat(path)  # noqa: PTH116  (a Path for each of a million files takes longer than the question)
+        stat = os.stat(path)  # noqa: PTH116  (a Path for each of a million files takes longer than the question)
     except OSError:
         return ""
-    seen = f"{path}\x1f{found.st_size}\x1f{found.st_mtime_ns}\x1f{found.st_ctime_ns}\x1f{found.st_ino}"
+    seen = f"{path}\x1f{stat.st_size}\x1f{stat.st_mtime_ns}\x1f{stat.st_ctime_ns}\x1f{stat.st_ino}"
     return hashlib.blake2b(os.fsencode(seen), digest_size=16).hexdigest()
 
 

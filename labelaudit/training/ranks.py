@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.distributed.distributed_c10d import PrefixStore, ProcessGroup, Store
 from torch.distributed.rendezvous import rendezvous
 
-from labelaudit.core.errors import LabelAuditError, SaidElsewhere, TrainingError
+from labelaudit.core.errors import ConfigError, LabelAuditError, SaidElsewhere, TrainingError
 from labelaudit.training.board import agree_on_start, interface_to_others, last_word, leave_word
 
 _STEP_TIMEOUT = timedelta(minutes=10)  # no rank is ever that far behind in a step; one that is hangs
@@ -61,7 +61,7 @@ class Ranks:
         return slice(self.rank, None, self.size)
 
     def gather_by_index(self, index: Tensor, values: Tensor, n: int) -> Tensor:
-        """Return what all ranks know in Dataset order, the same on every rank.
+        """Bring the values of all ranks into Dataset order, the same on every rank.
 
         Args:
             index: (M,) positions in the Dataset that this rank has values for; M differs between ranks.
@@ -78,9 +78,9 @@ class Ranks:
         if self.size > 1:
             counts = [int(count) for count in self._all_gather(torch.tensor([len(index)], device=values.device))]
             index, values = (_first(self._all_gather(_padded(part, max(counts))), counts) for part in (index, values))
-        found = torch.zeros(n, dtype=torch.bool, device=values.device)
-        found[index] = True
-        missing = (~found).nonzero().flatten().tolist()
+        has_value = torch.zeros(n, dtype=torch.bool, device=values.device)
+        has_value[index] = True
+        missing = (~has_value).nonzero().flatten().tolist()
         if missing:
             raise TrainingError(
                 f"{len(missing):,} of {n:,} samples have no result on any rank; the first: {missing[0]}."
@@ -99,10 +99,10 @@ class Ranks:
         """
         if self.size == 1:
             return rows
-        found = rows.new_empty(sum(coming), *rows.shape[1:])
+        received = rows.new_empty(sum(coming), *rows.shape[1:])
         with self._talking():
-            dist.all_to_all_single(found, rows.contiguous(), coming, leaving)
-        return found
+            dist.all_to_all_single(received, rows.contiguous(), coming, leaving)
+        return received
 
     def rows_to_main_(self, rows: Tensor, whole: Tensor) -> None:
         """Fill rank 0's (n, ...) tensor on the CPU with the parts of all ranks, one rank at a time."""
@@ -327,6 +327,17 @@ def _leave_word(ranks: Ranks, error: BaseException) -> None:
         raise type(error)(f"rank {ranks.rank} of {ranks.size}: {problem}", hint=error.hint) from error
 
 
+def require_work_for_all(ranks: Ranks, n: int, batch_size: int) -> None:
+    """Raise ConfigError where a rank's part of a batch would be too small to learn from."""
+    smallest = min(n, batch_size) // ranks.size
+    if ranks.size > 1 and smallest < _SMALLEST_PART:
+        raise ConfigError(
+            f"{ranks.size} ranks would work on {smallest} samples each of a batch of {min(n, batch_size)}:"
+            f" expected {_SMALLEST_PART} or more.",
+            hint="Start fewer processes, or make the batches larger: -o train.batch_size=512.",
+        )
+
+
 def _padded(values: Tensor, length: int) -> Tensor:
     padding = torch.zeros(length - len(values), *values.shape[1:], dtype=values.dtype, device=values.device)
     return torch.cat([values, padding])
@@ -334,3 +345,6 @@ def _padded(values: Tensor, length: int) -> Tensor:
 
 def _first(parts: list[Tensor], counts: list[int]) -> Tensor:
     return torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
+
+
+_SMALLEST_PART = 8  # samples; DRPL skips mixed batches below 6, and smaller parts spend their time on waiting

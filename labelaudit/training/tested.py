@@ -29,6 +29,6 @@ def share_right(networks: Sequence[nn.Module], samples: Samples, *, compiled: bo
 def _probs(network: nn.Module, samples: Samples) -> Tensor:
     was_training = network.training
     views = samples.in_order("plain")
-    found = predict(network, views, len(samples), precision=samples.dtype, on_samples=lambda _: None)
+    probs = predict(network, views, len(samples), precision=samples.dtype, on_samples=lambda _: None)
     network.train(was_training)
-    return found
+    return probs

@@ -18,7 +18,8 @@ from PIL import Image
 
 from labelaudit.core.audits import Audit
 from labelaudit.core.dataset import Dataset, SetAside, Vectors
-from labelaudit.core.findings import build_findings, write_findings
+from labelaudit.core.evidence import Evidence
+from labelaudit.core.findings import Judged, build_findings, write_findings
 
 COMMAND = [sys.executable, "-m", "labelaudit"]
 PLAIN = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb", "OMP_NUM_THREADS": "1"}
@@ -125,17 +126,21 @@ def write_audit(root: Path, *, ids: tuple[str, ...] = ("cat/1.png", "cat/2.png",
     )
     frame = build_findings(
         dataset,
+        Evidence(
+            np.array([0.1, 2.3, 0.05, 0.9]),
+            np.array([0.9, 0.1, 0.95, 0.4]),
+            np.array([[0, 1], [1, 0], [1, 0], [0, 1]]),
+            np.array([[0.9, 0.1], [0.9, 0.1], [0.95, 0.05], [0.6, 0.4]]),
+        ),
+        Judged(
+            np.array([0.97, 0.04, 0.99, 0.31]),
+            np.array([1, 1, 0, 0]),
+            np.array([0.03, 0.96, 0.01, 0.4]),
+            ("keep", "relabel", "keep", "review"),
+            ("", "mislabelled", "", "ambiguous"),
+        ),
         content_hashes=tuple("abcd"),
-        clean_prob=np.array([0.97, 0.04, 0.99, 0.31]),
-        suggested=np.array([1, 1, 0, 0]),
-        suggested_prob=np.array([0.03, 0.96, 0.01, 0.4]),
-        given_prob=np.array([0.9, 0.1, 0.95, 0.4]),
-        loss=np.array([0.1, 2.3, 0.05, 0.9]),
-        action=("keep", "relabel", "keep", "review"),
-        issue=("", "mislabelled", "", "ambiguous"),
-        detail=("", "", "", ""),
-        top_labels=np.array([[0, 1], [1, 0], [1, 0], [0, 1]]),
-        top_probs=np.array([[0.9, 0.1], [0.9, 0.1], [0.95, 0.05], [0.6, 0.4]]),
+        details=("", "", "", ""),
     )
     write_findings(frame, audit.findings_path)
     audit.finish({"noise_rate": 0.4225, "seconds": {"network1": 61.5, "network2": 63.5}})

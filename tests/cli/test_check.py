@@ -149,7 +149,7 @@ MISTAKES = {
     "check-missing-baseline": (["--baseline", "known.tsv"], 2),
     "check-missing-config": (["--config", "gate.toml"], 2),
     "check-config-of-another-kind": (["--config", "gate.yml"], 2),
-    "check-no-audit": (["--audit", "photos"], 3),
+    "check-no-audit": (["--audit", "elsewhere"], 3),
 }
 
 

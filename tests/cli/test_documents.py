@@ -15,7 +15,8 @@ from labelaudit.cli.app import app
 from labelaudit.core.errors import ConfigError, DataError, TrainingError
 from labelaudit.core.findings import FINDINGS_SCHEMA, SCHEMA, Action, Issue
 from labelaudit.core.summary import SUMMARY_SCHEMA
-from labelaudit.methods import bootstrap, ce, drpl, forward, gce, ieg, joint, mixup, sce
+from labelaudit.methods import bootstrap, drpl, forward, ieg, joint
+from labelaudit.methods.baselines import ce, gce, mixup, sce
 from tests.cli.terminal import write_audit, write_flowers
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -62,10 +63,19 @@ def test_the_page_on_findings_lists_actions_issues_and_the_schema_version():
     assert f"Schema version {FINDINGS_SCHEMA}," in (DOCS / "reference" / "findings.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("method", [drpl, bootstrap, joint, ce, gce, sce, mixup, forward, ieg])
+def assert_lists_options(rows, options):
+    assert [(row[0], row[1]) for row in rows] == [(f.name, str(f.default)) for f in dataclasses.fields(options)]
+
+
+@pytest.mark.parametrize("method", [drpl, bootstrap, joint, forward, ieg])
 def test_the_page_on_a_method_lists_the_options_with_their_defaults(method):
     rows = table_under(f"methods/{method.__name__.rpartition('.')[2]}.md", "## Options")
-    assert [(row[0], row[1]) for row in rows] == [(f.name, str(f.default)) for f in dataclasses.fields(method.Options)]
+    assert_lists_options(rows, method.Options)
+
+
+@pytest.mark.parametrize(("heading", "method"), [("## CE", ce), ("## GCE", gce), ("## SCE", sce), ("## Mixup", mixup)])
+def test_the_page_on_the_baselines_lists_the_options_of_each_with_their_defaults(heading, method):
+    assert_lists_options(table_under("methods/baselines.md", heading), method.Options)
 
 
 def test_the_page_on_the_summary_lists_its_keys(tmp_path):
@@ -103,7 +113,10 @@ def test_every_command_line_of_a_page_exists(page):
     commands: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # a group
     for line in re.findall(r"^(?:\$ )?labelaudit (.+?)(?: \|.*)?$", blocks, re.MULTILINE):
         name, *words = line.split()
-        known = {flag for option in commands[name].params for flag in option.opts}
+        command = commands[name]
+        if name == "bench":
+            command = command.commands.get(words[0], command.commands["DATA"])
+        known = {flag for option in command.params for flag in option.opts}
         unknown = [word for word in words if re.match(r"--?[a-z]", word) and word not in known]
         assert unknown == [], f"{page}: labelaudit {line}"
 

@@ -9,7 +9,8 @@ from rich.text import Text
 from labelaudit.cli.app import app
 from labelaudit.training.models import OWN_IMAGE_BACKBONES, TORCHVISION_FAMILIES
 
-COMMANDS = {info.callback.__name__: info for info in app.registered_commands if info.callback}
+GROUPS = [app, *(info.typer_instance for info in app.registered_groups if info.typer_instance)]
+COMMANDS = {info.callback.__name__: info for group in GROUPS for info in group.registered_commands if info.callback}
 
 
 def test_help_shows_the_names_of_tables_in_settings(labelaudit, golden):

@@ -5,29 +5,29 @@ from typing import Any
 import numpy as np
 import pytest
 
-from labelaudit.judging.calibration import NoiseRate
+from labelaudit.core.shares import Share, point
 from labelaudit.judging.doubts import Doubt
 from labelaudit.judging.policy import Verdicts
 from labelaudit.judging.reckoning import ConfusedPair, review_effort
-from labelaudit.judging.trusted import Share, TrustedCheck
+from labelaudit.judging.trusted import TrustedCheck
 from labelaudit.scanning.results import judged_results
 from tests.cli.terminal import masked
 from tests.gate_audit import Row, write_rows
 
 CLASSES = ("cat", "dog", "fox")
-NOISY = NoiseRate(0.105, low=0.082, high=0.131)
-PAIRS = (("cat", "dog", 14.0, NoiseRate(0.18, low=0.12, high=0.25)), ("fox", "dog", 5.0, NoiseRate(0.07, 0.03, 0.12)))
-AGREES = TrustedCheck(40, 1, Share(0.025, 0.006, 0.103), 0.96, 0.97, 0.03, NoiseRate(0.11, low=0.05, high=0.18))
-TOO_LOW = TrustedCheck(40, 12, Share(0.3, 0.196, 0.429), 0.71, 0.97, 0.03, NoiseRate(0.02, low=0.0, high=0.06))
+NOISY = Share(0.105, low=0.082, high=0.131)
+PAIRS = (("cat", "dog", 14.0, Share(0.18, low=0.12, high=0.25)), ("fox", "dog", 5.0, Share(0.07, 0.03, 0.12)))
+AGREES = TrustedCheck(40, 1, Share(0.025, 0.006, 0.103), 0.96, 0.97, 0.03, Share(0.11, low=0.05, high=0.18))
+TOO_LOW = TrustedCheck(40, 12, Share(0.3, 0.196, 0.429), 0.71, 0.97, 0.03, Share(0.02, low=0.0, high=0.06))
 TOO_HIGH = TrustedCheck(40, 0, Share(0.0, 0.0, 0.063), 0.99, 0.9, 0.03, None)
 
-STATES: dict[str, tuple[NoiseRate | None, dict[str, Any]]] = {
-    "quiet": (NoiseRate(0.002, low=0.0, high=0.012), {"wrong": 0, "is_quiet": True}),
+STATES: dict[str, tuple[Share | None, dict[str, Any]]] = {
+    "quiet": (Share(0.002, low=0.0, high=0.012), {"wrong": 0, "is_quiet": True}),
     "noisy": (NOISY, {}),
     "mixture": (None, {}),
     "quiet-mixture": (None, {"wrong": 0, "is_quiet": True}),
-    "lost": (NoiseRate(0.3, low=0.04, high=0.61), {"wrong": 60, "doubts": (Doubt("wide-interval"),)}),
-    "near-chance": (NoiseRate(0.6, low=0.5, high=0.63), {"wrong": 60, "doubts": (Doubt("near-chance"),)}),
+    "lost": (Share(0.3, low=0.04, high=0.61), {"wrong": 60, "doubts": (Doubt("wide-interval"),)}),
+    "near-chance": (Share(0.6, low=0.5, high=0.63), {"wrong": 60, "doubts": (Doubt("near-chance"),)}),
     "some-doubt": (NOISY, {"doubts": (Doubt("pair", (0, 1)), Doubt("class-not-learnt", (2,)))}),
     "trusted-agrees": (NOISY, {"on_trusted": AGREES}),
     "trusted-too-low": (NOISY, {"on_trusted": TOO_LOW}),
@@ -61,8 +61,7 @@ def write_state(here, noise, *, wrong=21, is_quiet=False, doubts=(), on_trusted=
         suggested_prob=1 - clean,
         action=np.empty(200, dtype=object),
         issue=np.empty(200, dtype=object),
-        noise_rate=float((1 - clean).mean()) if noise is None else noise.rate,
-        noise=noise,
+        noise=point(float((1 - clean).mean())) if noise is None else noise,
         confusions=None,
         mixture=None,
         by_class=None if noise is None else [noise] * 3,

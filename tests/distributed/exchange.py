@@ -19,9 +19,9 @@ from labelaudit.core.errors import TrainingError
 from labelaudit.core.events import ignore
 from labelaudit.core.recipe import ModelSettings, Recipe
 from labelaudit.methods import drpl, panel
-from labelaudit.scanning.frozen import with_features
 from labelaudit.scanning.learn import of_all_ranks
 from labelaudit.scanning.load import Loaded
+from labelaudit.scanning.network import with_features
 from labelaudit.training import job as job_module
 from labelaudit.training.batch_norm import share_batch_norm
 from labelaudit.training.batches import Batch, Pixels, Samples, VectorInputs

@@ -6,7 +6,7 @@ import pytest
 
 from tests.integrations.shells import BAD, GOOD, bash, read_yaml, repository
 
-STAGES = read_yaml("integrations/dvc/dvc.yaml")["stages"]
+STAGES = read_yaml("docs/integrations/dvc/dvc.yaml")["stages"]
 
 
 def written_by(stage):

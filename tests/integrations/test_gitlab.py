@@ -7,7 +7,7 @@ import pytest
 from tests.gate_audit import write_pictures, write_rows
 from tests.integrations.shells import BAD, GOOD, bash, read_yaml, repository
 
-JOB = read_yaml("integrations/gitlab/labelaudit.gitlab-ci.yml")["labelaudit"]
+JOB = read_yaml("docs/integrations/gitlab/labelaudit.gitlab-ci.yml")["labelaudit"]
 
 
 def run(folder, **variables):

@@ -10,11 +10,9 @@ from torch.nn import functional as F
 
 from labelaudit.core.errors import ConfigError
 from labelaudit.functional.metrics import auroc
-from labelaudit.methods import ce, forward, gce, mixup, sce
+from labelaudit.methods import baselines, forward
+from labelaudit.methods.baselines import ce, gce, mixup, sce
 from labelaudit.training.batches import Batch
-from labelaudit.training.checkpoint import StageState
-from labelaudit.training.one_stage import on_outputs
-from labelaudit.training.optimizers import make_sgd
 from tests.methods.jobs import blobs, vector_job
 
 
@@ -40,9 +38,7 @@ def test_ce_is_the_cross_entropy_of_the_given_labels_and_records_what_it_saw():
     logits = torch.randn(2, 3, generator=torch.Generator().manual_seed(1))
     batch = Batch(torch.zeros(2, 3), torch.tensor([0, 2]), torch.tensor([5, 1]), torch.tensor([5, 1]))
     seen = []
-    network = Answering(logits)
-    state = StageState(network, make_sgd([nn.Parameter(logits)], momentum=0.9, nesterov=False, weight_decay=0.0))
-    losses = on_outputs(ce._loss)(state, lambda *recorded: seen.append(recorded))(network, batch)
+    losses = baselines._loss(ce.Options(), lambda *recorded: seen.append(recorded))(Answering(logits), batch)
     assert losses.tolist() == pytest.approx((-torch.log_softmax(logits, dim=1)[[0, 1], [0, 2]]).tolist())
     assert seen == [(batch, logits)]
 
@@ -66,7 +62,7 @@ def test_mixup_draws_other_partners_every_epoch_and_the_same_ones_again_after_a_
 
     def mixed(epoch):
         network = Answering(torch.zeros(len(batch.index), 3))
-        mixup._loss(job, mixup.Options(alpha=1.0), epoch)(network, batch)
+        baselines._mixed_loss(job, mixup.Options(alpha=1.0), epoch)(network, batch)
         return network.seen[0]
 
     assert torch.equal(mixed(3), mixed(3))
@@ -80,7 +76,7 @@ def test_mixup_mixes_labels_with_the_weight_of_the_inputs():
     batch = next(iter(job.samples.shuffled("mixup", 1)))
     logits = torch.randn(len(batch.index), 3, generator=torch.Generator().manual_seed(0))
     network = Answering(logits)
-    losses = mixup._loss(job, mixup.Options(), 0)(network, batch)
+    losses = baselines._mixed_loss(job, mixup.Options(), 0)(network, batch)
     assert torch.allclose(losses, -(network.seen[0] * torch.log_softmax(logits, dim=1)).sum(dim=1), atol=1e-6)
 
 

@@ -11,7 +11,7 @@ from labelaudit.core.events import EpochFinished
 from labelaudit.core.recipe import from_dict
 from labelaudit.functional.metrics import auroc
 from labelaudit.methods.registry import METHODS, require_method
-from labelaudit.scanning.schedules import epochs_for, with_epochs
+from labelaudit.scanning.recipes import epochs_for, with_epochs
 from labelaudit.training.job import Classifier
 from tests.methods.jobs import blobs, image_job, vector_job
 

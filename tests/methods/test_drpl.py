@@ -13,7 +13,7 @@ from labelaudit.functional.metrics import auroc
 from labelaudit.methods import drpl
 from labelaudit.training.checkpoint import StageState
 from labelaudit.training.job import Job, make_optimizer
-from labelaudit.training.one_stage import learning_rate
+from labelaudit.training.stages import learning_rate
 from labelaudit.training.streams import torch_generator
 from tests.methods.jobs import blobs, vector_job
 

@@ -61,7 +61,7 @@ def test_three_hundred_labels_are_replaced_but_no_fewer_than_two_and_no_more_tha
     n, networks, expected
 ):
     values, given, _ = blobs(n, 3, rate=0.0)
-    labels = panel._planted(vector_job(values, given, 3), panel.Options(networks=networks), 0, [], [])
+    labels = panel.plant(vector_job(values, given, 3), panel.Options(networks=networks), [], [])
     assert int((labels != given).sum()) == expected
 
 
@@ -77,7 +77,7 @@ def test_trusted_labels_are_never_replaced():
 
 def test_the_first_network_is_taught_every_other_class_alike():
     values, given, _ = blobs(20_000, 4, rate=0.0)
-    labels = panel._planted(vector_job(values, given, 4), panel.Options(planted=0.3), 0, [], [])
+    labels = panel.plant(vector_job(values, given, 4), panel.Options(planted=0.3), [], [])
     planted = labels != given
     counts = np.zeros((4, 4))
     np.add.at(counts, (given[planted], labels[planted]), 1)
@@ -90,11 +90,11 @@ def test_later_networks_are_taught_what_earlier_ones_confused():
     probs = np.eye(4, dtype=np.float32)[given]
     probs[given == 0] = (0.6, 0.4, 0.0, 0.0)  # what is called 0 looks like 1
     options = dataclasses.replace(SHORT, along=1.0)
-    labels = panel._planted(job, options, 1, [given], [probs])
+    labels = panel.plant(job, options, [given], [probs])
     planted = labels != given
     assert planted.sum() == 80
     assert ((given[planted] == 1) & (labels[planted] == 0)).mean() > 0.9
-    evenly = panel._planted(job, dataclasses.replace(options, along=0.0), 1, [given], [probs])
+    evenly = panel.plant(job, dataclasses.replace(options, along=0.0), [given], [probs])
     assert ((given == 1) & (evenly == 0)).sum() < 20
 
 

@@ -22,12 +22,14 @@ def place(tmp_path, monkeypatch):
 
 def test_an_audit_can_be_named_by_itself_by_its_folder_or_by_the_one_around(place):
     audit = labelaudit.load(place)
-    names = [check(named).audit_name for named in (audit, audit.path, place, str(place / ".labelaudit"), None)]
-    assert names == [audit.path.name] * 5
+    names = [
+        check(named).audit_name for named in (audit, audit.path, "photos/", place, str(place / ".labelaudit"), None)
+    ]
+    assert names == [audit.path.name] * 6
 
 
 def test_good_labels_return_the_report(place):
-    report = assert_label_quality(max_noise=0.2)
+    report = assert_label_quality("photos/", max_noise=0.2)
     assert report.passed
     assert report.suspects == 1
 

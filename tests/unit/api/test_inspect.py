@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from labelaudit.api import inspect as inspecting
+from labelaudit.api.inspect import inspect
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def test_the_time_is_that_of_the_settings_that_a_scan_would_choose(monkeypatch, 
     """On a busy machine fewer threads are many times as fast, and a scan would take them."""
     asked = []
 
-    def one_thread(prepared):
+    def one_thread(prepared, rates=None):
         recipe = prepared.recipe
         return replace(prepared, recipe=replace(recipe, train=replace(recipe.train, threads=1)), why="one thread")
 
@@ -28,10 +28,10 @@ def test_the_time_is_that_of_the_settings_that_a_scan_would_choose(monkeypatch, 
         asked.append((prepared.recipe.train.threads, torch.get_num_threads()))
         return 7.0
 
-    monkeypatch.setattr(inspecting, "tuned", one_thread)
-    monkeypatch.setattr(inspecting, "estimated_seconds", seconds)
+    monkeypatch.setattr("labelaudit.scanning.prepare.tuned_here", one_thread)
+    monkeypatch.setattr("labelaudit.scanning.inspection.estimated_seconds", seconds)
     before = torch.get_num_threads()
-    found = inspecting.inspect(flowers, device="cpu")
+    found = inspect(flowers, device="cpu")
     assert found.seconds == 7.0
     assert found.prepared.why == "one thread"
     assert asked == [(1, 1)]
@@ -39,5 +39,5 @@ def test_the_time_is_that_of_the_settings_that_a_scan_would_choose(monkeypatch, 
 
 
 def test_nothing_is_tried_where_no_time_is_asked_for(monkeypatch, flowers):
-    monkeypatch.setattr(inspecting, "tuned", pytest.fail)
-    assert inspecting.inspect(flowers, device="cpu", estimate=False).seconds is None
+    monkeypatch.setattr("labelaudit.scanning.prepare.tuned_here", pytest.fail)
+    assert inspect(flowers, device="cpu", estimate=False).seconds is None

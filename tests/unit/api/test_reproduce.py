@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from labelaudit.api.reproduce import published_recipe, reproduce
+from labelaudit.api.reproduce import reproduce
 from labelaudit.core.errors import ConfigError, DataError, StopAsked
 from labelaudit.lab.published_tables import require_setting, settings
+from labelaudit.lab.reproduction import published_recipe
 from labelaudit.methods.registry import read_options
-from labelaudit.scanning.recipes import Facts, recipe_for, settle
+from labelaudit.scanning.recipes import Facts, recipe_for
+from labelaudit.scanning.request import Request, settle
 from tests.published_copies import dump, pixel_rows, write_cifar10
 
 QUICK: dict[str, Any] = {"epochs_scale": 0.01, "device": "cpu"}  # three epochs of cross-entropy
@@ -21,7 +23,10 @@ QUICK: dict[str, Any] = {"epochs_scale": 0.01, "device": "cpu"}  # three epochs 
 def recipe_of(name):
     setting = require_setting(name)
     base, overrides = published_recipe(setting)
-    return recipe_for(Facts("images", 50_000, 10, 32), settle(base, method=setting.method, overrides=overrides))[0]
+    return recipe_for(
+        Facts("images", 50_000, 10, 32),
+        settle(Request("data", recipe=base, method=setting.method, overrides=overrides)),
+    )[0]
 
 
 def test_every_setting_has_a_published_schedule_that_its_method_takes():
@@ -61,11 +66,11 @@ def copy(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_a_run_is_told_beside_the_published_figures_and_kept_as_a_row(copy, tmp_path):
     found = reproduce("ce/cifar10/sym-excl-0.4", copy, out=tmp_path / "out", **QUICK)
-    assert (found.found.epochs, found.train_samples, found.test_samples, found.wrong) == (3, 20, 3, 0.4)
+    assert (found.accuracy.epochs, found.train_samples, found.test_samples, found.wrong) == (3, 20, 3, 0.4)
     ((figure, ours, difference),) = found.differences()
     assert (figure.value, figure.measure, figure.source) == (83.32, "best", "S2 Table IV")
-    assert ours == pytest.approx(100 * found.found.best)
-    assert difference == pytest.approx(100 * found.found.best - 83.32)
+    assert ours == pytest.approx(100 * found.accuracy.best)
+    assert difference == pytest.approx(100 * found.accuracy.best - 83.32)
     (row,) = csv.DictReader((tmp_path / "out/results.csv").read_text().splitlines())
     assert (row["name"], row["epochs_scale"], row["wrong_rate"]) == ("ce/cifar10/sym-excl-0.4", "0.01", "0.4000")
     assert (row["published"], row["published_measure"], row["best"]) == ("83.32", "best", f"{ours:.2f}")
@@ -82,7 +87,7 @@ def test_a_method_that_needs_trusted_samples_gets_those_of_the_setting(tmp_path,
     assert found.train_samples == 200
     assert found.wrong is not None
     assert 0.2 < found.wrong < 0.5  # 72 % of the half that is not trusted
-    assert found.found.epochs == 1
+    assert found.accuracy.epochs == 1
 
 
 @pytest.mark.slow
@@ -104,8 +109,8 @@ def test_a_run_in_pieces_ends_as_one_in_one_piece(copy, tmp_path):
         except StopAsked:
             pieces += 1
     assert pieces == 3
-    assert found.found == whole.found
-    assert found.found.held_out is not None
+    assert found.accuracy == whole.accuracy
+    assert found.accuracy.held_out is not None
     curves = [
         (tmp_path / out / "elr_cifar10_sym-incl-0.8-seed0-scale0.025/epochs.csv").read_text()
         for out in ("whole", "pieces")

@@ -3,8 +3,7 @@
 import pytest
 
 from labelaudit.core.errors import ConfigError
-from labelaudit.scanning.learn import require_work_for_all
-from labelaudit.training.ranks import ALONE, Ranks, launched_ranks
+from labelaudit.training.ranks import ALONE, Ranks, launched_ranks, require_work_for_all
 
 
 def test_parts_that_are_too_small_are_refused_with_the_figures():

@@ -21,7 +21,7 @@ from labelaudit.core.evidence import evidence_from_probs
 from labelaudit.core.recipe import recipe_from_dict
 from labelaudit.functional.near import near_row_hashes
 from labelaudit.gate.near import near_arrays
-from labelaudit.judging.unseen_labels import unseen_clean_prob
+from labelaudit.judging.out_of_sample import unseen_clean_prob
 from labelaudit.scanning.load import load_inputs
 from labelaudit.scanning.past_findings import Scored, joined_near_hashes, joined_results
 from labelaudit.sources.read import read_dataset

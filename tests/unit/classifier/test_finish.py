@@ -99,7 +99,7 @@ def test_suggestions_that_leave_one_class_are_a_warning_and_the_scan_stands(tmp_
     def nothing_left(labels, dataset):
         raise DataError("1 class left to train on.")
 
-    monkeypatch.setattr("labelaudit.api.train.require_classes_left", nothing_left)
+    monkeypatch.setattr("labelaudit.classifier.train.require_classes_left", nothing_left)
     audit = labelaudit.scan(
         write_photos(tmp_path),
         root=tmp_path,

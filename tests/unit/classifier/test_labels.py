@@ -10,7 +10,8 @@ from labelaudit.core.audits import Audit
 from labelaudit.core.dataset import Dataset, Vectors
 from labelaudit.core.decisions import Known, record_decision
 from labelaudit.core.errors import DataError
-from labelaudit.core.findings import build_findings, write_findings
+from labelaudit.core.evidence import Evidence
+from labelaudit.core.findings import Judged, build_findings, write_findings
 
 CLASSES = ("ant", "bee", "cow", "dog", "eel", "fox", "gnu")
 HASHES = ("h0", "h1", "h2", "h3")
@@ -30,17 +31,21 @@ def audit(tmp_path):
     top = np.array([[0, 1, 2, 3, 4], [2, 1, 0, 3, 4], [2, 3, 0, 1, 4], [1, 0, 2, 3, 4]])
     frame = build_findings(
         dataset(),
+        Evidence(
+            np.array([0.1, 2.3, 0.7, 1.6]),
+            np.array([0.9, 0.1, 0.5, 0.2]),
+            top,
+            np.array([[0.9, 0.1, 0, 0, 0], [0.8, 0.1, 0, 0, 0], [0.5, 0.3, 0, 0, 0], [0.7, 0.2, 0.1, 0, 0]]),
+        ),
+        Judged(
+            np.array([0.9, 0.1, 0.4, 0.2]),
+            np.array([1, 2, 3, 1]),
+            np.array([0.1, 0.9, 0.3, 0.8]),
+            ("keep", "relabel", "review", "relabel"),
+            ("", "mislabelled", "ambiguous", "mislabelled"),
+        ),
         content_hashes=HASHES,
-        clean_prob=np.array([0.9, 0.1, 0.4, 0.2]),
-        suggested=np.array([1, 2, 3, 1]),
-        suggested_prob=np.array([0.1, 0.9, 0.3, 0.8]),
-        given_prob=np.array([0.9, 0.1, 0.5, 0.2]),
-        loss=np.array([0.1, 2.3, 0.7, 1.6]),
-        action=("keep", "relabel", "review", "relabel"),
-        issue=("", "mislabelled", "ambiguous", "mislabelled"),
-        detail=("", "", "", ""),
-        top_labels=top,
-        top_probs=np.array([[0.9, 0.1, 0, 0, 0], [0.8, 0.1, 0, 0, 0], [0.5, 0.3, 0, 0, 0], [0.7, 0.2, 0.1, 0, 0]]),
+        details=("", "", "", ""),
     )
     write_findings(frame, made.findings_path)
     made.finish({})

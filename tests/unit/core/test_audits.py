@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 import labelaudit
-from labelaudit.core.audits import Audit, find_audit, list_audits, write_atomically
+from labelaudit.core.audits import Audit, find_audit, list_audits
 from labelaudit.core.errors import DataError
+from labelaudit.core.files import write_atomically
 from labelaudit.core.findings import write_findings
 from tests.pets import CLASSES, small_findings
 
@@ -198,8 +199,40 @@ def test_without_a_path_the_parents_are_searched(tmp_path, monkeypatch):
     (tmp_path / "photos" / "cats").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "photos" / "cats")
     assert find_audit().path == audit.path
-    with pytest.raises(DataError, match=f"no audit in {re.escape(str(tmp_path / 'photos'))}\\."):
-        find_audit(tmp_path / "photos")  # a folder that is named is not left
+
+
+def test_a_dataset_names_its_newest_finished_audit_here_or_above(tmp_path, monkeypatch):
+    for name in ("photos/cats", "elsewhere"):
+        (tmp_path / name).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    photos = [finished_audit(tmp_path, source="photos/") for _ in range(2)]
+    finished_audit(tmp_path, source="elsewhere")
+    Audit.create(tmp_path, method="drpl", facts={"source": "photos"}).interrupt("Ctrl-C")
+    newest = max(audit.path for audit in photos)
+    assert find_audit("photos").path == find_audit("./photos/").path == find_audit(tmp_path / "photos").path == newest
+    monkeypatch.chdir(tmp_path / "photos/cats")
+    assert find_audit("..").path == newest
+    inside = finished_audit(tmp_path / "photos/cats", source="s3://bucket/x")
+    assert find_audit("s3://bucket/x/").path == inside.path
+    assert find_audit(".").path == inside.path  # no audit of it, but it has one
+
+
+def test_a_dataset_whose_only_audit_was_stopped_says_so(tmp_path, monkeypatch):
+    (tmp_path / "photos").mkdir()
+    monkeypatch.chdir(tmp_path)
+    Audit.create(tmp_path, method="drpl", facts={"source": "photos"}).interrupt("Ctrl-C")
+    finished_audit(tmp_path, source="others")
+    with pytest.raises(DataError, match=r"is not finished: its status is interrupted \(Ctrl-C\)"):
+        find_audit("photos")
+
+
+def test_a_dataset_without_an_audit_names_both_places_where_one_was_sought(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    finished_audit(tmp_path, source="others")
+    with pytest.raises(DataError) as caught:
+        find_audit("photos")
+    assert caught.value.problem == f"no audit of photos in {tmp_path} or above, nor any in photos."
+    assert caught.value.hint == "Run `labelaudit scan photos` first."
 
 
 def test_no_audit_at_all_says_where_it_looked_and_what_to_do(tmp_path, monkeypatch):

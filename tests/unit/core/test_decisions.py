@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from labelaudit.core.decisions import Known, now, read_decisions, record_decision
+from labelaudit.core.decisions import Known, read_decisions, record_decision
 from labelaudit.core.errors import DataError
+from labelaudit.core.runs import now
 from tests.gate_audit import Row, write_rows
 
 

@@ -14,6 +14,7 @@ from labelaudit.core.events import (
     StageFinished,
     StageResumed,
     StageStarted,
+    ThreadsTried,
     WorkPlanned,
     event_record,
 )
@@ -41,6 +42,17 @@ RECORDS: list[tuple[Event, dict[str, object]]] = [
     (
         EpochTested("stage1", 2, 5, 0.9),
         {"event": "EpochTested", "stage": "stage1", "epoch": 2, "epochs": 5, "accuracy": 0.9},
+    ),
+    (
+        ThreadsTried("stage1", 2, was=2, threads=1, rates={2: 61.0, 1: 1800.0}),
+        {
+            "event": "ThreadsTried",
+            "stage": "stage1",
+            "epoch": 2,
+            "was": 2,
+            "threads": 1,
+            "rates": {"2": 61.0, "1": 1800.0},
+        },
     ),
     (StageFinished("stage1", 1.5), {"event": "StageFinished", "stage": "stage1", "seconds": 1.5}),
 ]

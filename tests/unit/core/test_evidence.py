@@ -27,7 +27,7 @@ def by_hand(row: list[float], label: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("at_a_time", [1, 3, 7])
-def test_a_few_samples_at_a_time_have_the_same_verdicts(monkeypatch, at_a_time):
+def test_a_few_samples_at_a_time_have_the_same_evidence(monkeypatch, at_a_time):
     probs, labels = random_table(7, 6)
     whole = evidence_from_probs(probs, labels).arrays()
     monkeypatch.setattr("labelaudit.core.evidence._BLOCK", at_a_time)
@@ -38,7 +38,7 @@ def test_a_few_samples_at_a_time_have_the_same_verdicts(monkeypatch, at_a_time):
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), C=st.integers(2, 9))
-def test_verdicts_equal_a_plain_loop_over_the_samples(seed, C):
+def test_evidence_equals_a_plain_loop_over_the_samples(seed, C):
     probs, labels = random_table(7, C, seed)
     evidence = evidence_from_probs(probs, labels)
     for i, label in enumerate(labels.tolist()):
@@ -76,7 +76,7 @@ def test_the_table_of_the_caller_is_left_as_it_was():
     assert np.array_equal(probs, before)
 
 
-def test_permuting_the_samples_permutes_the_verdicts():
+def test_permuting_the_samples_permutes_the_evidence():
     probs, labels = random_table(20, 4)
     order = np.random.default_rng(1).permutation(20)
     whole, moved = evidence_from_probs(probs, labels), evidence_from_probs(probs[order], labels[order])
@@ -97,7 +97,7 @@ def test_further_scores_and_stages_are_kept_beside_the_margin():
 def test_probabilities_that_are_not_numbers_are_refused(bad, column):
     probs = np.array([[0.5, 0.5], [0.5, 0.5]])
     probs[1, column] = bad
-    with pytest.raises(ValueError, match=r"Verdicts\.\w+ has values that are not finite"):
+    with pytest.raises(ValueError, match=r"Evidence\.\w+ has values that are not finite"):
         evidence_from_probs(probs, np.array([0, 0]))
 
 
@@ -107,12 +107,12 @@ def test_a_column_with_a_value_that_is_not_a_number_is_named(name):
     columns["late"] = np.ones(2)
     columns[name].flat[1] = math.nan
     scores = {"late": columns.pop("late")}
-    with pytest.raises(ValueError, match=rf"^Verdicts\.{name} has values that are not finite$"):
+    with pytest.raises(ValueError, match=rf"^Evidence\.{name} has values that are not finite$"):
         Evidence(top_labels=np.zeros((2, 2), dtype=np.int64), scores=scores, **columns)
 
 
 def test_columns_of_other_lengths_are_refused():
-    with pytest.raises(ValueError, match=r"Verdicts\.given_probs has 2 rows for 3 samples"):
+    with pytest.raises(ValueError, match=r"Evidence\.given_probs has 2 rows for 3 samples"):
         Evidence(np.ones(3), np.ones(2), np.zeros((3, 2), dtype=np.int64), np.ones((3, 2)))
     with pytest.raises(ValueError, match=r"top_labels \(3, 4\) and top_probs \(3, 2\) differ"):
         Evidence(np.ones(3), np.ones(3), np.zeros((3, 4), dtype=np.int64), np.ones((3, 2)))

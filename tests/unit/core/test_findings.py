@@ -91,10 +91,10 @@ def test_suspects_come_most_suspicious_first_and_without_kept_rows():
 
 
 def test_an_array_of_another_size_names_itself_and_both_sizes():
-    with pytest.raises(ValueError, match="loss has 3 entries for 4 samples"):
-        small_findings(loss=[0.1, 0.2, 0.3])
-    with pytest.raises(ValueError, match=r"both be \(N, K\), found \(4, 3\) and \(4, 2\)"):
-        small_findings(top_probs=np.zeros((4, 2)))
+    with pytest.raises(ValueError, match="clean_prob has 3 entries for 4 samples"):
+        small_findings(clean_prob=[0.1, 0.2, 0.3])
+    with pytest.raises(ValueError, match="given_prob has 3 entries for 4 samples"):
+        small_findings(**{name: SAMPLES[name][:3] for name in ("loss", "given_prob", "top_labels", "top_probs")})
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,6 @@ def test_an_array_of_another_size_names_itself_and_both_sizes():
         ),
         ({"clean_prob": [0.9, np.nan, 0.1, np.nan]}, "row 1 (sample_id 'b.png'): column 'clean_prob' is"),
         ({"clean_prob": [0.9, np.nan, 0.1, np.nan]}, "(1 more rows alike)"),
-        ({"loss": [0.1, np.inf, 0.7, 1.6]}, "column 'loss' is inf, expected a finite number of nats."),
         ({"action": ["keep", "fix", "keep", "keep"]}, "column 'action' is 'fix', expected one of ['keep', 'relabel',"),
         ({"issue": ["", "", "odd", ""]}, "row 2 (sample_id 'c.png'): column 'issue' is 'odd', expected one of ['',"),
         ({"suggested": [-1, -1, 2, 2]}, "row 1 (sample_id 'b.png'): column 'action' is 'relabel', expected another"),
@@ -127,6 +126,8 @@ def test_validation_names_wrong_columns_types_ids_and_ranks():
         validate_findings(frame.assign(loss=frame["loss"].astype("float64")))
     with pytest.raises(DataError, match=r"row 3 .*column 'sample_id' is 'a.png', expected an id of its own"):
         validate_findings(frame.assign(sample_id=[*frame["sample_id"][:3], "a.png", *frame["sample_id"][4:]]))
+    with pytest.raises(DataError, match=r"column 'loss' is inf, expected a finite number of nats\."):
+        validate_findings(frame.assign(loss=np.array([0.1, np.inf, 0.7, 1.6, 0, 0], dtype=np.float32)))
     with pytest.raises(DataError, match="column 'rank' is 9, expected every number from 1 to 6 once"):
         validate_findings(frame.assign(rank=np.array([4, 1, 9, 2, 6, 5])))
     with pytest.raises(DataError, match=r"column 'given_label' is .*, expected a label"):

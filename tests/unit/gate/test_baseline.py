@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelaudit.core.decisions import VERDICTS, Known
+from labelaudit.core.decisions import DECISIONS, Known
 from labelaudit.core.errors import DataError
 from labelaudit.gate.baseline import (
     Here,
@@ -50,7 +50,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 
 
 @settings(max_examples=30)  # each syncs a file to disk
-@given(st.lists(st.builds(Known, hashes, texts, st.sampled_from(VERDICTS), *[texts] * 5), max_size=5))
+@given(st.lists(st.builds(Known, hashes, texts, st.sampled_from(DECISIONS), *[texts] * 5), max_size=5))
 def test_what_is_written_is_read_again(tmp_path_factory, known):
     path = tmp_path_factory.mktemp("b") / "b.tsv"
     wanted = entries(*known)

@@ -1,10 +1,12 @@
 import csv
 import os
+import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from labelaudit.api.scan import scan
 from labelaudit.core.dataset import SetAside
@@ -13,6 +15,7 @@ from labelaudit.gate.columns import read_columns
 from labelaudit.gate.compare import find_data, match, read_data
 from tests.cli.terminal import write_flowers
 from tests.gate_audit import Row, write_pictures, write_rows
+from tests.published_copies import write_cifar10
 
 ROWS = [Row("cat/1.png", "cat"), Row("cat/2.png", "cat", 0.1, "dog"), Row("dog/3.png", "dog"), Row("dog/4.png", "dog")]
 
@@ -129,6 +132,30 @@ def test_rows_of_a_table_are_compared_by_their_cells(tmp_path):
     assert again([*lines, "r999,1.0,2.0,red,setosa"]).new == ("r999",)
     gone = again([lines[0], *lines[3:]])
     assert (gone.unjudged, gone.gone, gone.renamed) == ((), 2, 0)
+
+
+QUICK = {"networks": "1", "epochs": "1"}
+
+
+def test_a_folder_in_a_published_layout_is_compared_as_the_scan_read_it(tmp_path):
+    write_cifar10(tmp_path / "cifar")
+    scanned = scan(tmp_path / "cifar", root=tmp_path, device="cpu", overrides=QUICK)
+    found = match(read_columns(scanned.findings_path), read_data(scanned, tmp_path / "cifar").dataset)
+    assert (found.comparison.total, found.comparison.unjudged, found.comparison.gone) == (20, (), 0)
+
+
+def test_what_a_trusted_folder_adds_and_corrects_is_judged_wherever_the_check_runs(tmp_path, monkeypatch):
+    write_pictures(tmp_path / "photos", [Row(f"{pet}/{i}.png", pet) for pet in ("cat", "dog") for i in range(3)])
+    (tmp_path / "checked/cat").mkdir(parents=True)
+    shutil.copy(tmp_path / "photos/dog/0.png", tmp_path / "checked/cat/a dog it was.png")
+    Image.new("RGB", (4, 4), "white").save(tmp_path / "checked/cat/another.png")
+    monkeypatch.chdir(tmp_path)
+    scanned = scan("photos", trusted="checked", device="cpu", overrides=QUICK)
+    monkeypatch.chdir(tmp_path / "photos")
+    again = read_data(scanned, tmp_path / "photos").dataset
+    assert len(again) == 7
+    assert again.classes[again.given[again.sample_ids.index("dog/0.png")]] == "cat"
+    assert match(read_columns(scanned.findings_path), again, contents=True).comparison.unjudged == ()
 
 
 def test_data_is_sought_here_then_beside_the_audit_and_above(tmp_path, monkeypatch):

@@ -11,8 +11,8 @@ import xmlschema
 
 from labelaudit.core.dataset import SetAside
 from labelaudit.core.errors import ConfigError, DataError
+from labelaudit.core.shares import Share
 from labelaudit.gate.columns import read_columns
-from labelaudit.gate.examined import Noise
 from labelaudit.gate.formats import FORMATS, parse_formats, write_report
 from labelaudit.gate.result import CheckReport, CheckResult, Origin, fingerprint
 from tests.gate_audit import Row, write_rows
@@ -52,7 +52,7 @@ def report(tmp_path):
         results=RESULTS,
         columns=read_columns(audit.findings_path),
         origin=Origin("data/photos"),
-        noise=Noise(0.09, 0.08, 0.1),
+        noise=Share(0.09, 0.08, 0.1),
         suspects=31,
         known=2,
         accepted=1,

@@ -5,6 +5,7 @@ import pytest
 
 from labelaudit.core.dataset import SetAside
 from labelaudit.core.decisions import Known
+from labelaudit.core.shares import Share, point
 from labelaudit.gate.columns import Coded, read_columns
 from labelaudit.gate.examined import (
     Comparison,
@@ -12,7 +13,6 @@ from labelaudit.gate.examined import (
     Examined,
     Leaks,
     NearConflicts,
-    Noise,
     dataset_noise,
     noise_by_class,
 )
@@ -94,7 +94,7 @@ def test_the_names_of_the_rules_are_those_of_their_limits():
     ],
 )
 def test_noise_is_gated_on_the_end_of_the_interval_that_is_chosen(bound, limit, status, tmp_path):
-    examined = evidence_of(tmp_path, noise=Noise(0.05, 0.04, 0.06))
+    examined = evidence_of(tmp_path, noise=Share(0.05, 0.04, 0.06))
     (result,) = only(examined, max_noise=limit, noise_bound=bound)
     assert (result.rule, result.status, result.limit) == ("max-noise", status, limit)
     assert result.measured == {"lower": 0.04, "point": 0.05, "upper": 0.06}[bound]
@@ -103,16 +103,17 @@ def test_noise_is_gated_on_the_end_of_the_interval_that_is_chosen(bound, limit, 
 
 
 def test_without_an_interval_the_point_is_taken_and_said(tmp_path):
-    (result,) = only(evidence_of(tmp_path, noise=Noise(0.0512)), max_noise=0.05)
+    (result,) = only(evidence_of(tmp_path, noise=point(0.0512)), max_noise=0.05)
     assert result.message == "about 5.1 % of the labels are wrong (a point: the audit has no interval); 5.0 % allowed"
     assert result.status == "failed"
 
 
 def test_noise_comes_from_the_audit_and_else_from_the_rows(tmp_path):
     columns = evidence_of(tmp_path).columns
-    told = {"noise_rate": 0.2, "noise_interval": [0.1, 0.3], "noise_by_class": {"cat": {"rate": 0.5, "low": 0.4}}}
-    assert dataset_noise(told, columns) == Noise(0.2, 0.1, 0.3)
-    assert noise_by_class(told, columns) == {"cat": Noise(0.5, 0.4, None)}
+    of_cats = {"rate": 0.5, "low": 0.4, "high": 0.6}
+    told = {"noise_rate": 0.2, "noise_interval": [0.1, 0.3], "noise_by_class": {"cat": of_cats}}
+    assert dataset_noise(told, columns) == Share(0.2, 0.1, 0.3)
+    assert noise_by_class(told, columns) == {"cat": Share(0.5, 0.4, 0.6)}
     assert dataset_noise({}, columns).rate == pytest.approx((0.99 + 0.7 + 0.8 + 7 * 0.01) / 10)
     assert noise_by_class({}, columns)["cat"].rate == pytest.approx((0.99 + 0.7 + 0.01) / 3)
 

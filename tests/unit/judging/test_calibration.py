@@ -5,6 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given as given_data
+from hypothesis import settings as few
+from hypothesis import strategies as st
 from scipy.stats import norm
 
 from labelaudit.functional.metrics import expected_calibration_error
@@ -12,6 +15,7 @@ from labelaudit.judging.calibration import (
     FEWEST_PLANTED,
     Contrast,
     Scores,
+    break_ties,
     contrast,
     noise_rate,
     wrong_posterior,
@@ -224,3 +228,31 @@ def test_a_slow_regression_gives_the_same_posterior(luck):
         ratio = share / max(1 - share, 1e-12) * len(others.values) / len(wrong.values)
         expected.append(min(max(rate * (ratio - lucky) / (1 - lucky), 0), 1))
     assert wrong_posterior(sides, rate, at=np.array(values)) == pytest.approx(expected)
+
+
+@few(max_examples=50, deadline=None)
+@given_data(st.lists(st.integers(0, 12), min_size=1, max_size=30), st.integers(0, 1_000))
+def test_breaking_ties_ranks_by_loss_and_moves_by_at_most_a_thousandth(places, seed):
+    losses = np.array(places) / 4.0
+    falling = np.sort(np.random.default_rng(seed).choice([0.0, 0.4, 1.0], size=13))[::-1]  # flat stretches
+    clean = falling[np.array(places)]
+    broken = break_ties(clean, losses)
+    assert np.abs(broken - clean).max() <= 1e-3
+    assert broken.min() >= 0
+    assert broken.max() <= 1
+    for i in range(len(places)):
+        for j in range(len(places)):
+            if losses[i] < losses[j]:
+                assert broken[i] > broken[j]
+            elif losses[i] == losses[j]:
+                assert broken[i] == broken[j]
+
+
+def test_breaking_ties_takes_the_share_of_samples_with_a_lower_loss():
+    broken = break_ties(np.full(4, 0.5), np.array([2.0, 1.0, 2.0, 3.0]))
+    below = np.array([0.25, 0.0, 0.25, 0.75])
+    assert broken == pytest.approx(0.5 * 0.999 + 0.001 * (1 - below))
+
+
+def test_breaking_ties_of_nothing_is_nothing():
+    assert break_ties(np.array([]), np.array([])).tolist() == []

@@ -8,8 +8,8 @@ from scipy.stats import norm
 
 from labelaudit.core.evidence import Evidence, Judges, evidence_from_probs
 from labelaudit.functional.metrics import expected_calibration_error
-from labelaudit.judging.calibration import Scores, contrast, noise_rate, wrong_posterior
-from labelaudit.judging.known_wrong import Calibrated, calibrate
+from labelaudit.judging.calibration import Calibrated, Scores, contrast, noise_rate, wrong_posterior
+from labelaudit.judging.known_wrong import calibrate
 from tests.mistakes import cycle, drawn, even
 
 SHIFT = 3.0
@@ -60,8 +60,8 @@ def test_two_judges_give_the_rate_the_posterior_and_the_confusions(kind, rate):
     judges = judges_of(evidence)
     actual = (given != true).mean()
     found = calibrated(evidence, given, 5)
-    assert found.rate.rate == pytest.approx(actual, abs=0.01 + rate / 20)
-    assert found.rate.low <= found.rate.rate <= found.rate.high
+    assert found.noise.rate == pytest.approx(actual, abs=0.01 + rate / 20)
+    assert found.noise.low <= found.noise.rate <= found.noise.high
     scores, asked = judges.scores, judges.labels == given
     of_wrong = norm.pdf(scores - SHIFT) * rate
     expected = np.average(of_wrong / (of_wrong + norm.pdf(scores) * (1 - rate)), axis=0, weights=asked)
@@ -76,15 +76,15 @@ def test_two_judges_give_the_rate_the_posterior_and_the_confusions(kind, rate):
 def test_two_classes_where_many_planted_labels_are_right():
     evidence, given, true = judged(even(0.3, 2), n_planted=2000)
     found = calibrated(evidence, given, 2)
-    assert found.rate.rate == pytest.approx(0.3, abs=0.03)
+    assert found.noise.rate == pytest.approx(0.3, abs=0.03)
     assert expected_calibration_error(1 - found.wrong, given == true) < 0.08
 
 
 def test_clean_labels_are_left_alone():
     evidence, given, _ = judged(even(0.0, 5), shift=5.0)
     found = calibrated(evidence, given, 5)
-    assert found.rate.low == 0
-    assert found.rate.low < 0.005
+    assert found.noise.low == 0
+    assert found.noise.low < 0.005
     assert (found.wrong > 0.5).mean() < 0.005
 
 
@@ -100,7 +100,7 @@ def test_a_class_that_nobody_learnt_is_not_accused_in_clean_data():
     scores = np.where(rare, judges_of(evidence).scores + SHIFT, judges_of(evidence).scores)
     found = calibrated(evidence_from_probs(probs, given, judges=Judges(scores, labels)), given, 5)
     assert (found.wrong[rare] < 0.5).all()
-    assert found.rate.low < 0.005
+    assert found.noise.low < 0.005
     assert found.confusions[:, 4].sum() < 1e-3
 
 
@@ -109,7 +109,7 @@ def test_samples_that_do_not_count_are_judged_and_not_learnt_from():
     counted = given == true  # as if every wrong label were left out
     found = calibrate(evidence, given, 5, counted=counted)
     assert found is not None
-    assert found.rate.rate < 0.01
+    assert found.noise.rate < 0.01
     assert len(found.wrong) == len(given)
     assert found.confusions.sum() < 0.01
 
@@ -143,7 +143,7 @@ def test_permuting_the_samples_permutes_p_wrong():
     moved = calibrated(evidence_from_probs(table[order], given[order], judges=judges), given[order], 5)
     whole = calibrated(evidence, given, 5)
     assert moved.wrong == pytest.approx(whole.wrong[order])
-    assert moved.rate.high == pytest.approx(whole.rate.high)
+    assert moved.noise.high == pytest.approx(whole.noise.high)
 
 
 # The same, slowly
@@ -177,6 +177,6 @@ def test_a_slow_loop_finds_the_same(monkeypatch):
     rate, wrong = slow(evidence, given, 4)
     found = calibrated(evidence, given, 4)
     assert found.wrong == pytest.approx(wrong)
-    assert found.rate.rate == pytest.approx(rate.rate)
-    assert found.rate.low == pytest.approx(rate.low)
-    assert found.rate.high == pytest.approx(rate.high)
+    assert found.noise.rate == pytest.approx(rate.rate)
+    assert found.noise.low == pytest.approx(rate.low)
+    assert found.noise.high == pytest.approx(rate.high)

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from labelaudit.core.evidence import evidence_from_probs
+from labelaudit.core.shares import point
 from labelaudit.judging.mixtures import (
     KINDS,
+    calibrate_by_mixture,
     choose_mixture,
     fit_mixture,
     held_out_likelihood,
-    judge_by_mixture,
     null_gate,
     posterior_of,
 )
@@ -25,7 +26,7 @@ def two_groups(share: float = 0.2, seed: int = 0):
 
 
 def made_up(wrong: float, *, sure: float = 4.0, spread: float = 0.7, labels_from_model: bool = False, seed: int = 0):
-    """Return verdicts of a model that mostly knows the class, on labels of which a share is wrong; and which are."""
+    """Return evidence of a model that mostly knows the class, on labels of which a share is wrong; and which are."""
     rng = np.random.default_rng(seed)
     true = rng.integers(0, C, N)
     logits = rng.normal(scale=0.5, size=(N, C))
@@ -85,18 +86,17 @@ def test_the_held_out_likelihood_is_that_of_cells_counted_by_simulation():
 
 def test_wrong_labels_are_found_and_counted():
     evidence, wrong = made_up(0.2)
-    found = judge_by_mixture(evidence, counted=EVERY)
-    assert found is not None
-    assert found.facts["evidence"] == "wrong labels"
-    assert found.facts["noise_rate"] == pytest.approx(wrong.mean(), abs=0.02)
+    found = calibrate_by_mixture(evidence, counted=EVERY)
+    assert found.mixture is not None
+    assert found.mixture["evidence"] == "wrong labels"
+    assert found.mixture["noise_rate"] == pytest.approx(wrong.mean(), abs=0.02)
     assert ((found.wrong > 0.5) == wrong).mean() > 0.98
 
 
 @pytest.mark.parametrize("sure", [2.0, 4.0, 6.0])
 def test_right_labels_are_believed_to_be_right_however_sure_the_model_is(sure):
     evidence, _ = made_up(0.0, sure=sure)
-    found = judge_by_mixture(evidence, counted=EVERY)
-    assert found is not None
+    found = calibrate_by_mixture(evidence, counted=EVERY)
     assert (found.wrong > 0.5).mean() <= 0.01
 
 
@@ -108,12 +108,15 @@ def test_the_expected_surprises_are_those_of_labels_drawn_from_the_predictions()
 
 def test_surprises_and_the_mixture_are_of_the_counted_samples_alone():
     evidence, wrong = made_up(0.2)
-    found = judge_by_mixture(evidence, counted=~wrong)
-    assert found is not None
-    assert found.facts["surprises"]["observed"] <= 0.01 * N
+    found = calibrate_by_mixture(evidence, counted=~wrong)
+    assert found.mixture is not None
+    assert found.mixture["surprises"]["observed"] <= 0.01 * N
     assert found.wrong.shape == (N,)
 
 
 def test_losses_that_are_all_alike_are_no_evidence():
     evidence = evidence_from_probs(np.full((N, C), 1 / C), np.zeros(N, dtype=np.int64))
-    assert judge_by_mixture(evidence, counted=EVERY) is None
+    found = calibrate_by_mixture(evidence, counted=EVERY)
+    assert found.mixture is None
+    assert not found.wrong.any()
+    assert found.noise == point(0.0)

@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from labelaudit.judging.calibration import NoiseRate
+from labelaudit.core.shares import Share
 from labelaudit.judging.reckoning import class_rates, confused_pairs, review_effort
 
-OVERALL = NoiseRate(0.1, low=0.08, high=0.13)
+OVERALL = Share(0.1, low=0.08, high=0.13)
 
 
-def rates_of(*args: Any, overall: NoiseRate) -> list[NoiseRate]:
+def rates_of(*args: Any, overall: Share) -> list[Share]:
     """The rates of classes that have samples."""
     return [rate for rate in class_rates(*args, overall=overall) if rate is not None]
 
@@ -35,7 +35,7 @@ def test_a_small_class_has_the_overall_rate_and_a_wide_interval():
 
 
 def test_no_noise_leaves_every_class_with_an_upper_end_alone():
-    (only,) = rates_of(np.zeros(200), np.zeros(200, dtype=np.int64), 1, overall=NoiseRate(0.0, 0.0, 0.02))
+    (only,) = rates_of(np.zeros(200), np.zeros(200, dtype=np.int64), 1, overall=Share(0.0, 0.0, 0.02))
     assert (only.rate, only.low) == (0.0, 0.0)
     assert only.high > 0.02
 
@@ -43,7 +43,7 @@ def test_no_noise_leaves_every_class_with_an_upper_end_alone():
 def test_confused_pairs_are_shares_of_the_true_class_and_stop_below_one_label():
     confusions = np.array([[0.0, 0.2, 0.004], [0.01, 0.0, 0.0], [0.0, 0.0, 0.0]])
     given = np.repeat([0, 1, 2], [30, 50, 20])  # of 100
-    first, second = confused_pairs(confusions, given, overall=NoiseRate(0.214, 0.2, 0.23))
+    first, second = confused_pairs(confusions, given, overall=Share(0.214, 0.2, 0.23))
     assert (first.true, first.given) == (0, 1)
     assert first.expected == pytest.approx(20.0)
     assert first.rate.rate == pytest.approx(20 / (29 + 20 + 0.4))  # 29 rightly labelled 0, 20.4 labelled otherwise

@@ -7,11 +7,11 @@ import torch
 from labelaudit.core.errors import ConfigError, TrainingError
 from labelaudit.core.events import EpochFinished, ignore
 from labelaudit.functional.metrics import auroc
-from labelaudit.lab.cross_validation import argmax_opinion, cleanlab_opinion
-from labelaudit.lab.learning import neighbours_opinion, small_loss_opinion
-from labelaudit.lab.obvious_process import cross_validate_elsewhere
+from labelaudit.lab.obvious import cross_validate_elsewhere
 from labelaudit.lab.opinion import Opinion, best_other, figures
 from labelaudit.lab.rivals import RIVALS, Contest, families, resolve_rivals, run_rivals
+from labelaudit.lab.rivals_by_folds import argmax_opinion, cleanlab_opinion
+from labelaudit.lab.rivals_by_learning import neighbours_opinion, small_loss_opinion
 from labelaudit.training.batches import Pixels
 from tests.methods.jobs import blobs, image_job, vector_job
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from labelaudit.scanning import rates
-from labelaudit.scanning.prepare import Prepared
 from labelaudit.scanning.rates import load_now, remembered
 from labelaudit.scanning.recipes import Facts
+from labelaudit.scanning.request import Prepared
 from tests.recipes import choose_recipe
 
 

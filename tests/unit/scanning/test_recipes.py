@@ -7,8 +7,9 @@ import pytest
 from labelaudit.core.errors import ConfigError
 from labelaudit.core.recipe import DataSettings, ModelSettings, recipe_from_dict
 from labelaudit.methods.registry import read_options
-from labelaudit.scanning.paper import PAPER_ROWS
-from labelaudit.scanning.recipes import Facts, settle
+from labelaudit.scanning.paper import published_schedules
+from labelaudit.scanning.recipes import Facts
+from labelaudit.scanning.request import Request, settle
 from tests.recipes import choose_recipe
 
 PHOTOS = Facts("images", 10_000, 10, 32)
@@ -63,7 +64,7 @@ def test_probabilities_train_nothing_and_it_says_so():
     [(32, 10, "cifar10"), (32, 100, "cifar100"), (64, 100, "imagenet64"), (500, 50, "webvision")],
 )
 def test_the_paper_row_follows_from_size_and_classes(side, classes, row):
-    recipe, why = choose_recipe(Facts("images", 50_000, classes, side), name="paper")
+    recipe, why = choose_recipe(Facts("images", 50_000, classes, side), recipe="paper")
     assert recipe.name == f"paper:{row}"
     assert f"the published schedule of {row}" in why
 
@@ -80,7 +81,7 @@ def test_the_paper_row_follows_from_size_and_classes(side, classes, row):
     ],
 )
 def test_the_paper_recipe_has_the_published_constants(row, q, total, lr, stage2, lr2, gamma):
-    recipe, _ = choose_recipe(PHOTOS, name=f"paper:{row}")
+    recipe, _ = choose_recipe(PHOTOS, recipe=f"paper:{row}")
     found = read_options(recipe)
     assert (found.relabel_from, found.stage1_epochs, found.stage1_milestones) == (q, total, lr)
     assert (found.stage2_epochs, found.stage2_milestones, found.stage1_threshold) == (stage2, lr2, gamma)
@@ -97,14 +98,14 @@ def test_the_paper_recipe_has_the_published_constants(row, q, total, lr, stage2,
 
 
 def test_webvision_crops_224_from_256():
-    recipe, _ = choose_recipe(PHOTOS, name="paper:webvision")
+    recipe, _ = choose_recipe(PHOTOS, recipe="paper:webvision")
     assert (recipe.data.image_size, recipe.train.crop_margin, recipe.train.crop_padding) == (224, 32, 0)
     assert recipe.model.backbone == "resnet18"
 
 
 def test_every_recipe_survives_json():
-    for name in ("fast", *(f"paper:{row}" for row in PAPER_ROWS)):
-        recipe, _ = choose_recipe(PHOTOS, name=name)
+    for name in ("fast", *(f"paper:{row}" for row in published_schedules("drpl"))):
+        recipe, _ = choose_recipe(PHOTOS, recipe=name)
         again = recipe_from_dict(recipe.to_dict())
         assert read_options(again) == read_options(recipe)
         assert dataclasses.replace(again, options={}) == dataclasses.replace(recipe, options={})
@@ -113,7 +114,7 @@ def test_every_recipe_survives_json():
 def test_a_toml_file_builds_on_the_recipe_it_names(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text('name = "fast"\n[options]\nepochs = 3\n[train]\nbatch_size = 64\n')
-    recipe, why = choose_recipe(PHOTOS, name=str(path), overrides={"networks": "3"})
+    recipe, why = choose_recipe(PHOTOS, recipe=str(path), overrides={"networks": "3"})
     assert (read_options(recipe).epochs, read_options(recipe).networks, recipe.train.batch_size) == (3, 3, 64)
     assert why.startswith("mine.toml, on top of fast")
     assert why.endswith("; with epochs=3, train.batch_size=64, networks=3")
@@ -131,7 +132,7 @@ def test_a_wrong_toml_file_names_the_place(tmp_path, text, message):
     path = tmp_path / "mine.toml"
     path.write_text(text)
     with pytest.raises(ConfigError, match=message):
-        choose_recipe(PHOTOS, name=str(path))
+        choose_recipe(PHOTOS, recipe=str(path))
 
 
 @pytest.mark.parametrize(
@@ -144,12 +145,12 @@ def test_a_wrong_toml_file_names_the_place(tmp_path, text, message):
 )
 def test_an_unknown_recipe_names_the_closest(name, message):
     with pytest.raises(ConfigError, match=message):
-        choose_recipe(PHOTOS, name=name)
+        choose_recipe(PHOTOS, recipe=name)
 
 
 def test_the_paper_recipe_refuses_tables():
     with pytest.raises(ConfigError, match="recipe 'paper' is for images; this is features"):
-        choose_recipe(Facts("features", 100, 2, None), name="paper")
+        choose_recipe(Facts("features", 100, 2, None), recipe="paper")
 
 
 def test_an_asked_image_size_also_sets_the_crop_and_the_sentence():
@@ -164,17 +165,19 @@ def test_every_section_of_a_file_is_obeyed_and_flags_that_were_given_win(tmp_pat
     path.write_text(
         'seed = 7\ndevice = "cpu"\n[data]\nlabel_column = "y"\nsplit = "test"\n[policy]\nsuspect_below = 0.3\n'
     )
-    recipe, _ = choose_recipe(PHOTOS, name=str(path))
+    recipe, _ = choose_recipe(PHOTOS, recipe=str(path))
     assert (recipe.seed, recipe.device, recipe.data.label_column, recipe.data.split) == (7, "cpu", "y", "test")
     assert recipe.policy.suspect_below == 0.3
-    given, _ = choose_recipe(PHOTOS, name=str(path), seed=3, data=DataSettings(label_column="z"))
+    given, _ = choose_recipe(PHOTOS, recipe=str(path), seed=3, data=DataSettings(label_column="z"))
     assert (given.seed, given.data.label_column, given.data.split) == (3, "z", "test")
-    overridden, _ = choose_recipe(PHOTOS, name=str(path), seed=3, overrides={"seed": "9"})
+    overridden, _ = choose_recipe(PHOTOS, recipe=str(path), seed=3, overrides={"seed": "9"})
     assert overridden.seed == 9
 
 
 def test_key_value_settings_reach_what_is_read_first():
-    asked = settle(overrides={"data.split": "test", "device": "cpu", "model.weights": "default", "seed": "4"})
+    asked = settle(
+        Request("photos", overrides={"data.split": "test", "device": "cpu", "model.weights": "default", "seed": "4"})
+    )
     assert (asked.data.split, asked.device, asked.model.weights, asked.seed) == ("test", "cpu", "default", 4)
 
 
@@ -186,7 +189,7 @@ def test_a_file_on_a_file_and_a_file_in_another_encoding_are_refused(tmp_path, t
     path = tmp_path / "mine.toml"
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(ConfigError, match=message):
-        choose_recipe(PHOTOS, name=str(path))
+        choose_recipe(PHOTOS, recipe=str(path))
 
 
 def test_freezing_needs_weights():

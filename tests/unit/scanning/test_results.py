@@ -8,8 +8,9 @@ import pytest
 
 from labelaudit.core.evidence import Judges, evidence_from_probs
 from labelaudit.core.recipe import PolicySettings
+from labelaudit.core.shares import Share
 from labelaudit.gate.columns import FindingColumns
-from labelaudit.gate.examined import Noise, dataset_noise, noise_by_class
+from labelaudit.gate.examined import dataset_noise, noise_by_class
 from labelaudit.judging.policy import judge
 from labelaudit.scanning.results import judged_results
 
@@ -44,12 +45,10 @@ def test_the_gate_reads_the_interval_that_judging_writes():
     low, high = found["noise_interval"]
     assert low <= wrong <= high
     columns = cast(FindingColumns, None)  # not read where the audit has the figures
-    assert dataset_noise(found, columns) == Noise(found["noise_rate"], low, high)
+    assert dataset_noise(found, columns) == Share(found["noise_rate"], low, high)
     by_class = noise_by_class(found, columns)
     assert set(by_class) == set(CLASSES)
     for each in by_class.values():
-        assert each.low is not None
-        assert each.high is not None
         assert each.low < each.rate < each.high
 
 

@@ -10,8 +10,8 @@ from labelaudit.core.errors import ConfigError
 from labelaudit.core.recipe import recipe_from_dict
 from labelaudit.methods.registry import METHODS, read_options, require_method
 from labelaudit.scanning.paper import published_schedules
+from labelaudit.scanning.rates import training_passes
 from labelaudit.scanning.recipes import Facts
-from labelaudit.scanning.throughput import training_passes
 from tests.recipes import choose_recipe
 
 PHOTOS = Facts("images", 10_000, 10, 32)
@@ -33,7 +33,7 @@ def test_every_method_has_a_fast_recipe_with_as_many_passes_as_the_default(name,
 
 @pytest.mark.parametrize(("name", "row"), ROWS)
 def test_every_published_schedule_can_be_chosen_and_survives_json(name, row):
-    recipe, why = choose_recipe(PHOTOS, name=f"paper:{row}", method=name)
+    recipe, why = choose_recipe(PHOTOS, recipe=f"paper:{row}", method=name)
     read_options(recipe)
     assert (recipe.name, recipe.method) == (f"paper:{row}", name)
     assert f"on {row}" in why or name == "drpl"
@@ -44,8 +44,8 @@ def test_every_published_schedule_can_be_chosen_and_survives_json(name, row):
 @pytest.mark.parametrize(("name", "row"), ROWS)
 @pytest.mark.parametrize("scale", [0.02, 0.1])
 def test_every_published_schedule_can_be_shortened(name, row, scale):
-    whole, _ = choose_recipe(PHOTOS, name=f"paper:{row}", method=name)
-    short, why = choose_recipe(PHOTOS, name=f"paper:{row}", method=name, epochs_scale=scale)
+    whole, _ = choose_recipe(PHOTOS, recipe=f"paper:{row}", method=name)
+    short, why = choose_recipe(PHOTOS, recipe=f"paper:{row}", method=name, epochs_scale=scale)
     assert why.endswith(f"; schedule scaled to {scale}")
     assert short.epochs_scale == scale
     assert training_passes(short) <= scale * training_passes(whole) + 8
@@ -65,10 +65,10 @@ def test_a_shortened_recipe_includes_settings_of_the_command_line_and_is_not_sho
 def test_a_recipe_file_and_a_setting_name_the_method_and_the_scale(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text('method = "drpl"\nepochs_scale = 0.5\n')
-    assert choose_recipe(PHOTOS, name=str(path))[0].epochs_scale == 0.5
+    assert choose_recipe(PHOTOS, recipe=str(path))[0].epochs_scale == 0.5
     assert choose_recipe(PHOTOS, overrides={"epochs_scale": "0.25"})[0].epochs_scale == 0.25
     with pytest.raises(ConfigError, match=r"method 'drpll' is not known"):
-        choose_recipe(PHOTOS, name=str(path), overrides={"method": "drpll"})
+        choose_recipe(PHOTOS, recipe=str(path), overrides={"method": "drpll"})
 
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, 1.5])

@@ -120,3 +120,124 @@ def test_a_torn_batch_is_an_error_at_any_length(tmp_path):
         path.write_bytes(whole[:size])
         with pytest.raises(DataError, match="damaged"):
             read_plain_pickle(path)
+
+
+# A call by each way that the format knows; %s is where it would leave a folder.
+CALLS = {
+    "a name": b"cos\nmkdir\n(S'%s'\ntR.",
+    "a name from the stack": b"\x80\x04\x8c\x02os\x8c\x05mkdirS'%s'\n\x85\x93R.",
+    "eval": b'cbuiltins\neval\n(S\'__import__("os").mkdir("%s")\'\ntR.',
+    "getattr": b"cbuiltins\ngetattr\n(cos\nS'mkdir'\ntR(S'%s'\ntR.",
+    "an instance": b"(S'%s'\nios\nmkdir\n.",
+    "an object": b"(cos\nmkdir\nS'%s'\no.",
+    "a new object": b"\x80\x02cos\nmkdir\n(S'%s'\nt\x81.",
+    "a new object with names": b"\x80\x04cos\nmkdir\n(S'%s'\nt}\x92.",
+    "a persistent id": b"\x80\x02S'%s'\nQ.",
+    "a persistent id in text": b"P%s\n.",
+    "an extension": b"\x80\x02\x82\x01(S'%s'\ntR.",
+    "copyreg": b"ccopyreg\n_reconstructor\n(cos\nmkdir\nS'%s'\nNtR.",
+    "a dotted name": b"\x80\x04\x8c\x05numpy\x8c\x0bdtype.mkdir\x93(S'%s'\ntR.",
+    "another of numpy": b"cnumpy.core.multiarray\nfromfile\n(S'%s'\ntR.",
+    "a state of a name": b"cos\nmkdir\n}S'__code__'\nS'%s'\nsb.",
+    "a call of text": b"S'%s'\n)R.",
+    "a buffer from outside": b"\x80\x05\x97S'%s'\n.",
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_no_way_to_call_something_is_taken(tmp_path, name):
+    path = tmp_path / "call.pickle"
+    path.write_bytes(CALLS[name].replace(b"%s", str(tmp_path / "made").encode()))
+    with pytest.raises(DataError, match=r"cannot be read without running code|is no pickle file, or damaged"):
+        read_plain_pickle(path)
+    assert not (tmp_path / "made").exists()
+
+
+def array_with(shape=b"(K\x02t", kind=b"u1", raw=b"\x01\x02", made=b"cnumpy\nndarray\nK\x00\x85U\x01b"):
+    dtype = b"cnumpy\ndtype\n(U" + bytes([len(kind)]) + kind + b"K\x00K\x01tR(K\x03U\x01|NNNK\x00K\x00K\x00tb"
+    state = b"(K\x01" + shape + dtype + b"\x89U" + bytes([len(raw)]) + raw + b"tb"
+    return b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n(" + made + b"tR" + state + b"."
+
+
+def test_an_array_by_hand_is_read(tmp_path):
+    path = tmp_path / "array"
+    path.write_bytes(array_with())
+    assert read_plain_pickle(path).tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"shape": b"(J\xff\xff\xff\x7ft"},
+        {"shape": b"(K\x00J\xff\xff\xff\x7fJ\xff\xff\xff\x7ft"},
+        {"shape": b"N"},
+        {"kind": b"O8"},
+        {"kind": b"V9"},
+        {"kind": b"u9"},
+        {"kind": b"u1,u1"},
+        {"kind": b"M8[s]"},
+        {"kind": b"S1"},
+        {"raw": b"\x01"},
+    ],
+)
+def test_an_array_with_odd_arguments_is_refused(tmp_path, odd):
+    path = tmp_path / "array"
+    path.write_bytes(array_with(**odd))
+    with pytest.raises(DataError):
+        read_plain_pickle(path)
+
+
+def shared(n, one, two):
+    """Return a value that holds another twice, which holds another twice, n times over: 2^n where it is written out."""
+    return one + b"".join(b"q" + bytes([i]) + two.replace(b"%", bytes([i])) for i in range(n))
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"\x80\x02]q\x00h\x00a.", "asks for a value that holds itself"),
+        (b"\x80\x02" + b"]" * 100_000 + b"a" * 99_999 + b".", "its lists are nested too deeply"),
+        (b"\x80\x02}" + shared(60, b"N\x85", b"h%\x86") + b"K\x01s.", "asks for a key of type tuple"),
+        (b"\x80\x05\x96" + struct.pack("<Q", 2**40) + b"x.", "damaged"),
+        (b"\x80\x05\x8e" + struct.pack("<Q", 2**62) + b"x.", "damaged"),
+        (b"\x80\x02\x8b" + struct.pack("<i", 2**31 - 1) + b"x.", "damaged"),
+    ],
+)
+def test_a_small_file_cannot_take_much_time_or_memory(tmp_path, content, problem):
+    path = tmp_path / "bomb"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=problem):
+        read_plain_pickle(path)
+
+
+def test_what_is_shared_is_read_once_and_stays_shared(tmp_path):
+    path = tmp_path / "shared"
+    path.write_bytes(b"\x80\x02" + shared(60, b"]", b"]h%ah%a") + b".")  # written out, 2^60 lists
+    value, depth = read_plain_pickle(path), 0
+    while value:
+        assert value[0] is value[1]
+        value, depth = value[0], depth + 1
+    assert depth == 60
+
+
+def test_a_far_place_in_the_memory_of_a_pickle_costs_nothing(tmp_path):
+    path = tmp_path / "far"
+    path.write_bytes(b"\x80\x02K\x07r" + struct.pack("<I", 2**32 - 1) + b".")  # 9 bytes: pickle.load takes 64 GiB
+    assert read_plain_pickle(path) == 7
+
+
+def test_changed_bytes_are_read_or_refused_but_nothing_else(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = np.arange(60, dtype=np.uint8).reshape(2, 30)
+    kinds = [pickle.dumps({"data": rows, "labels": [1, 2]}, protocol=protocol) for protocol in range(6)]
+    path, refused = tmp_path / "changed", 0
+    for turn in range(1_200):
+        content = bytearray(kinds[turn % 6])
+        for place in rng.integers(len(content), size=1 + turn % 3):
+            content[place] = rng.integers(256)
+        path.write_bytes(content)
+        try:
+            read_plain_pickle(path)
+        except DataError:
+            refused += 1
+    assert refused > 300

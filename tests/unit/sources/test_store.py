@@ -13,6 +13,7 @@ import fsspec
 import numpy as np
 import pytest
 
+from labelaudit.core.audits import resolve_source
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.recipe import DataSettings
 from labelaudit.sources.blobs import BlobCache, blob_key, default_cache_folder
@@ -20,7 +21,7 @@ from labelaudit.sources.range_file import RangeFile
 from labelaudit.sources.read import read_dataset
 from labelaudit.sources.retry import FetchError, Retry, with_retries
 from labelaudit.sources.store import Store
-from labelaudit.sources.urls import Url, is_url, parse_url, resolve_source
+from labelaudit.sources.urls import Url, is_url, parse_url
 
 FAST = Retry(tries=4, first_wait_s=0.001)
 

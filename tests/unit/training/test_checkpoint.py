@@ -30,12 +30,12 @@ def perceptron() -> nn.Module:
 
 def new_state(build: Callable[[], nn.Module] = perceptron, optimizer: Optimizer = "sgd", **train: float) -> StageState:
     model = build()
-    return StageState(model, make_optimizer(model, TrainSettings(optimizer=optimizer, **train)))  # type: ignore[arg-type]
+    settings = TrainSettings(optimizer=optimizer, **train)  # type: ignore[arg-type]
+    return StageState(model, make_optimizer(model, settings), tables={"targets": torch.zeros(N, C)})
 
 
 def train_(state: StageState, steps: int) -> None:
     """Take steps whose samples depend on the step alone, and keep the predictions in a table."""
-    state.tables.setdefault("targets", torch.zeros(N, C))
     for _ in range(steps):
         draw = torch.Generator().manual_seed(state.step)
         shape = (N, 6) if isinstance(state.model, MultilayerPerceptron) else (N, 3, 16, 16)
@@ -151,6 +151,14 @@ def test_the_state_of_another_network_is_refused_with_what_differs(tmp_path):
     assert caught.value.problem.startswith(f"{path} belongs to another network: ")
     assert "head.weight" in caught.value.problem
     assert caught.value.hint == "Scan again without --resume."
+
+
+@pytest.mark.parametrize(("made", "expected"), [((), []), (("targets", "window"), ["targets", "window"])])
+def test_tables_that_were_not_made_before_are_refused(tmp_path, made, expected):
+    path, other = tmp_path / "s.safetensors", new_state()
+    save_stage(path, new_state())
+    other.tables = {name: torch.zeros(N, C) for name in made}
+    assert problem(path, other) == f"{path} has the tables ['targets']; expected {expected}."
 
 
 def test_a_network_for_other_classes_is_another_network(tmp_path):

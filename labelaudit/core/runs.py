@@ -1,0 +1,88 @@
+"""What a run says of itself while it goes on: a JSON file of its status, and a file of its events.
+
+Audits, trainings and reproductions share it. Their status is running, interrupted, failed or finished.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from labelaudit.core.errors import DataError
+from labelaudit.core.files import append_line, write_json
+from labelaudit.core.version import VERSION
+
+
+def now() -> str:
+    """Return the time as people's notes and results have it: UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def exact_now() -> str:
+    """Return the time as runs note it: UTC, to the microsecond."""
+    return datetime.now(UTC).isoformat()
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The file that a run keeps of itself; making one reads nothing."""
+
+    path: Path  # audit.json, train.json, run.json
+    kind: str  # "audit", for messages
+    schema: int
+    again: str  # what to do where the file is damaged
+
+    def begin(self, facts: Mapping[str, Any]) -> None:
+        """Write a new file, with the schema and the status "running" before the facts."""
+        write_json(self.path, {"schema": self.schema, "status": "running", **facts, "labelaudit": VERSION})
+
+    def read(self) -> dict[str, Any]:
+        """Read the file, anew each time: another program may be writing it.
+
+        Raises:
+            DataError: it is missing, damaged or of another schema.
+        """
+        try:
+            meta = json.loads(self.path.read_text("utf-8"))
+        except OSError as error:
+            raise DataError(f"{self.path} cannot be read: {error.strerror}.", hint=self._whose()) from error
+        except ValueError as error:
+            raise DataError(f"{self.path} is damaged: {error}.", hint=self.again) from error
+        if not isinstance(meta, dict) or "status" not in meta:
+            raise DataError(f"{self.path} is damaged: it has no status.", hint=self.again)
+        if meta.get("schema", 1) != self.schema:  # the first reproductions noted none
+            raise DataError(
+                f"{self.path} has {self.kind} schema {meta['schema']}; this labelaudit reads schema {self.schema}.",
+                hint=f"It was written by labelaudit {meta.get('labelaudit')}; use that version.",
+            )
+        return meta
+
+    def read_unfinished(self) -> dict[str, Any]:
+        """Read the file; raises ValueError once the run has finished."""
+        meta = self.read()
+        if meta["status"] == "finished":
+            raise ValueError(f"{self.path.parent.name} has finished and is never changed")
+        return meta
+
+    def update(self, **facts: Any) -> None:
+        """Change what the file says; raises ValueError once the run has finished."""
+        write_json(self.path, self.read_unfinished() | facts)
+
+    def stop(self, status: Literal["failed", "interrupted"], text: str) -> None:
+        """Note that the run ended before its time, and why."""
+        self.update(status=status, finished=exact_now(), error=text)
+
+    def finish(self, **facts: Any) -> None:
+        """Note that the run is done, for good."""
+        self.update(status="finished", finished=exact_now(), error=None, **facts)
+
+    def append_event(self, record: Mapping[str, Any]) -> None:
+        """Add one line to events.jsonl beside the file."""
+        append_line(self.path.with_name("events.jsonl"), record)
+
+    def _whose(self) -> str:
+        return f"Is this the folder of {'an' if self.kind[0] in 'aeiou' else 'a'} {self.kind}?"

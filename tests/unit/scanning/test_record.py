@@ -1,0 +1,33 @@
+import errno
+
+import pytest
+
+from labelaudit.core.audits import Audit
+from labelaudit.core.events import ThreadsTried, ignore
+from labelaudit.scanning.record import AuditLog, recorded
+
+
+def test_an_audit_says_when_its_threads_were_tried_and_which_went_on(tmp_path):
+    audit = Audit.create(tmp_path, method="panel", facts={})
+    log = AuditLog(audit, ignore)
+    log(ThreadsTried("panel/1", 3, was=2, threads=1, rates={2: 61.0, 1: 1800.0}))
+    log(ThreadsTried("panel/2", 1, was=1, threads=2, rates={1: 1900.0, 2: 4700.0}))
+    first, second = audit.meta["threads_tried"]
+    assert first == {
+        "event": "ThreadsTried",
+        "stage": "panel/1",
+        "epoch": 3,
+        "was": 2,
+        "threads": 1,
+        "rates": {"2": 61.0, "1": 1800.0},
+    }
+    assert (second["stage"], second["threads"]) == ("panel/2", 2)
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "x"), RuntimeError("I/O error: No space left on device")])
+def test_a_scan_that_filled_the_disk_can_go_on(tmp_path, error):
+    audit = Audit.create(tmp_path, method="panel", facts={})
+    with pytest.raises(type(error)), recorded(audit, ignore):
+        raise error
+    assert audit.status == "interrupted"
+    assert audit.meta["error"] == "the disk was full: reading the data"
