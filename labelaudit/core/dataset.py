@@ -207,6 +207,15 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True)
+class ColumnUse:
+    """What a column of a table was taken for."""
+
+    name: str
+    use: str  # label, image, path, id, split, trust, text, number, category, or "left out"
+    why: str  # in a few words
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
     """The samples of one audit, in a fixed order: position in here is the `index` of every batch."""
 
@@ -220,6 +229,7 @@ class Dataset:
     split: str | None = None  # which split was read, None where there are none
     set_aside: tuple[SetAside, ...] = ()
     remarks: tuple[Remark, ...] = ()
+    columns: tuple[ColumnUse, ...] = ()  # of a table, in its order
 
     def __post_init__(self) -> None:
         """Check sizes, ids and labels."""

@@ -62,6 +62,17 @@ class DataOptions(TypedDict, total=False):
     embeddings: Path | str | None
     probs: Path | str | None
     fold_labels: bool
+    labels_as_written: bool
+    class_names: Path | str | None
+    replace_prefix: str | None
+    no_images: bool
+    feature_columns: str | None
+    text_column: str | None
+    follow_links: bool
+    encoding: str | None
+    delimiter: str | None
+    quoting: str
+    no_header: bool
     image_size: int | None
     trusted: Path | str | None
     trusted_per_class: int | None

@@ -56,9 +56,16 @@ def feature_names(table: Table, settings: DataSettings) -> tuple[str, ...] | Non
     return tuple(names)
 
 
-def read_features(
-    table: Table, rows: IntN, taken: frozenset[str], *, only: Sequence[str] | None = None
-) -> tuple[Vectors, tuple[Remark, ...]]:
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What the columns of a table hold to learn from."""
+
+    vectors: Vectors  # (N, D)
+    remarks: tuple[Remark, ...]
+    left_out: Mapping[str, str]  # column -> why
+
+
+def read_features(table: Table, rows: IntN, taken: frozenset[str], *, only: Sequence[str] | None = None) -> Features:
     """Return (N, D) standardised numbers and one-hot categories, and which columns they are from.
 
     Gaps are filled with the median of numbers and the most frequent category.
@@ -73,28 +80,30 @@ def read_features(
         DataError: no column is of use.
     """
     columns: dict[str, Column] = {}
-    left_out: list[str] = []
+    left_out: dict[str, str] = {}
     odd: dict[str, Numbers] = {}
     for name in table.columns if only is None else only:
         if only is None and name in taken:
             continue
         column = prepare_column(name, table.columns[name].take(rows), table.delimiter, odd)
         if isinstance(column, str):
-            left_out.append(f"{name} ({column})")
+            left_out[name] = column
         else:
             columns[name] = column
     if not columns:
         raise DataError(
-            f"{table.source}: no column to learn from; left out: {shorten(left_out) or 'none'}.",
+            f"{table.source}: no column to learn from; left out: {shorten(_reasons(left_out)) or 'none'}.",
             hint="Give columns of numbers or categories, or a column of image paths (--path-column).",
         )
     facts = learn_columns(columns)
     values = encode_columns(columns, facts)
     hashes = _row_hashes([cell_texts(table.columns[name].take(rows)) for name in columns])
-    return Vectors(values, "features", hashes, facts), (
-        _remark(columns, left_out, values.shape[1]),
-        *_number_remarks(odd),
-    )
+    remarks = (_remark(columns, _reasons(left_out), values.shape[1]), *_number_remarks(odd))
+    return Features(Vectors(values, "features", hashes, facts), remarks, left_out)
+
+
+def _reasons(left_out: Mapping[str, str]) -> list[str]:
+    return [f"{name} ({why})" for name, why in left_out.items()]
 
 
 def require_categories(table: Table, column: str, labels: Sequence[str]) -> None:

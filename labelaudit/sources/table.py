@@ -16,6 +16,7 @@ from labelaudit.sources.arrays import class_probabilities, embedding_rows, read_
 from labelaudit.sources.cell_images import with_cell_images
 from labelaudit.sources.cells import cell_texts
 from labelaudit.sources.class_names import class_order_of
+from labelaudit.sources.column_uses import column_uses
 from labelaudit.sources.columns import Roles, find_roles, looked_at
 from labelaudit.sources.features import feature_names, read_features, require_categories
 from labelaudit.sources.image_tree import ImageTree
@@ -67,6 +68,7 @@ def table_dataset(table: Table, settings: DataSettings) -> Dataset:
     return dataclasses.replace(
         dataset,
         split=split,
+        columns=column_uses(table, roles, settings, samples),
         set_aside=(*table.set_aside, *unlabelled_rows(table, every, roles.label), *dataset.set_aside),
         remarks=(*table.remarks, *remarks, *dataset.remarks),
     )
@@ -135,8 +137,8 @@ def _read_samples(table: Table, roles: Roles, settings: DataSettings, rows: Rows
     require_categories(table, roles.label, rows.known_labels())
     if roles.texts:
         return _read_texts(table, roles, rows)
-    features, remarks = read_features(table, rows.rows, roles.taken(), only=feature_names(table, settings))
-    return Samples(features, places, remarks=remarks)
+    read = read_features(table, rows.rows, roles.taken(), only=feature_names(table, settings))
+    return Samples(read.vectors, places, remarks=read.remarks, left_out=read.left_out)
 
 
 def _read_texts(table: Table, roles: Roles, rows: Rows) -> Samples:

@@ -34,6 +34,7 @@ class Samples:
     unreadable: Mapping[int, str] = field(default_factory=dict)  # position -> why the row cannot be used
     remarks: tuple[Remark, ...] = ()
     classes: tuple[str, ...] | None = None  # the class list, where the content fixes it
+    left_out: Mapping[str, str] = field(default_factory=dict)  # column -> why it is not learnt from
 
 
 def path_texts(table: Table, roles: Roles, settings: DataSettings, rows: IntN) -> list[str | None] | None:
