@@ -6,17 +6,18 @@ import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 from labelaudit.classifier.finish import finish_scan, finishing_recipe, own_settings
 from labelaudit.core.audits import Audit
 from labelaudit.core.events import EventSink, ignore
 from labelaudit.scanning.request import Settings, parse_duration, request_of
 from labelaudit.scanning.scan import Finish, scan_dataset
+from labelaudit.sources.in_memory import stored_source
 
 
 def scan(
-    source: Path | str,
+    source: Path | str | Any,
     *,
     finish: str | None = None,
     root: Path | str = ".",
@@ -28,7 +29,8 @@ def scan(
     """Find the labels that are probably wrong, and return the finished audit.
 
     Args:
-        source: a folder with one sub-folder per class, or a table (CSV, TSV, Parquet, JSONL).
+        source: a folder with one sub-folder per class, or a table (CSV, TSV, Parquet, JSONL, ...); or data at hand: a
+            DataFrame, a mapping from names to arrays, or a `datasets.Dataset`, which is kept in a file below `root`.
         finish: a method that then trains a classifier on what the scan suggests; it is in the audit's folder `finish`.
             Its own settings are `finish.KEY` in `overrides`.
         root: folder that gets `.labelaudit/`.
@@ -54,7 +56,7 @@ def scan(
         TrainingError: the loss stopped being a number.
         StopAsked: `stop_after` is over; a KeyboardInterrupt.
     """
-    request = request_of(source, settings)
+    request = request_of(stored_source(source, root), settings)
     of_finish: dict[str, str] = {}
     if finish is not None:
         of_scan, of_finish = own_settings(request.overrides)

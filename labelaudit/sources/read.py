@@ -34,9 +34,6 @@ from labelaudit.sources.table_file import TABLE_SUFFIXES
 from labelaudit.sources.urls import Place, is_url, parse_url
 
 _OTHER_HINTS = {
-    ".xlsx": "Save the sheet as CSV (UTF-8).",
-    ".xls": "Save the sheet as CSV (UTF-8).",
-    ".ods": "Save the sheet as CSV (UTF-8).",
     ".zip": "Unpack it, and scan the folder.",
     ".gz": "Unpack it first.",
     ".npy": "Give the table of labels, and this file with --embeddings or --probs.",
@@ -82,6 +79,10 @@ def _read_path(path: Path, settings: DataSettings, store: Store) -> Dataset:
         if published is not None:
             _require_no_arrays(path, settings)
             return published
+        if (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file():
+            saved = _read_saved(path, settings, store)
+            if saved is not None:
+                return saved
         shards = shards_of_folder(path, files_below(path))
         if shards is not None:
             return _read_shards(shards, settings, store)
@@ -94,6 +95,20 @@ def _read_path(path: Path, settings: DataSettings, store: Store) -> Dataset:
         return _read_table(path, settings, store)
     _require_known(path)
     return _read_shards(shards_of_file(path), settings, store)
+
+
+def _read_saved(path: Path, settings: DataSettings, store: Store) -> Dataset | None:
+    from labelaudit.sources.saved_dataset import load_saved, saved_splits
+    from labelaudit.sources.table import table_dataset
+
+    folders = saved_splits(path, settings)
+    if not folders:
+        return None
+    if None not in folders:  # the folders are the splits
+        settings = dataclasses.replace(settings, split=ALL_SPLITS)
+    dataset = table_dataset(load_saved(folders, path, store), settings)
+    split = ",".join(name for name in folders if name is not None) or dataset.split
+    return dataclasses.replace(dataset, split=split)
 
 
 def _read_label_table(labels: LabelTable, settings: DataSettings, store: Store) -> Dataset:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import dataclasses
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +18,7 @@ from labelaudit.core.arrays import IntN
 from labelaudit.core.dataset import ImageReader, Remark, SetAside
 from labelaudit.core.errors import DataError
 from labelaudit.core.recipe import DataSettings
+from labelaudit.sources.binary_tables import ARROW_SUFFIXES, SHEET_SUFFIXES, read_arrow, read_npz, read_sheet
 from labelaudit.sources.csv_file import LIST_SUFFIXES, read_delimited
 from labelaudit.sources.json_objects import rows_of_object
 from labelaudit.sources.parquet_file import PARQUET_SUFFIXES, class_names, load_parquet, read_light
@@ -24,7 +28,9 @@ from labelaudit.sources.urls import Place
 DELIMITED_SUFFIXES = (".csv", ".tsv")
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 STREAM_FROM = 64 * 2**20  # bytes of a Parquet file from which its images are read row group by row group
-TABLE_SUFFIXES = DELIMITED_SUFFIXES + PARQUET_SUFFIXES + JSON_SUFFIXES + LIST_SUFFIXES
+TABLE_SUFFIXES = (
+    DELIMITED_SUFFIXES + PARQUET_SUFFIXES + JSON_SUFFIXES + LIST_SUFFIXES + ARROW_SUFFIXES + SHEET_SUFFIXES + (".npz",)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,11 @@ def load_table(source: Place, store: Store, settings: DataSettings | None = None
             table = _load_parquet(source, store)
         else:
             data = source.read_bytes() if isinstance(source, Path) else store.local_copy(source)
-            if suffix in JSON_SUFFIXES:
+            if suffix in (*ARROW_SUFFIXES, ".npz"):
+                table = _load_arrow(source, data, store)
+            elif suffix in SHEET_SUFFIXES:
+                table = _load_sheet(source, data, store, settings or DataSettings())
+            elif suffix in JSON_SUFFIXES:
                 table = _load_json(source, data, store)
             else:
                 table = _load_delimited(source, data, store, settings or DataSettings())
@@ -83,6 +93,31 @@ def _load_delimited(source: Place, data: bytes, store: Store, settings: DataSett
     arrays = {name: pa.chunked_array([pa.array(cells, pa.string())]) for name, cells in read.columns.items()}
     lines = np.array(read.lines, dtype=np.int64)
     return Table(source, arrays, lines, store, remarks=read.remarks, delimiter=read.delimiter)
+
+
+def _load_arrow(source: Place, data: bytes, store: Store) -> Table:
+    loaded = read_npz(source, data) if source.suffix.lower() == ".npz" else read_arrow(source, data)
+    columns = dict(zip(loaded.column_names, loaded.columns, strict=True))
+    names = class_names(loaded.schema.metadata or {})
+    return Table(source, columns, np.arange(len(loaded), dtype=np.int64), store, names)
+
+
+def _load_sheet(source: Place, data: bytes, store: Store, settings: DataSettings) -> Table:
+    """Return the first sheet, read as the text table that it would be saved as."""
+    if not isinstance(source, Path):
+        raise DataError(f"{source}: sheets are read from this machine only.", hint="Download it first.")
+    del data
+    rows, remarks = read_sheet(source)
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    read = read_delimited(
+        source,
+        text.getvalue().encode(),
+        dataclasses.replace(settings, delimiter=",", quoting="standard", encoding=None),
+    )
+    arrays = {name: pa.chunked_array([pa.array(cells, pa.string())]) for name, cells in read.columns.items()}
+    lines = np.array(read.lines, dtype=np.int64)
+    return Table(source, arrays, lines, store, remarks=(*remarks, *read.remarks), delimiter=",")
 
 
 def _load_parquet(source: Place, store: Store) -> Table:
