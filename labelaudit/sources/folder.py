@@ -13,11 +13,20 @@ import numpy as np
 from labelaudit.core.dataset import Content, Dataset, FilesBelow, ImageFiles, Remark
 from labelaudit.core.errors import DataError, shorten
 from labelaudit.core.recipe import DataSettings
-from labelaudit.functional.images import image_suffixes
+from labelaudit.functional.images import begins_like_image, image_suffixes
 from labelaudit.sources.labels import encode_labels
 from labelaudit.sources.split_folders import TopFolder, find_levels
 from labelaudit.sources.splits import choose_split_folders
 from labelaudit.sources.table_file import TABLE_SUFFIXES
+
+_UNREAD = {  # suffixes of images that need more than Pillow
+    ".heic": "pip install 'labelaudit[heif]' reads .heic",
+    ".heif": "pip install 'labelaudit[heif]' reads .heif",
+    ".dcm": "convert .dcm (DICOM) to PNG first, such as by dcmj2pnm",
+    ".nii": "cut .nii volumes into images first",
+    ".svg": "draw .svg as PNG first",
+    ".pdf": "convert .pdf to PNG first",
+}
 
 
 @dataclass(slots=True)
@@ -179,7 +188,7 @@ def _is_image(entry: os.DirEntry[str], tally: Tally) -> bool:
             tally.lost_links += is_there and _suffix(entry.name) in tally.suffixes
             return False
     suffix = _suffix(entry.name)
-    if suffix in tally.suffixes:
+    if suffix in tally.suffixes or (not suffix and begins_like_image(entry.path)):
         return True
     tally.other_files[suffix or "no suffix"] += 1
     return False
@@ -207,8 +216,9 @@ def tally_remarks(tally: Tally) -> list[Remark]:
         remarks.append(Remark("warning", text))
     if tally.other_files:
         kinds = shorten(f"{suffix} {count:,}" for suffix, count in sorted(tally.other_files.items()))
-        text = f"Files that Pillow does not read as images, left out: {tally.other_files.total():,} ({kinds})."
-        remarks.append(Remark("note", text))
+        text = f"Files that Pillow does not read as images, left out: {tally.other_files.total():,} ({kinds})"
+        unread = [hint for suffix, hint in _UNREAD.items() if suffix in tally.other_files]
+        remarks.append(Remark("warning" if unread else "note", "; ".join([text, *unread]) + "."))
     if tally.links_out or tally.loops:
         text = f"{tally.links_out:,} leave the folder, {tally.loops:,} lead in circles"
         total = tally.links_out + tally.loops

@@ -34,7 +34,6 @@ from labelaudit.sources.table_file import TABLE_SUFFIXES
 from labelaudit.sources.urls import Place, is_url, parse_url
 
 _OTHER_HINTS = {
-    ".zip": "Unpack it, and scan the folder.",
     ".gz": "Unpack it first.",
     ".npy": "Give the table of labels, and this file with --embeddings or --probs.",
 }
@@ -94,7 +93,18 @@ def _read_path(path: Path, settings: DataSettings, store: Store) -> Dataset:
     if path.suffix.lower() in TABLE_SUFFIXES:
         return _read_table(path, settings, store)
     _require_known(path)
+    if path.suffix.lower() in (".zip", ".tar"):
+        archive = _read_archive(path, settings, store)
+        if archive is not None:
+            return archive
     return _read_shards(shards_of_file(path), settings, store)
+
+
+def _read_archive(path: Path, settings: DataSettings, store: Store) -> Dataset | None:
+    from labelaudit.sources.archives import read_tar_folder, read_zip
+
+    _require_no_arrays(path, settings, what="an archive")
+    return read_zip(path, settings) if path.suffix.lower() == ".zip" else read_tar_folder(path, settings, store)
 
 
 def _read_saved(path: Path, settings: DataSettings, store: Store) -> Dataset | None:
@@ -158,9 +168,9 @@ def _read_shards(shards: Shards, settings: DataSettings, store: Store) -> Datase
 
 def _require_known(path: Path) -> None:
     """Raise DataError for a file that is neither a table nor an archive."""
-    if shard_kind(path.name) == "tar":
-        return
     suffix = path.suffix.lower()
+    if shard_kind(path.name) == "tar" or suffix == ".zip":
+        return
     if suffix in image_suffixes():
         raise DataError(f"{path} is a single image.", hint=f"Scan a folder of class folders, such as {path.parent}.")
     known = ", ".join(TABLE_SUFFIXES)

@@ -267,10 +267,8 @@ def test_sources_that_cannot_be_read_name_the_next_step(tmp_path):
         read(str(tmp_path / "nowhere" / "x.csv"))
     with pytest.raises(ConfigError, match=r"s4://bucket/data\.csv: s4:// is not supported\.\nSupported: s3://, "):
         read("s4://bucket/data.csv")
-    with pytest.raises(
-        DataError, match=r"files of type \.xlsx are not read; tables are \.csv, .*\nSave the sheet as CSV"
-    ):
-        read(source.rename(tmp_path / "labels.xlsx"))
+    with pytest.raises(DataError, match=r"files of type \.gz are not read; tables are \.csv, .*\nUnpack it first"):
+        read(source.rename(tmp_path / "labels.csv.gz"))
     with pytest.raises(DataError, match=r"a\.PNG is a single image"):
         read(table(tmp_path, "", name="a.PNG"))
     with pytest.raises(ConfigError, match=r"--embeddings needs a table of labels, and \S+ is a folder"):
