@@ -63,6 +63,7 @@ def hash_content(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:32]
 
 
+@functools.cache
 def image_suffixes() -> frozenset[str]:
     """Return the file suffixes of the formats that can be decoded: lower case, with the dot."""
     _register_heif()

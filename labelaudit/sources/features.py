@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from labelaudit.core.arrays import IntN
@@ -135,6 +136,10 @@ def prepare_column(name: str, cells: pa.ChunkedArray, delimiter: str | None, odd
         return "date"
     if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return f"type {kind}"
+    plain = _plain_numbers(cells)
+    if plain is not None:
+        known = plain[~np.isnan(plain)]
+        return "constant" if len(np.unique(known)) < 2 else Column(plain, is_number=True)
     texts = cell_texts(cells)
     found = read_numbers(texts, decimal_comma=has_decimal_commas(delimiter))
     if found is not None:
@@ -143,6 +148,18 @@ def prepare_column(name: str, cells: pa.ChunkedArray, delimiter: str | None, odd
         return "constant" if len(np.unique(known)) < 2 else Column(found.values, is_number=True)
     reason = _why_no_categories([text for text in texts if text is not None])
     return reason or Column(np.array(texts, dtype=object), is_number=False)
+
+
+def _plain_numbers(cells: pa.ChunkedArray) -> NDArray[np.float64] | None:
+    """Return a column of text in which every cell is a plain number, or empty; None for any other: the fast way."""
+    if not pa.types.is_string(cells.type):
+        return None
+    try:
+        numbers = pc.cast(cells, pa.float64())
+    except pa.ArrowInvalid:  # a word, a comma, a blank: read one by one
+        return None
+    values = np.asarray(numbers.to_numpy(), dtype=np.float64)
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 @dataclass(frozen=True, slots=True)
