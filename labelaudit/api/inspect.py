@@ -8,7 +8,6 @@ from typing import Any, Unpack
 from labelaudit.scanning.inspection import Inspection, inspected
 from labelaudit.scanning.prepare import prepare
 from labelaudit.scanning.request import Settings, request_of
-from labelaudit.sources.in_memory import stored_source
 
 
 def inspect(source: Path | str | Any, *, estimate: bool = True, **settings: Unpack[Settings]) -> Inspection:
@@ -26,4 +25,8 @@ def inspect(source: Path | str | Any, *, estimate: bool = True, **settings: Unpa
         ConfigError: settings that cannot be used.
         DataError: data that cannot be audited.
     """
-    return inspected(prepare(request_of(stored_source(source, "."), settings), tune=estimate), estimate=estimate)
+    if not isinstance(source, str | Path):
+        from labelaudit.sources.in_memory import stored_source
+
+        source = stored_source(source, ".")
+    return inspected(prepare(request_of(source, settings), tune=estimate), estimate=estimate)

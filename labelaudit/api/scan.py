@@ -13,7 +13,6 @@ from labelaudit.core.audits import Audit
 from labelaudit.core.events import EventSink, ignore
 from labelaudit.scanning.request import Settings, parse_duration, request_of
 from labelaudit.scanning.scan import Finish, scan_dataset
-from labelaudit.sources.in_memory import stored_source
 
 
 def scan(
@@ -56,7 +55,11 @@ def scan(
         TrainingError: the loss stopped being a number.
         StopAsked: `stop_after` is over; a KeyboardInterrupt.
     """
-    request = request_of(stored_source(source, root), settings)
+    if not isinstance(source, str | Path):
+        from labelaudit.sources.in_memory import stored_source
+
+        source = stored_source(source, root)
+    request = request_of(source, settings)
     of_finish: dict[str, str] = {}
     if finish is not None:
         of_scan, of_finish = own_settings(request.overrides)

@@ -18,6 +18,7 @@ from labelaudit.functional.images import image_suffixes
 from labelaudit.sources.remote_folder import read_listed_folder
 from labelaudit.sources.store import Store
 from labelaudit.sources.tar_index import Member, TarMembers
+from labelaudit.sources.urls import Place
 
 _LABELS = frozenset({".cls", ".json", ".txt"})  # of a WebDataset shard, beside its images
 
@@ -73,7 +74,7 @@ def read_tar_folder(path: Path, settings: DataSettings, store: Store) -> Dataset
     top = _common_folder(list(members))
 
     def content(chosen: Sequence[str]) -> Content:
-        places = [(path, members[top + name]) for name in chosen]
+        places: list[tuple[Place, Member]] = [(path, members[top + name]) for name in chosen]
         return StreamedImages(TarMembers(places, store), np.arange(len(chosen), dtype=np.int64))
 
     return read_listed_folder(path, [name.removeprefix(top) for name in members], settings, content)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from labelaudit.core.arrays import FloatNC, IntN
 from labelaudit.core.errors import DataError, shorten
@@ -78,6 +77,8 @@ def better_order(values: FloatNC, given: IntN) -> IntN | None:
         values: (N, C) probabilities.
         given: (N,) labels.
     """
+    from scipy.optimize import linear_sum_assignment  # a third of a second that other scans do not need
+
     n_classes = values.shape[1]
     votes = np.zeros((n_classes, n_classes))
     np.add.at(votes, (given, values.argmax(axis=1)), 1)
