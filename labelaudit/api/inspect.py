@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 from labelaudit.scanning.inspection import Inspection, inspected
 from labelaudit.scanning.prepare import prepare
 from labelaudit.scanning.request import Settings, request_of
 
 
-def inspect(source: Path | str, *, estimate: bool = True, **settings: Unpack[Settings]) -> Inspection:
+def inspect(source: Path | str | Any, *, estimate: bool = True, **settings: Unpack[Settings]) -> Inspection:
     """Return what `scan` with the same arguments would scan, and how.
 
     The headers of up to 2,000 images are read, so that broken ones show; pixels are not decoded, so a file that is
     damaged further in is found by the scan only.
 
     Args:
-        source: a folder or a table.
+        source: as in `scan`; data at hand is kept in a file below this folder.
         estimate: measure the throughput for a few seconds to estimate the time.
         **settings: as in `scan`.
 
@@ -25,4 +25,8 @@ def inspect(source: Path | str, *, estimate: bool = True, **settings: Unpack[Set
         ConfigError: settings that cannot be used.
         DataError: data that cannot be audited.
     """
+    if not isinstance(source, str | Path):
+        from labelaudit.sources.in_memory import stored_source
+
+        source = stored_source(source, ".")
     return inspected(prepare(request_of(source, settings), tune=estimate), estimate=estimate)

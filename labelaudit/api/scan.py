@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 from labelaudit.classifier.finish import finish_scan, finishing_recipe, own_settings
 from labelaudit.core.audits import Audit
@@ -16,7 +16,7 @@ from labelaudit.scanning.scan import Finish, scan_dataset
 
 
 def scan(
-    source: Path | str,
+    source: Path | str | Any,
     *,
     finish: str | None = None,
     root: Path | str = ".",
@@ -28,7 +28,8 @@ def scan(
     """Find the labels that are probably wrong, and return the finished audit.
 
     Args:
-        source: a folder with one sub-folder per class, or a table (CSV, TSV, Parquet, JSONL).
+        source: a folder with one sub-folder per class, or a table (CSV, TSV, Parquet, JSONL, ...); or data at hand: a
+            DataFrame, a mapping from names to arrays, or a `datasets.Dataset`, which is kept in a file below `root`.
         finish: a method that then trains a classifier on what the scan suggests; it is in the audit's folder `finish`.
             Its own settings are `finish.KEY` in `overrides`.
         root: folder that gets `.labelaudit/`.
@@ -54,6 +55,10 @@ def scan(
         TrainingError: the loss stopped being a number.
         StopAsked: `stop_after` is over; a KeyboardInterrupt.
     """
+    if not isinstance(source, str | Path):
+        from labelaudit.sources.in_memory import stored_source
+
+        source = stored_source(source, root)
     request = request_of(source, settings)
     of_finish: dict[str, str] = {}
     if finish is not None:

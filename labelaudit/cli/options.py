@@ -83,6 +83,51 @@ FIELDS: dict[str, Any] = {
     "fold_labels": typer.Option(
         "--fold-labels", help='Read class names like "Cat" and "cat " as one.', rich_help_panel=_DATA
     ),
+    "labels_as_written": typer.Option(
+        "--labels-as-written",
+        help='Take every label as it is: none means "missing", none is a list of labels.',
+        rich_help_panel=_DATA,
+    ),
+    "class_names": typer.Option(
+        metavar="FILE",
+        help="Names of numbered classes: a line each, or JSON. Also the order of the columns of --probs.",
+        show_default="classes.txt and the like beside the data",
+        rich_help_panel=_DATA,
+    ),
+    "replace_prefix": typer.Option(
+        metavar="OLD=NEW",
+        help="What the paths of a table begin with, and what they begin with here.",
+        show_default=False,
+        rich_help_panel=_DATA,
+    ),
+    "no_images": typer.Option(
+        "--no-images", help="No column of the table names or holds images.", rich_help_panel=_DATA
+    ),
+    "feature_columns": typer.Option(
+        metavar="A,B,...", help="Columns of a table to learn from.", show_default="all", rich_help_panel=_DATA
+    ),
+    "text_column": typer.Option(
+        metavar="A,B,...", help="Columns that hold texts.", show_default=False, rich_help_panel=_DATA
+    ),
+    "follow_links": typer.Option(
+        "--follow-links",
+        help="Follow symbolic links out of the folder, as DVC and the Hugging Face cache use them.",
+        rich_help_panel=_DATA,
+    ),
+    "encoding": typer.Option(
+        help="Of a text table: windows-1252, utf-16, ...", show_default="utf-8", rich_help_panel=_DATA
+    ),
+    "delimiter": typer.Option(
+        help="Between the cells of a text table; tab and blank by name.",
+        show_default="the one that fits",
+        rich_help_panel=_DATA,
+    ),
+    "quoting": typer.Option(
+        metavar="auto|standard|none",
+        help="Whether quotation marks enclose cells, or mean nothing.",
+        rich_help_panel=_DATA,
+    ),
+    "no_header": typer.Option("--no-header", help="The first line of a text table is data.", rich_help_panel=_DATA),
     "trusted": typer.Option(
         help="Samples whose labels are right: a table of ids or paths, or a folder with one sub-folder per class.",
         metavar="PATH",

@@ -39,13 +39,18 @@ def print_summary(console: Console, summary: Mapping[str, Any], *, root: str = "
 
 def print_inspection(console: Console, found: Mapping[str, Any], *, scan_command: str) -> None:
     """Print what would be scanned, and the command that scans it."""
-    kind = {"images": "images", "features": "table rows", "embeddings": "embeddings", "probs": "rows of probabilities"}
+    kind = {"features": "table rows", "probs": "rows of probabilities"}.get(found["kind"], found["kind"])
     split = f", split {found['split']}" if found["split"] else ""
     console.print(f"{found['source']}{split}", style="bold", markup=False)
-    console.print(_facts(found, kind[found["kind"]]), markup=False)
+    console.print(_facts(found, kind), markup=False)
     console.print()
     classes = found["classes"]
     console.print(_counts_table(classes), markup=False)
+    if found["columns"]:
+        console.print()
+        console.print(_columns_table(found["columns"]), markup=False)
+    console.print()
+    console.print(_first_table(found["first"]), markup=False)
     if found["remarks"]:
         console.print()
     for remark in found["remarks"]:
@@ -129,6 +134,27 @@ def _pair_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     table = plain_table("Most confused", "given", "suggested", ("suspects", "right"))
     for row in rows[:_PAIRS_SHOWN]:
         table.add_row(row["given"], row["suggested"], f"{row['count']:,}")
+    return table
+
+
+_COLUMNS_SHOWN = 20
+
+
+def _columns_table(columns: Sequence[Mapping[str, str]]) -> Table:
+    """Return what columns are taken for: those with a role first, those to learn from, and those left out."""
+    table = plain_table("Columns", "column", "taken for", "why")
+    shown = sorted(columns, key=lambda each: each["use"] in ("number", "category"))[:_COLUMNS_SHOWN]
+    for each in shown:
+        table.add_row(each["name"], each["use"], each["why"])
+    if len(columns) > len(shown):
+        table.add_row(f"and {len(columns) - len(shown):,} more", "", "--json lists all")
+    return table
+
+
+def _first_table(rows: Sequence[Mapping[str, str]]) -> Table:
+    table = plain_table("The first as they are read", "sample", "label", "content")
+    for row in rows:
+        table.add_row(row["path"], row["label"], row["content"])
     return table
 
 

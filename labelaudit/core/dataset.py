@@ -164,8 +164,28 @@ class Probabilities:
         return Probabilities(self.values[keep])
 
 
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """One text per sample: a cell of a table, or several joined."""
+
+    values: tuple[str, ...]  # (N,) not empty
+
+    kind: ClassVar[Literal["texts"]] = "texts"
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def read(self, index: int) -> str:
+        """Return the text of one sample."""
+        return self.values[index]
+
+    def take(self, keep: IntN) -> Texts:
+        """Return the texts at these positions."""
+        return Texts(tuple(self.values[i] for i in keep))
+
+
 Images = ImageFiles | EmbeddedImages | StreamedImages  # isinstance(content, Images): a new kind is added here only
-Content = Images | Vectors | Probabilities
+Content = Images | Vectors | Probabilities | Texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +208,15 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True)
+class ColumnUse:
+    """What a column of a table was taken for."""
+
+    name: str
+    use: str  # label, image, path, id, split, trust, text, number, category, or "left out"
+    why: str  # in a few words
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
     """The samples of one audit, in a fixed order: position in here is the `index` of every batch."""
 
@@ -202,6 +231,7 @@ class Dataset:
     set_aside: tuple[SetAside, ...] = ()
     remarks: tuple[Remark, ...] = ()
     annotators: Annotators | None = None  # where the given labels are the consensus of several people
+    columns: tuple[ColumnUse, ...] = ()  # of a table, in its order
 
     def __post_init__(self) -> None:
         """Check sizes, ids and labels."""
@@ -227,7 +257,7 @@ class Dataset:
         return len(self.classes)
 
     @property
-    def kind(self) -> Literal["images", "features", "embeddings", "probs"]:
+    def kind(self) -> Literal["images", "features", "embeddings", "probs", "texts"]:
         """What a sample is."""
         return self.content.kind
 

@@ -39,6 +39,17 @@ class DataSettings:
     probs: str | None = None  # .npy or Parquet file of (N, C) out-of-sample probabilities
     prob_columns: str | None = None  # "cat,dog,-": the class of each column of probs, - = none; or a file, one a line
     fold_labels: bool = False  # read class names that differ in case or blanks only as one
+    labels_as_written: bool = False  # no label means "missing", and none is a list of labels
+    class_names: str | None = None  # file with the name of each class number
+    replace_prefix: str | None = None  # "OLD=NEW": paths of a table that begin with OLD begin with NEW instead
+    no_images: bool = False  # no column of the table names images
+    feature_columns: str | None = None  # columns to learn from, with commas between them; None = all without a role
+    text_column: str | None = None  # columns of texts, with commas between them
+    follow_links: bool = False  # follow symbolic links that leave the folder
+    encoding: str | None = None  # of a text table; None = by its byte order mark, else UTF-8
+    delimiter: str | None = None  # between the cells of a text table
+    quoting: str = "auto"  # auto, standard or none: whether quotation marks enclose cells
+    no_header: bool = False  # the first line of a text table is data
     image_size: int | None = None  # pixels of the square that the network sees; None = from the median
     trusted: str | None = None  # table or folder of samples whose labels are right by decree
     trusted_per_class: int | None = None  # the most of them to take of a class; None = all
@@ -47,6 +58,7 @@ class DataSettings:
         """Check ranges."""
         if self.image_size is not None:
             require(8 <= self.image_size <= 1024, "data.image_size", self.image_size, "8 to 1024 pixels")
+        require(self.quoting in ("auto", "standard", "none"), "data.quoting", self.quoting, "auto, standard or none")
         both = self.embeddings is not None and self.probs is not None
         require(not both, "data.probs", self.probs, "either embeddings or probs, not both")
         one = self.annotator_column is None or self.annotator_columns is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import struct
@@ -23,6 +24,7 @@ MAX_PIXELS = 89_478_485  # Pillow's own limit: a quarter of a gigabyte as 24-bit
 # Not images to us: Pillow only recognises these, or would start another program (Ghostscript) to read them.
 _REFUSED_FORMATS = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"})
 _SAME_FORMAT = {"MPO": "JPEG", "DIB": "BMP"}  # phones write MPO files named .jpg
+_BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"BM")
 # What Pillow's decoders raise on damaged files, besides OSError; found in its plug-ins.
 _DECODER_ERRORS = (
     OSError,
@@ -61,10 +63,22 @@ def hash_content(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:32]
 
 
+@functools.cache
 def image_suffixes() -> frozenset[str]:
     """Return the file suffixes of the formats that can be decoded: lower case, with the dot."""
+    _register_heif()
     known = Image.registered_extensions()
     return frozenset(suffix for suffix, kind in known.items() if kind in Image.OPEN and kind not in _REFUSED_FORMATS)
+
+
+def begins_like_image(path: str) -> bool:
+    """Return whether a file begins as images of the usual formats do; for files whose name does not tell."""
+    try:
+        with Path(path).open("rb") as file:
+            head = file.read(12)
+    except OSError:
+        return False
+    return head.startswith(_BEGINNINGS) or (head[:4] == b"RIFF" and head[8:] == b"WEBP")
 
 
 def known_suffix(name: str) -> str:
@@ -159,8 +173,19 @@ def _quiet_pillow() -> None:
 
 
 def _formats() -> list[str]:
+    _register_heif()
     Image.init()
     return [kind for kind in Image.ID if kind not in _REFUSED_FORMATS]
+
+
+@functools.cache
+def _register_heif() -> None:
+    """Let Pillow read HEIC where the extra heif is installed."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return
+    pillow_heif.register_heif_opener()
 
 
 def _short_side(images: Images, index: int) -> int | None:
@@ -206,11 +231,11 @@ def _grey_to_rgb(image: Image.Image) -> Image.Image:
     """Return 16-bit, 32-bit or float grey as 8-bit RGB."""
     values = np.nan_to_num(np.asarray(image, dtype=np.float64))
     low, high = float(values.min()), float(values.max())
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):  # 16 bits by definition
-        values = values // 256
+    if high == low and image.mode != "F":
+        values = values // 256 if high > 255 else values
     elif image.mode == "F" and low >= 0 and high <= 1:
         values = values * 255
-    elif low < 0 or high > 255:  # no range of its own: from its darkest to its lightest value
+    elif low < 0 or high > 255:  # from its darkest to its lightest value: 12 of 16 bits would be nearly black
         values = (values - low) * (255 / max(high - low, 1e-12))
     return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8)).convert("RGB")
 

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from labelaudit.core.arrays import BoolN, IntN
 from labelaudit.core.arrow import numbers_of, text_array
 from labelaudit.core.audits import Audit
-from labelaudit.core.dataset import Dataset, ImageFiles, Probabilities, StreamedImages, Vectors
+from labelaudit.core.dataset import Dataset, ImageFiles, Probabilities, StreamedImages, Texts, Vectors
 from labelaudit.core.errors import ConfigError
 from labelaudit.core.recipe import DataSettings, from_dict
 from labelaudit.functional.images import hash_content
@@ -154,6 +154,8 @@ def content_hash_of(dataset: Dataset, index: int) -> str:
         return content.row_hashes[index]
     if isinstance(content, Vectors | Probabilities):
         return hash_content(np.ascontiguousarray(content.values[index]).tobytes())
+    if isinstance(content, Texts):
+        return hash_content(content.read(index).encode())
     try:
         return hash_content(content.read(index))
     except OSError:

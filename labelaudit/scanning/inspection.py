@@ -12,6 +12,7 @@ from labelaudit.functional.images import UnreadableImage, image_size
 from labelaudit.scanning.pace import threads
 from labelaudit.scanning.rates import estimated_seconds
 from labelaudit.scanning.request import Prepared
+from labelaudit.sources.preview import first_samples
 from labelaudit.training.device import describe_device
 
 _HEADERS = 2000  # images whose header is read, evenly spaced: all of a small dataset, a sample of a large one
@@ -41,6 +42,8 @@ class Inspection:
             "image_sides": None
             if self.sides is None
             else dict(zip(("least", "median", "most"), self.sides, strict=True)),
+            "columns": [{"name": each.name, "use": each.use, "why": each.why} for each in dataset.columns],
+            "first": first_samples(dataset),
             "trusted": int(dataset.trusted.sum()),
             "remarks": [{"level": remark.level, "text": remark.text} for remark in dataset.remarks],
             "problems": [

@@ -20,6 +20,7 @@ from labelaudit.core.dataset import (
     Images,
     Probabilities,
     SetAside,
+    Texts,
     Vectors,
 )
 from labelaudit.core.errors import DataError, count, shorten
@@ -77,6 +78,8 @@ def load_inputs(
     content = dataset.content
     if isinstance(content, Images):
         return _load_images(dataset, recipe, device, on_event, cache)
+    if isinstance(content, Texts):
+        raise ValueError("texts become vectors before they are loaded")
     hashes = content.row_hashes if isinstance(content, Vectors) else ()
     hashes = hashes or _row_hashes(content.values)
     inputs = VectorInputs(torch.from_numpy(content.values).to(device)) if isinstance(content, Vectors) else None

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 
-from labelaudit.core.dataset import Probabilities, Vectors
+from labelaudit.core.dataset import Probabilities, Texts, Vectors
 from labelaudit.core.errors import DataError, LabelAuditError, StopAsked, is_disk_full
 from labelaudit.core.events import (
     EpochFinished,
@@ -111,8 +111,8 @@ def model_facts(
     """
     dataset, recipe, inputs = loaded.dataset, prepared.recipe, loaded.inputs
     content = dataset.content
-    if inputs is None or isinstance(content, Probabilities):
-        raise ValueError("probabilities train no network")
+    if inputs is None or isinstance(content, Probabilities | Texts):
+        raise ValueError(f"{content.kind} train no network")
     return ModelFacts(
         classes=dataset.classes,
         kind=content.kind,

@@ -71,6 +71,17 @@ class DataOptions(TypedDict, total=False):
     probs: Path | str | None
     prob_columns: Path | str | None
     fold_labels: bool
+    labels_as_written: bool
+    class_names: Path | str | None
+    replace_prefix: str | None
+    no_images: bool
+    feature_columns: str | None
+    text_column: str | None
+    follow_links: bool
+    encoding: str | None
+    delimiter: str | None
+    quoting: str
+    no_header: bool
     image_size: int | None
     trusted: Path | str | None
     trusted_per_class: int | None

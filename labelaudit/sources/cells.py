@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from labelaudit.core.dataset import BoolN
+from labelaudit.core.arrays import BoolN
 from labelaudit.core.errors import DataError, shorten
 from labelaudit.sources.labels import tidy_numbers
 from labelaudit.sources.table_file import Table
@@ -18,6 +19,10 @@ _NO = frozenset({"false", "0", "0.0", "no", "n", "f"})
 
 def cell_texts(column: pa.ChunkedArray) -> list[str | None]:
     """Return each cell as text, None where it is null or blank; whole floats lose their ".0"."""
+    if pa.types.is_string(column.type):  # a million cells in half a second instead of three
+        blank = pc.equal(pc.utf8_trim_whitespace(column), "")
+        texts: list[str | None] = pc.if_else(blank, None, column).to_pylist()
+        return texts
     return [_text(value) for value in column.to_pylist()]
 
 
@@ -28,14 +33,13 @@ def label_texts(table: Table, column: str) -> list[str | None]:
         DataError: the cells hold lists, or class numbers that have no name.
     """
     cells = table.columns[column]
-    if pa.types.is_nested(cells.type):
-        raise DataError(
-            f"{table.source}: the cells of label column {column!r} hold several values ({cells.type}).",
-            hint="Each sample needs exactly one label; several labels for a sample are not supported.",
-        )
+    if _is_list(cells.type):
+        cells = _only_items(table, column)
+    elif pa.types.is_nested(cells.type):
+        raise _several_values(table, column)
     names = table.class_names.get(column)
     if names and pa.types.is_integer(cells.type):
-        return _named_labels(table, column, names)
+        return _named_labels(table, column, names, cells)
     return tidy_numbers(cell_texts(cells))
 
 
@@ -55,8 +59,30 @@ def yes_or_no(table: Table, column: str) -> BoolN:
     return np.array([text in _YES for text in texts], dtype=np.bool_)
 
 
-def _named_labels(table: Table, column: str, names: tuple[str, ...]) -> list[str | None]:
-    values = table.columns[column].to_pylist()
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def _only_items(table: Table, column: str) -> pa.ChunkedArray:
+    """Return the items of lists of one; raises DataError where one has more."""
+    lists = table.columns[column].to_pylist()
+    if any(items is not None and len(items) > 1 for items in lists):
+        raise _several_values(table, column)
+    items = [items[0] if items else None for items in lists]
+    return pa.chunked_array([pa.array(items, table.columns[column].type.value_type)])
+
+
+def _several_values(table: Table, column: str) -> DataError:
+    kind = table.columns[column].type
+    return DataError(
+        f"{table.source}: the cells of label column {column!r} hold several values ({shorten([kind])[:200]}).",
+        hint="Each sample needs exactly one label. To audit one label against the rest, give each label a column of"
+        " 0 and 1 and name one with --label-column.",
+    )
+
+
+def _named_labels(table: Table, column: str, names: tuple[str, ...], cells: pa.ChunkedArray) -> list[str | None]:
+    values = cells.to_pylist()
     wrong = [
         f"{table.place(row)} {value}" for row, value in enumerate(values) if value is not None and value >= len(names)
     ]

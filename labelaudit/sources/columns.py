@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import pyarrow as pa
 
 from labelaudit.core.dataset import Remark
 from labelaudit.core.errors import ConfigError, did_you_mean
 from labelaudit.core.recipe import DataSettings
+from labelaudit.functional.images import image_suffixes
 from labelaudit.sources.parquet_file import is_image_type
 from labelaudit.sources.paths import template_columns
+from labelaudit.sources.splits import split_of_words
 from labelaudit.sources.table_file import Table
 
 # Best first: where a table has several of them, the first is taken and the choice is announced.
@@ -48,7 +52,24 @@ _PATHS = (
 _MAYBE_PATHS = ("image_id", "img_id", "id_code", "id", "name")  # paths only where files by these names exist
 _IDS = ("sample_id", "id", "uid", "uuid")
 _SPLITS = ("split", "subset", "partition")
+_MAYBE_SPLITS = (
+    "usage",
+    "set",
+    "dataset",
+    "data_split",
+    "ml_use",
+    "phase",
+    "column_1",
+)  # where cells say train or test
+_VALIDATION = ("is_valid", "is_val", "valid_col")  # yes or no
 _TRUSTED = ("trusted",)
+_TEXTS = ("text", "sentence", "review", "title", "content", "body", "description", "tweet", "comment")
+_NAMED_WORDS, _PROSE_WORDS = 2, 5  # words a cell from which a column of such a name, and of any name, holds texts
+_YES_NO = {"true": "val", "1": "val", "yes": "val", "false": "train", "0": "train", "no": "train", "": "train"}
+_MOST_SPLITS = 5  # different values of a column that tells the split
+_LONGEST_PATH = 4096  # characters
+_NUMERIC = frozenset("0123456789 .,;:+-eE[]")
+_LOOKED_AT = 500  # cells, evenly spaced, that tell what a column holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +84,17 @@ class Roles:
     split: str | None
     trusted: str | None
     remarks: tuple[Remark, ...] = ()
+    maybe_paths: tuple[str, ...] = ()  # columns that are paths if files by these names exist, likeliest first
+    texts: tuple[str, ...] = ()  # columns of sentences
 
     def taken(self) -> frozenset[str]:
         """Return the columns that have a role."""
-        names = (self.label, self.path, self.image, self.sample_id, self.split, self.trusted)
+        names = (self.label, self.path, self.image, self.sample_id, self.split, self.trusted, *self.texts)
         return frozenset(name for name in names if name is not None)
 
 
 def find_roles(table: Table, settings: DataSettings, *, labelled: bool = True) -> Roles:
-    """Find the role of each column of a table.
+    """Return what the columns of a table mean.
 
     Args:
         table: all columns.
@@ -81,24 +104,25 @@ def find_roles(table: Table, settings: DataSettings, *, labelled: bool = True) -
     Raises:
         ConfigError: a column that the settings name does not exist, or no column looks like the labels.
     """
-    images = _image_columns(table)
-    path, path_is_sure = _path_column(table, settings)
-    if path in images:
-        path = None
+    images = [] if settings.no_images else _image_columns(table)
+    paths, path_is_sure = ([], False) if settings.no_images else _path_columns(table, settings)
+    path = paths[0] if paths and paths[0] not in images else None
     sample_id = _named(table, settings.id_column, "--id-column") or _first(table, _IDS)
-    split, trusted = _first(table, _SPLITS), _first(table, _TRUSTED)
+    split, trusted = _split_column(table), _first(table, _TRUSTED)
     taken = {path, sample_id, split, trusted, *images}
     label, remarks = _label_column(table, settings, taken) if labelled else ("", [])
     others = [name for name in table.columns if name not in taken | {label}]
     return Roles(
         label=label,
-        path=path,
+        path=None if path == label else path,
         path_is_sure=path_is_sure or not others,  # nothing else to learn from
         image=_embedded(images, settings),
         sample_id=sample_id,
         split=split,
         trusted=trusted,
         remarks=tuple(remarks),
+        maybe_paths=tuple(name for name in paths if name not in {label, split, trusted, *images}),
+        texts=_text_columns(table, settings, taken | {label}),
     )
 
 
@@ -106,43 +130,111 @@ def _label_column(table: Table, settings: DataSettings, taken: set[str | None]) 
     named = _named(table, settings.label_column, "--label-column")
     if named:
         return named, []
-    candidates = [name for name in _all(table, LABEL_NAMES) if name not in taken]
-    if len(candidates) > 1:
-        others = " and ".join(repr(name) for name in candidates[1:])
-        return candidates[0], [
-            Remark("note", f"Labels are from column {candidates[0]!r}, not {others}; --label-column changes it.")
+    found = [name for name in columns_named(table, LABEL_NAMES) if name not in taken]
+    if len(found) > 1:
+        others = " and ".join(repr(name) for name in found[1:])
+        return found[0], [
+            Remark("note", f"Labels are from column {found[0]!r}, not {others}; --label-column changes it.")
         ]
     left = [name for name in table.columns if name not in taken]
-    if candidates or len(left) == 1:
-        return (candidates or left)[0], []
+    if len(left) > 1 and "column 1" in table.columns:  # without a header: a count of the rows is no label
+        left = [name for name in left if not _counts_rows(table.columns[name])]
+    if found or len(left) == 1:
+        return (found or left)[0], []
     raise ConfigError(
         f"{table.source}: no column looks like the labels; columns: {', '.join(table.columns)}.",
-        hint="Name it with --label-column. Is the first line of the table its header?",
+        hint="Name it with --label-column. Is the first line of the table its header? If not: --no-header",
     )
 
 
-def _path_column(table: Table, settings: DataSettings) -> tuple[str | None, bool]:
-    """Return the column of image paths, and whether it is one for sure."""
+def _counts_rows(cells: pa.ChunkedArray) -> bool:
+    texts = [str(value).strip() for value in cells.to_pylist()]
+    return all(map(str.isdecimal, texts)) and len(set(texts)) == len(texts)
+
+
+def _split_column(table: Table) -> str | None:
+    """Return the column that tells the split of each row: by its name, or by its name and cells."""
+    sure = _first(table, _SPLITS)
+    if sure is not None:
+        return sure
+    for name in columns_named(table, _MAYBE_SPLITS):
+        values = {str(value) for value in table.columns[name].unique().to_pylist() if value is not None}
+        if 0 < len(values) <= _MOST_SPLITS and all(map(split_of_words, values - {"UNASSIGNED"})):
+            return name
+    return _first(table, _VALIDATION)
+
+
+def split_texts(table: Table, column: str) -> list[str | None]:
+    """Return the split of each row as the table names it; train or val where it says yes or no."""
+    texts = [None if value is None else str(value) for value in table.columns[column].to_pylist()]
+    if _plain(column) not in _VALIDATION or not {(text or "").casefold() for text in texts} <= _YES_NO.keys():
+        return [text if text is None or text.strip() else None for text in texts]
+    return [_YES_NO[(text or "").casefold()] for text in texts]
+
+
+def _path_columns(table: Table, settings: DataSettings) -> tuple[list[str], bool]:
+    """Return the columns that may hold image paths, the likeliest first, and whether that is one for sure."""
     named = _named(table, settings.path_column, "--path-column")
     if named:
-        return named, True
+        return [named], True
     if settings.path_template is not None:
         used = template_columns(settings.path_template, table)
-        return (used[0], True) if len(used) == 1 else (None, True)
-    usual = [name for name in _all(table, _PATHS) if name != settings.label_column]
-    for name in usual:
-        if _is_text(table.columns[name].type):
-            return name, True
-    maybe = [name for name in _all(table, _MAYBE_PATHS) if name != settings.label_column]
-    columns = [*usual, *maybe]
-    return (columns[0], False) if columns else (None, False)
+        return (used, True) if len(used) == 1 else ([], True)
+    usual = [name for name in columns_named(table, _PATHS) if name != settings.label_column]
+    maybe = [name for name in columns_named(table, _MAYBE_PATHS) if name != settings.label_column]
+    by_suffix = [name for name in table.columns if name != settings.label_column and _holds_image_names(table, name)]
+    texts = [name for name in usual if _is_text(table.columns[name].type)]
+    likeliest = [*(name for name in texts if name in by_suffix), *by_suffix, *texts]
+    return list(dict.fromkeys([*likeliest, *usual, *maybe])), bool(likeliest)
+
+
+def _holds_image_names(table: Table, name: str) -> bool:
+    """Return whether most cells of a column end like the name of an image."""
+    suffixes = image_suffixes()
+    texts = looked_at(table, name)
+    ending = [PurePosixPath(text).suffix.lower() in suffixes for text in texts if len(text) < _LONGEST_PATH]
+    return bool(ending) and sum(ending) > len(texts) / 2
+
+
+def names_samples(table: Table, name: str) -> bool:
+    """Return whether a column is called as ids, paths, splits or trust are, or holds the names of images."""
+    usual = (*_PATHS, *_MAYBE_PATHS, *_IDS, *_SPLITS, *_MAYBE_SPLITS, *_VALIDATION, *_TRUSTED)
+    return _plain(name) in usual or _plain(name).startswith("unnamed") or _holds_image_names(table, name)
+
+
+def looked_at(table: Table, name: str) -> list[str]:
+    """Return some cells of a column of text, evenly spaced; none of a column of another type."""
+    cells = table.columns[name]
+    if not _is_text(cells.type) or name in table.streamed:
+        return []
+    step = max(1, len(cells) // _LOOKED_AT)
+    return [text for text in cells.take(list(range(0, len(cells), step))).to_pylist() if text and text.strip()]
+
+
+def _text_columns(table: Table, settings: DataSettings, taken: set[str | None]) -> tuple[str, ...]:
+    """Return the columns of sentences: those that are named, else by their names and cells."""
+    if settings.text_column is not None:
+        names = [name.strip() for name in settings.text_column.split(",")]
+        return tuple(name for name in names if _named(table, name, "--text-column"))
+    if settings.feature_columns is not None:
+        return ()
+    usual = set(columns_named(table, _TEXTS))
+    return tuple(name for name in table.columns if name not in taken and _is_prose(table, name, usual=name in usual))
+
+
+def _is_prose(table: Table, name: str, *, usual: bool) -> bool:
+    texts = looked_at(table, name)
+    if len(set(texts)) <= max(1, len(texts) / 2) or all(set(text) <= _NUMERIC for text in texts):
+        return False
+    words = sum(len(text.split()) for text in texts) / len(texts)
+    return words >= (_NAMED_WORDS if usual else _PROSE_WORDS)
 
 
 def _image_columns(table: Table) -> list[str]:
     """Return the columns that hold the bytes of images, usual names first."""
-    images = [name for name, cells in table.columns.items() if is_image_type(cells.type)]
-    usual = _all(table, _PATHS)
-    return sorted(images, key=lambda name: usual.index(name) if name in usual else len(usual))
+    found = [name for name, cells in table.columns.items() if is_image_type(cells.type) or name in table.streamed]
+    usual = columns_named(table, _PATHS)
+    return sorted(found, key=lambda name: usual.index(name) if name in usual else len(usual))
 
 
 def _embedded(images: list[str], settings: DataSettings) -> str | None:
@@ -168,11 +260,15 @@ def _named(table: Table, name: str | None, option: str) -> str | None:
 
 
 def _first(table: Table, names: Iterable[str]) -> str | None:
-    matches = _all(table, names)
-    return matches[0] if matches else None
+    found = columns_named(table, names)
+    return found[0] if found else None
 
 
-def _all(table: Table, names: Iterable[str]) -> list[str]:
-    """Return the columns by these names, in the order of the names; case, blanks and hyphens do not matter."""
-    present = {name.casefold().replace(" ", "_").replace("-", "_"): name for name in reversed(list(table.columns))}
+def columns_named(table: Table, names: Iterable[str]) -> list[str]:
+    """Return the columns by these names, in the order of the names; case, blanks, dots and hyphens do not matter."""
+    present = {_plain(name): name for name in reversed(list(table.columns))}
     return [present[name] for name in names if name in present]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[ .-]", "_", name.casefold())

@@ -1,61 +1,202 @@
-"""CSV and TSV text to columns of strings, each row with its line; nothing is guessed but the delimiter."""
+"""CSV, TSV and lists as text to columns of strings, each row with its line; every guess is a remark."""
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Literal
 
-from labelaudit.core.errors import DataError, shorten
+from labelaudit.core.dataset import Remark
+from labelaudit.core.errors import ConfigError, DataError, shorten
+from labelaudit.core.recipe import DataSettings
+from labelaudit.functional.images import image_suffixes
+from labelaudit.sources.labels import is_number
 from labelaudit.sources.urls import Place
 
+LIST_SUFFIXES = (".txt", ".lst")  # "path label" lists, or tables under another name
+
 Column = list[str | None]  # (rows,) None where the cell is empty
+Quoting = Literal["standard", "none"]
 
-_DELIMITERS = (",", ";", "\t", "|")
+_DELIMITERS = ("\t", ";", "|", ",")  # where several fit, the comma is the one within the cells: in "1,5;carp"
+_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
+_BY_NAME = {"tab": "\t", "\\t": "\t", "blank": " ", "space": " ", "comma": ",", "semicolon": ";"}
+_MARKS = (  # the longer first: that of UTF-16 is the beginning of that of UTF-32
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 
-def read_delimited(source: Place, data: bytes) -> tuple[dict[str, Column], list[int]]:
-    """Return the columns by name, and the line (from 1, the header included) on which each row starts.
+@dataclass(frozen=True, slots=True)
+class Delimited:
+    """The cells of a text file."""
+
+    columns: dict[str, Column]
+    lines: list[int]  # (rows,) on which each row starts, from 1, the header included
+    remarks: tuple[Remark, ...]
+    delimiter: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    """Rows of cells; the first may be a header."""
+
+    rows: list[list[str]]
+    lines: list[int]
+
+    def fits(self) -> bool:
+        """Return whether all rows have as many cells as the first, and more than one."""
+        return bool(self.rows) and len(self.rows[0]) > 1 and all(len(row) == len(self.rows[0]) for row in self.rows)
+
+
+def read_delimited(source: Place, data: bytes, settings: DataSettings) -> Delimited:
+    """Return the columns by name, and the line on which each row starts.
 
     Every cell is a string as written, so that the class names "NA" and "None" stay names.
 
     Args:
-        source: where the bytes are from, for messages.
+        source: where the bytes are from, for messages; its suffix tells the usual delimiter.
         data: the whole file.
+        settings: encoding, delimiter, quoting and header, where the user knows better.
 
     Raises:
-        DataError: not UTF-8, no header, a name twice, or rows of different lengths.
+        DataError: an unknown encoding, no header, a name twice, or rows of different lengths.
+        ConfigError: an encoding that does not exist.
     """
-    text = _decode(source, data)
-    header, rows, lines = _parse(source, text, delimiter=_delimiter(source, text))
+    text = _decode(source, data, settings.encoding)
+    text, named = _without_separator_line(text)
+    delimiter = _asked_delimiter(settings.delimiter) or named or _delimiter(source, text)
+    parsed, remarks = _parse(source, text, delimiter, settings.quoting)
+    if named is not None:  # one line more than is parsed
+        parsed = _Parsed(parsed.rows, [line + 1 for line in parsed.lines])
+    if not parsed.rows:
+        raise DataError(f"{source}: the table is empty.", hint="Its first line names the columns: path,label")
+    headless = settings.no_header or _begins_with_data(parsed.rows)
+    width = len(parsed.rows[0])
+    if headless:
+        header, body = [f"column {number}" for number in range(1, width + 1)], parsed
+        remarks.append(_headless_remark(source, parsed.rows[0], asked=settings.no_header))
+    else:
+        header, body = parsed.rows[0], _Parsed(parsed.rows[1:], parsed.lines[1:])
     names = _column_names(source, header)
-    _require_equal_lengths(source, rows, lines, len(names))
-    columns = zip(*rows, strict=True) if rows else ((),) * len(names)
-    return {name: [cell or None for cell in column] for name, column in zip(names, columns, strict=True)}, lines
+    _require_equal_lengths(source, body, width, delimiter)
+    columns = zip(*body.rows, strict=True) if body.rows else ((),) * width
+    cells = {name: [cell or None for cell in column] for name, column in zip(names, columns, strict=True)}
+    return Delimited(cells, body.lines, tuple(remarks), delimiter)
 
 
-def _decode(source: Place, data: bytes) -> str:
+def _decode(source: Place, data: bytes, encoding: str | None) -> str:
+    named = encoding or next((name for mark, name in _MARKS if data.startswith(mark)), None) or "utf-8"
     try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+        text = data.decode(named)
+    except LookupError as error:
+        raise ConfigError(f"--encoding {named!r} is not known.", hint="Such as windows-1252 or utf-16.") from error
+    except UnicodeError as error:
+        raise _not_decoded(source, data, named, error) from error
+    if "\0" in text:
         raise DataError(
-            f"{source}:{line}: byte 0x{data[error.start]:02x} is not UTF-8.",
-            hint=f"Save the table as UTF-8, or convert it: iconv -f WINDOWS-1252 -t UTF-8 {source.name} > utf8.csv",
-        ) from error
+            f"{source}: holds zero bytes: it is UTF-16 without a byte order mark, or no text at all.",
+            hint="Say which: --encoding utf-16-le or --encoding utf-16-be",
+        )
+    return text.removeprefix("\ufeff")
+
+
+def _not_decoded(source: Place, data: bytes, named: str, error: UnicodeError) -> DataError:
+    if not isinstance(error, UnicodeDecodeError):
+        return DataError(f"{source}: is not {named}: {error}.", hint="Name its encoding with --encoding.")
+    line = data.count(b"\n", 0, error.start) + 1
+    shown = "UTF-8" if named in ("utf-8", "utf-8-sig") else named
+    return DataError(
+        f"{source}:{line}: byte 0x{data[error.start]:02x} is not {shown}.",
+        hint=f"Save the table as UTF-8, or name its encoding, such as: {source.name} --encoding windows-1252",
+    )
+
+
+def _without_separator_line(text: str) -> tuple[str, str | None]:
+    """Return the text without the line `sep=;` that Excel reads, and the delimiter that it names."""
+    found = re.match(r'"?sep=(.)"?\r?\n', text, flags=re.IGNORECASE)
+    return (text[found.end() :], found[1]) if found else (text, None)
+
+
+def _asked_delimiter(asked: str | None) -> str | None:
+    return None if asked is None else _BY_NAME.get(asked.casefold(), asked)
 
 
 def _delimiter(source: Place, text: str) -> str:
-    """Return the usual delimiter of the suffix, or the one that the header holds most often."""
+    """Return the delimiter that cuts the first lines into equally many cells, the most of them."""
     usual = "\t" if source.suffix.lower() == ".tsv" else ","
-    header = next((line for line in text.splitlines() if line.strip()), "")
-    if usual in header:
-        return usual
-    return max(_DELIMITERS, key=lambda delimiter: (header.count(delimiter), delimiter == usual))
+    head = _head(text)
+    widths = {delimiter: _width(head, delimiter) for delimiter in _DELIMITERS}
+    best = max(_DELIMITERS, key=lambda delimiter: widths[delimiter])
+    if widths[best] > 1:
+        return best
+    if _is_list(head):
+        return " "
+    first = head[0] if head else ""
+    return max(_DELIMITERS, key=lambda delimiter: (first.count(delimiter), delimiter == usual))
 
 
-def _parse(source: Place, text: str, *, delimiter: str) -> tuple[list[str], list[list[str]], list[int]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+def _head(text: str, *, lines: int = 50) -> list[str]:
+    """Return the first lines that are not empty."""
+    found = re.findall(r"[^\r\n]+", text[: 2**18])
+    return [line for line in found[:lines] if line.strip()]
+
+
+def _width(head: Sequence[str], delimiter: str) -> int:
+    """Return how many cells each of the first lines has, by quoting or without; 0 where they differ."""
+    for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
+        try:
+            widths = {len(row) for row in csv.reader(head, delimiter=delimiter, quoting=quoting, strict=True) if row}
+        except csv.Error:
+            continue
+        if len(widths) == 1:
+            return widths.pop()
+    return 0
+
+
+def _is_list(head: Sequence[str]) -> bool:
+    """Return whether every line is the path of an image, a blank, and one word; or the other way round."""
+    return bool(head) and all(_split_list_line(line) is not None for line in head)
+
+
+def _split_list_line(line: str) -> list[str] | None:
+    """Return [path, label] or [label, path] of a line of a list; a path may hold blanks, a label may not."""
+    suffixes = image_suffixes()
+    words = line.split()
+    if len(words) < 2:
+        return None
+    if PurePosixPath(words[-1]).suffix.lower() in suffixes:
+        return [words[0], line.strip()[len(words[0]) :].strip()]
+    path = line.strip()[: -len(words[-1])].strip()
+    return [path, words[-1]] if PurePosixPath(path).suffix.lower() in suffixes else None
+
+
+def _parse(source: Place, text: str, delimiter: str, quoting: str) -> tuple[_Parsed, list[Remark]]:
+    """Return the rows, and what to say about quotation marks."""
+    if delimiter == " ":
+        return _parse_list(source, text)
+    plain: Callable[[], _Parsed] = lambda: _read_rows(text, delimiter, csv.QUOTE_NONE)  # noqa: E731
+    if quoting == "none" or '"' not in text:
+        return plain(), []
+    try:
+        quoted = _read_rows(text, delimiter, csv.QUOTE_MINIMAL)
+    except csv.Error as error:
+        return _without_quoting(source, text, delimiter, error, asked=quoting)
+    if quoting == "auto" and _holds_line_breaks(quoted) and (every := plain()).fits():
+        return _choose_reading(source, quoted, every, delimiter)
+    return quoted, _line_break_remark(quoted)
+
+
+def _read_rows(text: str, delimiter: str, quoting: Literal[0, 3]) -> _Parsed:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
     rows: list[list[str]] = []
     lines: list[int] = []
     start = 1
@@ -66,10 +207,87 @@ def _parse(source: Place, text: str, *, delimiter: str) -> tuple[list[str], list
                 lines.append(start)
             start = reader.line_num + 1
     except csv.Error as error:
-        raise DataError(f"{source}:{start}: {error}.", hint="Is a quotation mark left open?") from error
-    if not rows:
-        raise DataError(f"{source}: the table is empty.", hint="Its first line names the columns: path,label")
-    return rows[0], rows[1:], lines[1:]
+        raise csv.Error(f"{start}: {error}") from error
+    return _Parsed(rows, lines)
+
+
+def _parse_list(source: Place, text: str) -> tuple[_Parsed, list[Remark]]:
+    found = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    rows = [(number, _split_list_line(line) or line.rsplit(None, 1)) for number, line in found]
+    wrong = [f"line {number}" for number, row in rows if len(row) != 2]
+    if wrong:
+        raise DataError(
+            f"{source}: {len(wrong):,} lines are not a path, a blank and a label: {shorten(wrong)}.",
+            hint="Name what separates the cells with --delimiter.",
+        )
+    return _Parsed([row for _, row in rows], [number for number, _ in rows]), []
+
+
+def _without_quoting(
+    source: Place, text: str, delimiter: str, error: csv.Error, *, asked: str
+) -> tuple[_Parsed, list[Remark]]:
+    """Return the rows where quotation marks are characters like any other, if a tab separates the cells."""
+    parsed = _read_rows(text, delimiter, csv.QUOTE_NONE)
+    if asked == "auto" and delimiter == "\t" and parsed.fits():
+        said = f"{source.name}: quotation marks do not match ({error}), so they are read as part of the cells"
+        return parsed, [Remark("warning", f"{said}; --quoting standard refuses such a file.")]
+    hint = "Is a quotation mark left open?"
+    if parsed.fits():
+        hint += " If such marks mean nothing in this file: --quoting none"
+    raise DataError(f"{source}:{error}.", hint=hint) from error
+
+
+def _holds_line_breaks(parsed: _Parsed) -> bool:
+    return any("\n" in cell or "\r" in cell for row in parsed.rows for cell in row)
+
+
+def _choose_reading(source: Place, quoted: _Parsed, plain: _Parsed, delimiter: str) -> tuple[_Parsed, list[Remark]]:
+    """Return every line as a row where a tab separates cells; refuse where it may be meant either way."""
+    lost = len(plain.rows) - len(quoted.rows)
+    if delimiter == "\t":
+        text = f"{source.name}: {lost:,} rows would be lost if quotation marks joined lines, so they are read as part"
+        return plain, [Remark("warning", f"{text} of the cells; --quoting standard joins the lines.")]
+    raise DataError(
+        f"{source}: quotation marks open on one line and close on another, and every line is a whole row as well: "
+        f"{len(quoted.rows) - 1:,} or {len(plain.rows) - 1:,} rows.",
+        hint="Say whether they enclose cells (--quoting standard) or mean nothing (--quoting none).",
+    )
+
+
+def _line_break_remark(parsed: _Parsed) -> list[Remark]:
+    lines = [f"line {line}" for row, line in zip(parsed.rows, parsed.lines, strict=True) if "\n" in "".join(row)]
+    if not lines:
+        return []
+    return [Remark("note", f"Rows with line breaks in quoted cells: {len(lines):,} ({shorten(lines)}).")]
+
+
+def _begins_with_data(rows: Sequence[Sequence[str]]) -> bool:
+    """Return whether each cell of the first row is a number, an image's name, or found again below it."""
+    first = rows[0]
+    if not first or (len(first) < 2 and not is_number(first[0])) or _counts_columns(first):
+        return False
+    suffixes = image_suffixes()
+    return all(
+        is_number(cell)
+        or PurePosixPath(cell.strip()).suffix.lower() in suffixes
+        or (bool(cell.strip()) and any(cell == row[position] for row in rows[1:] if position < len(row)))
+        for position, cell in enumerate(first)
+    )
+
+
+def _counts_columns(first: Sequence[str]) -> bool:
+    """Return whether the cells are 0, 1, 2, ... as pandas names columns without names, maybe after an index."""
+    names = [cell.strip() for cell in first]
+    names = names[1:] if names[0] == "" else names
+    return names == [str(number) for number in range(len(names))]
+
+
+def _headless_remark(source: Place, first: Sequence[str], *, asked: bool) -> Remark:
+    columns = f"its columns are called 'column 1' to 'column {len(first)}'"
+    if asked:
+        return Remark("note", f"{source.name}: read without a header; {columns}.")
+    example = shorten((repr(cell) for cell in first), show=3)
+    return Remark("warning", f"{source.name}: its first line ({example}) is data, not a header; {columns}.")
 
 
 def _column_names(source: Place, header: Sequence[str]) -> list[str]:
@@ -77,15 +295,21 @@ def _column_names(source: Place, header: Sequence[str]) -> list[str]:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DataError(
-            f"{source}: the header names a column twice: {shorten(map(repr, twice))}.", hint="Rename one of them."
+            f"{source}: the header names a column twice: {shorten(map(repr, twice))}.",
+            hint="Rename one of them; if the first line is data, not names: --no-header",
         )
     return names
 
 
-def _require_equal_lengths(source: Place, rows: list[list[str]], lines: list[int], width: int) -> None:
-    wrong = [f"line {line} has {len(row)}" for row, line in zip(rows, lines, strict=True) if len(row) != width]
+def _require_equal_lengths(source: Place, body: _Parsed, width: int, delimiter: str) -> None:
+    wrong = [
+        f"line {line} has {len(row)}" for row, line in zip(body.rows, body.lines, strict=True) if len(row) != width
+    ]
     if wrong:
+        between = _NAMES.get(delimiter, repr(delimiter))
         raise DataError(
-            f"{source}: {len(wrong):,} rows do not have the {width} fields of the header: {shorten(wrong)}.",
-            hint="Put fields that hold the delimiter in quotation marks, and remove the fields that are too many.",
+            f"{source}: {len(wrong):,} rows do not have the {width} fields of the header, separated by {between}: "
+            f"{shorten(wrong)}.",
+            hint="Put fields that hold the delimiter in quotation marks, and remove the fields that are too many;"
+            " or name another delimiter with --delimiter.",
         )

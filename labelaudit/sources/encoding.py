@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labelaudit.core.dataset import FloatND
+from labelaudit.core.arrays import FloatND
 from labelaudit.core.model_facts import ColumnFacts
 
 _COMMON_SHARE = 100  # a category seen in fewer than one row of this many joins the rare ones: at most 100 inputs

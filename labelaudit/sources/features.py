@@ -5,14 +5,19 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from labelaudit.core.dataset import IntN, Remark, Vectors
-from labelaudit.core.errors import DataError, shorten
+from labelaudit.core.arrays import IntN
+from labelaudit.core.dataset import Remark, Vectors
+from labelaudit.core.errors import ConfigError, DataError, did_you_mean, shorten
+from labelaudit.core.recipe import DataSettings
 from labelaudit.sources.cells import cell_texts
 from labelaudit.sources.encoding import Column, encode_columns, learn_columns
 from labelaudit.sources.labels import is_number
@@ -21,14 +26,47 @@ from labelaudit.sources.table_file import Table
 _ROW_NUMBER_NAMES = frozenset(
     {"id", "index", "unnamed: 0", "unnamed: 0.1", "row", "row_id", "uid", "uuid", "sample_id"}
 )
-_MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-"})  # beside numbers; among words they are words
+_MISSING = frozenset(
+    {"", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "nat", "?", "-"}
+)  # beside numbers; among words they are words
+_WORD_SHARE = 0.1  # of the cells of a column of numbers may be words, such as "missing"
+_BOUND = re.compile(r"[<>≤≥~]")
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
 _BOOLEANS = {"true": 1.0, "false": 0.0}
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([T ].*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}( .*)?")
 _FREE_TEXT_VALUES = 20  # distinct texts from which a column that hardly repeats any is prose, not categories
 _REGRESSION_VALUES = 50  # distinct numbers from which a label looks measured; ImageNet-like labels repeat more often
 
 
-def read_features(table: Table, rows: IntN, taken: frozenset[str]) -> tuple[Vectors, Remark]:
+def feature_names(table: Table, settings: DataSettings) -> tuple[str, ...] | None:
+    """Return the columns that the user names to learn from; None where all may be of use.
+
+    Raises:
+        ConfigError: there is no such column.
+    """
+    if settings.feature_columns is None:
+        return None
+    names = [name.strip() for name in settings.feature_columns.split(",")]
+    for name in names:
+        if name not in table.columns:
+            raise ConfigError(
+                f"{table.source}: --feature-columns {name!r}: there is no such column; "
+                f"columns: {', '.join(table.columns)}.",
+                hint=did_you_mean(name, table.columns),
+            )
+    return tuple(names)
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What the columns of a table hold to learn from."""
+
+    vectors: Vectors  # (N, D)
+    remarks: tuple[Remark, ...]
+    left_out: Mapping[str, str]  # column -> why
+
+
+def read_features(table: Table, rows: IntN, taken: frozenset[str], *, only: Sequence[str] | None = None) -> Features:
     """Return (N, D) standardised numbers and one-hot categories, and which columns they are from.
 
     Gaps are filled with the median of numbers and the most frequent category.
@@ -37,29 +75,36 @@ def read_features(table: Table, rows: IntN, taken: frozenset[str]) -> tuple[Vect
         table: all columns.
         rows: (N,) rows to take.
         taken: columns that have another meaning.
+        only: the columns to learn from; None = all without another meaning.
 
     Raises:
         DataError: no column is of use.
     """
     columns: dict[str, Column] = {}
-    left_out: list[str] = []
-    for name in table.columns:
-        if name in taken:
+    left_out: dict[str, str] = {}
+    odd: dict[str, Numbers] = {}
+    for name in table.columns if only is None else only:
+        if only is None and name in taken:
             continue
-        column = prepare_column(name, table.columns[name].take(rows))
+        column = prepare_column(name, table.columns[name].take(rows), table.delimiter, odd)
         if isinstance(column, str):
-            left_out.append(f"{name} ({column})")
+            left_out[name] = column
         else:
             columns[name] = column
     if not columns:
         raise DataError(
-            f"{table.source}: no column to learn from; left out: {shorten(left_out) or 'none'}.",
+            f"{table.source}: no column to learn from; left out: {shorten(_reasons(left_out)) or 'none'}.",
             hint="Give columns of numbers or categories, or a column of image paths (--path-column).",
         )
     facts = learn_columns(columns)
     values = encode_columns(columns, facts)
     hashes = _row_hashes([cell_texts(table.columns[name].take(rows)) for name in columns])
-    return Vectors(values, "features", hashes, facts), _remark(columns, left_out, values.shape[1])
+    remarks = (_remark(columns, _reasons(left_out), values.shape[1]), *_number_remarks(odd))
+    return Features(Vectors(values, "features", hashes, facts), remarks, left_out)
+
+
+def _reasons(left_out: Mapping[str, str]) -> list[str]:
+    return [f"{name} ({why})" for name, why in left_out.items()]
 
 
 def require_categories(table: Table, column: str, labels: Sequence[str]) -> None:
@@ -82,8 +127,8 @@ def _row_hashes(columns: Sequence[Sequence[str | None]]) -> tuple[str, ...]:
     return tuple(hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32] for text in joined)
 
 
-def prepare_column(name: str, cells: pa.ChunkedArray) -> Column | str:
-    """Return a column ready to encode, or in a few words why it is left out."""
+def prepare_column(name: str, cells: pa.ChunkedArray, delimiter: str | None, odd: dict[str, Numbers]) -> Column | str:
+    """Return a column ready to encode, or in a few words why it is left out; adds to `odd` how numbers were read."""
     if name.casefold() in _ROW_NUMBER_NAMES:
         return "row id"
     kind = cells.type.value_type if pa.types.is_dictionary(cells.type) else cells.type
@@ -91,28 +136,127 @@ def prepare_column(name: str, cells: pa.ChunkedArray) -> Column | str:
         return "date"
     if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return f"type {kind}"
+    plain = _plain_numbers(cells)
+    if plain is not None:
+        known = plain[~np.isnan(plain)]
+        return "constant" if len(np.unique(known)) < 2 else Column(plain, is_number=True)
     texts = cell_texts(cells)
-    numbers = as_numbers(texts)
-    if numbers is not None:
-        return "constant" if len(np.unique(numbers[~np.isnan(numbers)])) < 2 else Column(numbers, is_number=True)
+    found = read_numbers(texts, decimal_comma=has_decimal_commas(delimiter))
+    if found is not None:
+        odd[name] = found
+        known = found.values[~np.isnan(found.values)]
+        return "constant" if len(np.unique(known)) < 2 else Column(found.values, is_number=True)
     reason = _why_no_categories([text for text in texts if text is not None])
     return reason or Column(np.array(texts, dtype=object), is_number=False)
 
 
-def as_numbers(texts: Sequence[str | None]) -> NDArray[np.float64] | None:
-    """Return the texts as numbers, NaN where missing or infinite; None where one of them is a word."""
+def _plain_numbers(cells: pa.ChunkedArray) -> NDArray[np.float64] | None:
+    """Return a column of text in which every cell is a plain number, or empty; None for any other: the fast way."""
+    if not pa.types.is_string(cells.type):
+        return None
+    try:
+        numbers = pc.cast(cells, pa.float64())
+    except pa.ArrowInvalid:  # a word, a comma, a blank: read one by one
+        return None
+    values = np.asarray(numbers.to_numpy(), dtype=np.float64)
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """A column of numbers, as its cells could be read."""
+
+    values: NDArray[np.float64]  # (N,) NaN where missing, infinite or a word
+    words: tuple[str, ...] = ()  # cells that are no numbers
+    bounds: int = 0  # cells such as <0.1, read as 0.1
+    comma: Literal["", "decimal", "thousands"] = ""  # what commas mean in it
+
+
+def read_numbers(texts: Sequence[str | None], *, decimal_comma: bool) -> Numbers | None:
+    """Return the texts as numbers; None where too many of them are words.
+
+    Args:
+        texts: cells.
+        decimal_comma: whether 1,234 is a little more than 1, as where a semicolon separates the cells; else it is
+            1234, unless other cells, such as 1,5, tell.
+    """
+    folded = ["" if text is None else text.strip().casefold() for text in texts]
+    comma = _meaning_of_commas(folded, decimal_comma=decimal_comma)
     values = np.full(len(texts), np.nan)
-    for row, text in enumerate(texts):
-        folded = "" if text is None else text.strip().casefold()
-        if folded in _MISSING:
+    words: list[str] = []
+    most_words = len(texts) * _WORD_SHARE
+    bounds = known = 0
+    for row, text in enumerate(folded):
+        if text in _MISSING:
             continue
+        known += 1
         try:
-            values[row] = _BOOLEANS[folded] if folded in _BOOLEANS else float(folded)
+            values[row] = _number(text, comma)
         except ValueError:
-            return None
+            if not _BOUND.match(text) or (value := _bound(text, comma)) is None:
+                words.append((texts[row] or "").strip())
+                if len(words) > most_words:
+                    return None
+                continue
+            values[row] = value
+            bounds += 1
         if math.isinf(values[row]):
             values[row] = np.nan
-    return values
+    if words and len(words) > known * _WORD_SHARE:
+        return None
+    return Numbers(values, tuple(words), bounds, comma)
+
+
+def _meaning_of_commas(texts: Sequence[str], *, decimal_comma: bool) -> Literal["", "decimal", "thousands"]:
+    with_comma = [text for text in texts if "," in text and any(map(str.isdigit, text))]
+    if not with_comma:
+        return ""
+    grouped = all(_THOUSANDS.fullmatch(text.lstrip("<>=~ ")) for text in with_comma)
+    return "thousands" if grouped and not decimal_comma else "decimal"
+
+
+def _number(text: str, comma: str) -> float:
+    if text in _BOOLEANS:
+        return _BOOLEANS[text]
+    if "," in text:
+        # 1.234,5 has points between thousands
+        text = text.replace(",", "") if comma == "thousands" else text.replace(".", "").replace(",", ".")
+    if "_" in text:  # Python's own, not a table's
+        raise ValueError(text)
+    return float(text)
+
+
+def _bound(text: str, comma: str) -> float | None:
+    try:
+        return _number(text.lstrip("<>=≤≥~ "), comma)
+    except ValueError:
+        return None
+
+
+def has_decimal_commas(delimiter: str | None) -> bool:
+    """Return whether 1,234 is a little more than 1 in a text table, as its delimiter tells."""
+    return delimiter not in (None, ",")
+
+
+def _number_remarks(columns: Mapping[str, Numbers]) -> list[Remark]:
+    """Return how numbers were read where they are not written as a computer writes them."""
+    remarks: list[Remark] = []
+    for meaning, text in (("decimal", "a decimal comma"), ("thousands", "commas between thousands")):
+        names = [name for name, found in columns.items() if found.comma == meaning]
+        if names:
+            remarks.append(Remark("note", f"Numbers with {text}: {shorten(names, show=10)}."))
+    bounds = [f"{name} ({found.bounds:,})" for name, found in columns.items() if found.bounds]
+    if bounds:
+        text = f"Bounds such as <0.1, read as the number: {shorten(bounds, show=10)}."
+        remarks.append(Remark("note", text))
+    words = [
+        f"{name} ({len(found.words):,}: {shorten(map(repr, dict.fromkeys(found.words)), show=3)})"
+        for name, found in columns.items()
+        if found.words
+    ]
+    if words:
+        remarks.append(Remark("warning", f"Words among numbers, read as missing: {shorten(words)}."))
+    return remarks
 
 
 def _why_no_categories(texts: Sequence[str]) -> str | None:

@@ -13,10 +13,20 @@ import numpy as np
 from labelaudit.core.dataset import Content, Dataset, FilesBelow, ImageFiles, Remark
 from labelaudit.core.errors import DataError, shorten
 from labelaudit.core.recipe import DataSettings
-from labelaudit.functional.images import image_suffixes
+from labelaudit.functional.images import begins_like_image, image_suffixes
 from labelaudit.sources.labels import encode_labels
-from labelaudit.sources.splits import choose_split_folders, is_split_name
+from labelaudit.sources.split_folders import TopFolder, find_levels
+from labelaudit.sources.splits import choose_split_folders
 from labelaudit.sources.table_file import TABLE_SUFFIXES
+
+_UNREAD = {  # suffixes of images that need more than Pillow
+    ".heic": "pip install 'labelaudit[heif]' reads .heic",
+    ".heif": "pip install 'labelaudit[heif]' reads .heif",
+    ".dcm": "convert .dcm (DICOM) to PNG first, such as by dcmj2pnm",
+    ".nii": "cut .nii volumes into images first",
+    ".svg": "draw .svg as PNG first",
+    ".pdf": "convert .pdf to PNG first",
+}
 
 
 @dataclass(slots=True)
@@ -31,23 +41,26 @@ class Tally:
     other_files: Counter[str] = field(default_factory=Counter)  # by suffix
     links_out: int = 0  # symbolic links to places outside of the root, or to nowhere
     loops: int = 0  # symbolic links to a folder around themselves, or behind another link
+    follow_links: bool = False  # out of the root
+    lost_links: int = 0  # symbolic links to images out of the root, of those that leave it
 
 
 def read_folder(source: Path, settings: DataSettings) -> Dataset:
     """Return the images of a folder, labelled by the name of their class folder.
 
     The class is the first level below the root, or below a split folder; deeper folders belong to their class.
-    Hidden names are skipped, symbolic links are followed only within the root.
+    Hidden names are skipped, symbolic links are followed only within the root unless the settings say so.
 
     Raises:
         DataError: no image has a class.
         ConfigError: the split that is asked for does not exist.
     """
-    tally = Tally(os.path.realpath(source), image_suffixes())
-    levels = _split_folders(source, tally)
-    chosen, remarks = choose_split_folders(settings.split, levels, source)
-    tally.links_out = tally.loops = 0
-    for level in chosen or [""]:
+    tally = Tally(os.path.realpath(source), image_suffixes(), follow_links=settings.follow_links)
+    levels = find_levels(_top_folders(source, tally), settings.split, source)
+    chosen, remarks = choose_split_folders(settings.split, levels.splits, source)
+    tally.links_out = tally.loops = tally.lost_links = 0
+    tally.other_files.clear()
+    for level in [levels.splits[name] for name in chosen] or [""]:
         _read_level(source, level, tally)
     if not tally.samples:
         raise _nothing_found(source, tally)
@@ -59,7 +72,7 @@ def read_folder(source: Path, settings: DataSettings) -> Dataset:
         tally,
         content,
         split=",".join(chosen) or None,
-        remarks=[*remarks, *tally_remarks(tally)],
+        remarks=[*levels.remarks, *remarks, *tally_remarks(tally)],
         settings=settings,
     )
 
@@ -89,13 +102,25 @@ def folder_dataset(
     )
 
 
-def _split_folders(source: Path, tally: Tally) -> list[str]:
-    """Return the names of the split folders, or none when the first level is the classes."""
-    names = [entry.name for entry in _visible(str(source)) if _is_folder(entry, tally)]
-    if not names or not all(is_split_name(name) for name in names):
-        return []
-    nested = any(_is_folder(entry, tally) for name in names for entry in _visible(str(source / name)))
-    return sorted(names) if nested else []
+def _top_folders(source: Path, tally: Tally) -> dict[str, TopFolder]:
+    """Return the folders right below the root, with what lies right in each of them."""
+    tops = [entry for entry in _visible(str(source)) if _is_folder(entry, tally)]
+    return {entry.name: _top_folder(Path(entry.path), tally) for entry in tops}
+
+
+def _top_folder(folder: Path, tally: Tally) -> TopFolder:
+    folders: list[str] = []
+    has_images = False
+    for entry in _visible(str(folder)):
+        if _is_folder(entry, tally):
+            folders.append(entry.name)
+        else:
+            has_images = has_images or _suffix(entry.name) in tally.suffixes
+    if len(folders) == 1 and not has_images:
+        below = [entry.name for entry in _visible(str(folder / folders[0])) if _is_folder(entry, tally)]
+        if len(below) > 1:
+            return TopFolder(frozenset(below), has_images=False, inner=folders[0])
+    return TopFolder(frozenset(folders), has_images)
 
 
 def _read_level(source: Path, prefix: str, tally: Tally) -> None:
@@ -143,7 +168,7 @@ def _is_folder(entry: os.DirEntry[str], tally: Tally, *, through_link: bool = Fa
     if not entry.is_dir():
         return False
     target = os.path.realpath(entry.path)
-    if not _is_within(target, tally.root):
+    if not tally.follow_links and not _is_within(target, tally.root):
         tally.links_out += 1
         return False
     if through_link or _is_within(os.path.realpath(os.path.dirname(entry.path)), target):  # noqa: PTH120
@@ -157,11 +182,13 @@ def _is_image(entry: os.DirEntry[str], tally: Tally) -> bool:
     if entry.is_symlink():
         if entry.is_dir():
             return False  # counted as a folder already
-        if not _is_within(os.path.realpath(entry.path), tally.root) or not entry.is_file():
+        is_there = entry.is_file()
+        if not is_there or not (tally.follow_links or _is_within(os.path.realpath(entry.path), tally.root)):
             tally.links_out += 1
+            tally.lost_links += is_there and _suffix(entry.name) in tally.suffixes
             return False
     suffix = _suffix(entry.name)
-    if suffix in tally.suffixes:
+    if suffix in tally.suffixes or (not suffix and begins_like_image(entry.path)):
         return True
     tally.other_files[suffix or "no suffix"] += 1
     return False
@@ -189,12 +216,14 @@ def tally_remarks(tally: Tally) -> list[Remark]:
         remarks.append(Remark("warning", text))
     if tally.other_files:
         kinds = shorten(f"{suffix} {count:,}" for suffix, count in sorted(tally.other_files.items()))
-        text = f"Files that Pillow does not read as images, left out: {tally.other_files.total():,} ({kinds})."
-        remarks.append(Remark("note", text))
+        text = f"Files that Pillow does not read as images, left out: {tally.other_files.total():,} ({kinds})"
+        unread = [hint for suffix, hint in _UNREAD.items() if suffix in tally.other_files]
+        remarks.append(Remark("warning" if unread else "note", "; ".join([text, *unread]) + "."))
     if tally.links_out or tally.loops:
         text = f"{tally.links_out:,} leave the folder, {tally.loops:,} lead in circles"
         total = tally.links_out + tally.loops
-        remarks.append(Remark("warning", f"Symbolic links that are not followed: {total:,} ({text})."))
+        hint = f"; --follow-links reads those to images ({tally.lost_links:,})" if tally.lost_links else ""
+        remarks.append(Remark("warning", f"Symbolic links that are not followed: {total:,} ({text}){hint}."))
     return remarks
 
 
@@ -204,7 +233,7 @@ def _nothing_found(source: Path, tally: Tally) -> DataError:
         likeliest = min(tables, key=lambda path: (TABLE_SUFFIXES.index(path.suffix.lower()), path))  # JSON is the last
         hint = f"To read the labels from a table: labelaudit scan {likeliest}"
     elif tally.links_out:
-        hint = f"{tally.links_out:,} symbolic links leave the folder; scan the folder they lead to, or copy the files."
+        hint = f"{tally.links_out:,} symbolic links leave the folder: --follow-links reads what they lead to."
     else:
         hint = "Put them in one folder per class, such as cats/1.jpg, or give a table of paths and labels (CSV)."
     if tally.unlabelled:

@@ -6,15 +6,17 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 import numpy as np
 
-from labelaudit.core.dataset import IntN, Remark
+from labelaudit.core.arrays import IntN
+from labelaudit.core.dataset import Remark
 from labelaudit.core.errors import shorten
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_WHOLE_FLOAT = re.compile(r"([+-]?\d+)\.0+")
+_WHOLE_NUMBER = re.compile(r"[+-]?\d+(\.0*)?")
 # Only between letters and digits: the grade "A-" is not the grade "A".
 _SEPARATORS = re.compile(r"(?<=[^\W_])[\s_-]+(?=[^\W_])")
 
@@ -66,15 +68,18 @@ def is_number(text: str) -> bool:
 
 
 def tidy_numbers(texts: Sequence[str | None]) -> list[str | None]:
-    """Return "3.0" as "3" where all labels are numbers, as tables with gaps write whole numbers."""
-    if not all(text is None or is_number(text) for text in texts):
+    """Return "3.0" as "3" where all labels are whole numbers, as tables with gaps write them.
+
+    Where one has digits behind its point, such as a dose of 1.05, all stay as they are written.
+    """
+    if not all(text is None or _WHOLE_NUMBER.fullmatch(text.strip()) for text in texts):
         return list(texts)
-    return [None if text is None else _WHOLE_FLOAT.sub(r"\1", text.strip()) for text in texts]
+    return [None if text is None else text.strip().partition(".")[0] for text in texts]
 
 
 def _folded(name: str) -> str:
     if is_number(name):
-        return f"number {name.strip()}"  # never the same as the name "1-2" without its hyphen
+        return f"number {Decimal(name.strip()).normalize()}"  # never the same as the name "1-2" without its hyphen
     text = unicodedata.normalize("NFKC", name).casefold().strip().strip("_")
     return _SEPARATORS.sub("", text)
 

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from labelaudit.core.dataset import ImageReader, IntN
+from labelaudit.core.arrays import IntN
+from labelaudit.core.dataset import ImageReader
 from labelaudit.core.errors import DataError
 from labelaudit.sources.range_file import open_place
 from labelaudit.sources.store import Store

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import os
 import re
-import string
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from labelaudit.core.dataset import BoolN, IntN, Remark
-from labelaudit.core.errors import ConfigError, DataError, did_you_mean
+from labelaudit.core.arrays import BoolN, IntN
+from labelaudit.core.dataset import Remark
+from labelaudit.core.errors import ConfigError, DataError, did_you_mean, shorten
 from labelaudit.functional.images import image_suffixes
 from labelaudit.sources.cells import cell_texts
+from labelaudit.sources.image_tree import ImageTree, Match
 from labelaudit.sources.patterns import shards_folder
 from labelaudit.sources.table_file import Table
 from labelaudit.sources.urls import Place, Url, is_url, parse_url
 
-_GUESS_DEPTH = 3  # levels of folders below the root
-_GUESS_FOLDERS = 2_000  # more than any layout of images beside a table needs
+_FIELD = re.compile(r"\{\{|\}\}|\{([^{}]+)\}")  # of a template: {column}, or a doubled brace
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +74,11 @@ def template_columns(template: str, table: Table) -> list[str]:
     Raises:
         ConfigError: a column that does not exist, no column, or braces that do not match.
     """
-    try:
-        names = [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
-    except ValueError as error:
-        raise ConfigError(f"--path-template {template!r}: {error}.") from error
+    names = [match[1] for match in _FIELD.finditer(template) if match[1]]
+    rest = _FIELD.sub("", template)
+    if "{" in rest or "}" in rest:
+        wrong = "expected '}'" if "{" in rest else "'}' without '{'"
+        raise ConfigError(f"--path-template {template!r}: {wrong}.", hint="Braces of a name are doubled: {{ and }}.")
     for name in names:
         if name not in table.columns:
             raise ConfigError(
@@ -99,94 +100,133 @@ def fill_template(template: str, table: Table, rows: IntN) -> list[str | None]:
     filled: list[str | None] = []
     for position in range(len(rows)):
         values = {name: cells[name][position] for name in names}
-        filled.append(None if None in values.values() else template.format(**values))
+        filled.append(None if None in values.values() else _filled(template, values))
     return filled
 
 
-def locate(texts: Sequence[str | None], root: Path, *, column: str | None = None) -> Located:
-    """Return the file of each path: as written, or by the one template that fits them all.
+def _filled(template: str, values: Mapping[str, str | None]) -> str:
+    # not str.format: a column may be called "image.name" or "a:b"
+    return _FIELD.sub(lambda match: values[match[1]] or "" if match[1] else match[0][0], template)
+
+
+def locate(
+    texts: Sequence[str | None], tree: ImageTree, *, column: str | None = None, replace: str | None = None
+) -> Located:
+    """Return the file of each path: as written, or found by its end below the root.
 
     Args:
         texts: (N,) paths as written, None where the cell is empty.
-        root: absolute folder that relative paths start from; templates are looked for in here.
+        tree: the root that relative paths start from, and what lies below it.
         column: the column that the texts are from, to name the guessed template; None makes no guess.
+        replace: "OLD=NEW", what paths begin with here and there.
+
+    Raises:
+        ConfigError: no path begins with OLD.
     """
-    direct = _locate_as(texts, root, lambda text: text)
-    if direct.exists.all() or column is None or None in texts:
+    texts = _with_prefix(texts, replace)
+    direct = _locate_as(texts, tree.root)
+    lost = {
+        position: path.removeprefix("./")
+        for position, path in enumerate(direct.shown)
+        if path and not direct.exists[position] and ".." not in path.split("/")
+    }
+    if column is None or not lost:
         return direct
-    known = [_clean(text) for text in texts if text is not None]
-    first = known[int(np.argmin(direct.exists))]
-    fitting = [
-        (folder, suffix)
-        for folder, suffix in _candidates(first, root)
-        if all(os.path.isfile(f"{root}/{folder}{text}{suffix}") for text in known)  # noqa: PTH113  (as below)
-    ]
-    templates = tuple(f"{folder}{{{column}}}{suffix}" for folder, suffix in fitting)
-    if len(fitting) != 1:
-        return Located(direct.files, direct.shown, direct.exists, fitting=templates)
-    folder, suffix = fitting[0]
-    located = _locate_as(texts, root, lambda text: f"{folder}{text}{suffix}")
-    remark = Remark("note", f"All images were found by --path-template {templates[0]!r} in {root}.")
-    return Located(located.files, located.shown, located.exists, remarks=(remark,))
+    return _with_found(direct, lost, tree.find(lost, sum(text is not None for text in texts)), tree.root, column)
 
 
-def none_found(located: Located, table: Table, root: Place) -> DataError:
+def _with_found(direct: Located, lost: Mapping[int, str], match: Match, root: Path, column: str) -> Located:
+    """Return where the images are, with what was found by the ends of paths."""
+    files, shown, exists = list(direct.files), list(direct.shown), direct.exists.copy()
+    for position, file in match.files.items():
+        files[position], shown[position], exists[position] = root / file, file, True
+    why = {position: f"several files fit: {shorten(names, show=3)}" for position, names in match.several.items()}
+    templates = tuple(dict.fromkeys(filter(None, (way.template(column) for way in match.fitting))))
+    total = sum(bool(path) for path in direct.shown)
+    remarks = _found_remarks(match, total, root, column, lost)
+    return Located(tuple(files), tuple(shown), exists, fitting=templates, remarks=remarks, why=why)
+
+
+def _found_remarks(match: Match, total: int, root: Path, column: str, lost: Mapping[int, str]) -> tuple[Remark, ...]:
+    """Return what to say about how paths became files."""
+    if not match.files:
+        return ()
+    templates = {template: n for way, n in match.ways.items() if (template := way.template(column)) is not None}
+    remarks: list[Remark] = []
+    if templates:
+        names = shorten(f"--path-template {name!r}" for name in sorted(templates, key=lambda t: (-templates[t], t)))
+        n = sum(templates.values())
+        many = "All" if n == total else f"{n:,} of {total:,}"
+        remarks.append(Remark("note", f"{many} images were found by {names} in {root}."))
+    others = len(match.files) - sum(templates.values())
+    if others:
+        at = next(i for i, file in match.files.items() if not _by_template(lost[i], file))
+        remarks.append(
+            Remark(
+                "note",
+                f"{others:,} of {total:,} images were found by the end of their paths in {root}, such as "
+                f"{match.files[at]!r} for {lost[at]!r}; --replace-prefix OLD=NEW says how paths begin here.",
+            )
+        )
+    return tuple(remarks)
+
+
+def _by_template(text: str, file: str) -> bool:
+    return text in file
+
+
+def _with_prefix(texts: Sequence[str | None], replace: str | None) -> list[str | None]:
+    """Return the texts with what they begin with replaced."""
+    if replace is None:
+        return list(texts)
+    old, equals, new = replace.partition("=")
+    if not equals or not old:
+        raise ConfigError(f"--replace-prefix {replace!r} is not OLD=NEW.", hint="Such as C:\\data\\=images/")
+    begins = [text is not None and text.strip().startswith(old) for text in texts]
+    if not any(begins):
+        example = next((text for text in texts if text is not None), None)
+        raise ConfigError(f"--replace-prefix {replace!r}: no path begins with {old!r}; the first is {example!r}.")
+    pairs = zip(texts, begins, strict=True)
+    return [new + text.strip().removeprefix(old) if text and fits else text for text, fits in pairs]
+
+
+def none_found(located: Located, table: Table, tree: ImageTree | None, root: Place, column: str | None) -> DataError:
     """Return the error for a table none of whose images exist."""
     tried = "; ".join(str(file) for file in located.files[:3])
     if located.fitting:
         several = " or ".join(repr(template) for template in located.fitting)
         hint = f"Several templates fit; pick one: --path-template {several}"
     else:
-        hint = "Name their folder with --image-root, or how names become paths: --path-template 'images/{image}.jpg'."
+        ending = "" if any(map(_has_suffix, located.shown)) else ".jpg"
+        name = f"{{{column or next(iter(table.columns))}}}{ending}"
+        hint = (
+            f"Name their folder with --image-root, how names become paths (--path-template 'images/{name}'), "
+            "or how paths begin here (--replace-prefix OLD=NEW). Without images: --no-images"
+        )
+    below = "" if tree is None else f" ({tree.n_images():,} other images do)" if tree.n_images() else ""
     return DataError(
-        f"{table.source}: none of its {len(located.files):,} images exist below {root}; tried {tried}.", hint=hint
+        f"{table.source}: none of its {len(located.files):,} images exist below {root}{below}; tried {tried}.",
+        hint=hint,
     )
 
 
-def _locate_as(texts: Sequence[str | None], root: Path, fill: Callable[[str], str]) -> Located:
-    paths = [None if text is None else fill(_clean(text)) for text in texts]
-    files = tuple(root if path is None else _absolute(path, root) for path in paths)
+def _has_suffix(path: str) -> bool:
+    return PurePosixPath(path).suffix.lower() in image_suffixes()
+
+
+def _locate_as(texts: Sequence[str | None], root: Path) -> Located:
+    paths = ["" if text is None else _clean(text) for text in texts]
+    files = [root / path if path else root for path in map(os.path.expanduser, paths)]
     exists = np.array([os.path.isfile(file) for file in files], dtype=np.bool_)  # noqa: PTH113  (three times as fast)
-    return Located(files, tuple("" if path is None else path for path in paths), exists)
+    for position in np.flatnonzero(~exists).tolist():
+        if "\\" in paths[position]:  # a file of this name there is not: it is a path of Windows
+            paths[position] = paths[position].replace("\\", "/")
+            files[position] = root / os.path.expanduser(paths[position])  # noqa: PTH111  (faster by far)
+            exists[position] = os.path.isfile(files[position])  # noqa: PTH113
+    return Located(tuple(files), tuple(paths), exists)
 
 
 def _clean(text: str) -> str:
     """Return a path as POSIX text; one without any slash may come from Windows."""
     text = text.strip()
     return text if "/" in text else text.replace("\\", "/")
-
-
-def _absolute(path: str, root: Path) -> Path:
-    return root / (os.path.expanduser(path) if path.startswith("~") else path)  # noqa: PTH111  (faster by far)
-
-
-def _candidates(text: str, root: Path) -> list[tuple[str, str]]:
-    """Return the (folder with slash, suffix) pairs below the root under which one text names an image."""
-    path = PurePosixPath(text)
-    if path.is_absolute() or text.startswith("~") or ".." in path.parts:
-        return []
-    suffixes = image_suffixes()
-    pairs: list[tuple[str, str]] = []
-    for folder in _folders(root):
-        inside = (root / folder / path).parent
-        names = [entry.name for entry in os.scandir(inside) if entry.is_file()] if inside.is_dir() else []
-        endings = sorted(name[len(path.name) :] for name in names if name.startswith(path.name))
-        pairs += [(folder, ending) for ending in endings if not ending or ending.lower() in suffixes]
-    return pairs
-
-
-def _folders(root: Path) -> Iterator[str]:
-    """Yield "" and the visible folders below the root as "a/", "a/b/", breadth first."""
-    waiting = [("", 0)]
-    seen = 0
-    while waiting and seen < _GUESS_FOLDERS:
-        folder, depth = waiting.pop(0)
-        seen += 1
-        yield folder
-        if depth == _GUESS_DEPTH:
-            continue
-        try:
-            names = sorted(e.name for e in os.scandir(root / folder) if e.is_dir() and not e.name.startswith("."))
-        except OSError:  # a folder that may not be read holds no image of ours
-            continue
-        waiting += [(f"{folder}{name}/", depth + 1) for name in names]

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labelaudit.core.dataset import Dataset, IntN, Remark, StreamedImages
+from labelaudit.core.arrays import IntN
+from labelaudit.core.dataset import Dataset, Remark, StreamedImages
 from labelaudit.core.errors import DataError
 from labelaudit.core.recipe import DataSettings
 from labelaudit.sources.splits import choose_splits, split_remark

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from labelaudit.core.dataset import SMALLEST_CLASS, BoolN, Dataset, ImageFiles, IntN, Remark, StreamedImages
+from labelaudit.core.arrays import BoolN, IntN
+from labelaudit.core.dataset import SMALLEST_CLASS, Dataset, ImageFiles, Remark, StreamedImages
 from labelaudit.core.errors import DataError, shorten
 from labelaudit.sources.labels import similar_names
 
@@ -24,6 +25,14 @@ def check_dataset(dataset: Dataset) -> Dataset:
     _require_two_classes(dataset, present)
     _require_repeated_labels(dataset, present)
     return dataset.with_remarks(*_small_classes(present), *_similar_classes(present))
+
+
+def texts_not_scanned(dataset: Dataset) -> DataError:
+    """Return the error for texts, which can be read and not yet be scanned."""
+    return DataError(
+        f"{dataset.source}: the samples are texts, and texts are not scanned yet.",
+        hint="Give a vector for each with --embeddings FILE.npy, or the columns to learn from: --feature-columns a,b",
+    )
 
 
 def find_duplicates(pixel_hashes: Sequence[str], given: IntN) -> tuple[IntN, BoolN]:

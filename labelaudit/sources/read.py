@@ -6,13 +6,16 @@ where it is used.
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from labelaudit.core.dataset import Dataset
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.recipe import DataSettings
 from labelaudit.functional.images import image_suffixes
+from labelaudit.sources.class_names import with_class_names
 from labelaudit.sources.folder import read_folder
+from labelaudit.sources.label_tables import LabelTable, find_label_table
 from labelaudit.sources.paths import require_exists
 from labelaudit.sources.patterns import is_pattern
 from labelaudit.sources.published import read_published
@@ -25,18 +28,14 @@ from labelaudit.sources.shards import (
     shards_of_folder,
     shards_of_pattern,
 )
+from labelaudit.sources.splits import ALL_SPLITS
 from labelaudit.sources.store import Store
 from labelaudit.sources.table_file import TABLE_SUFFIXES
 from labelaudit.sources.urls import Place, is_url, parse_url
 
 _OTHER_HINTS = {
-    ".xlsx": "Save the sheet as CSV (UTF-8).",
-    ".xls": "Save the sheet as CSV (UTF-8).",
-    ".ods": "Save the sheet as CSV (UTF-8).",
-    ".zip": "Unpack it, and scan the folder.",
     ".gz": "Unpack it first.",
     ".npy": "Give the table of labels, and this file with --embeddings or --probs.",
-    ".txt": "Rename it to .csv or .tsv if it is a table with a header.",
 }
 
 
@@ -56,11 +55,11 @@ def read_dataset(source: Path | str, settings: DataSettings, *, cache: Path | No
     """
     store = Store(cache)
     dataset = _read(source, settings, store)
-    if settings.trusted is None:
-        return dataset
-    from labelaudit.sources.trusted import with_trusted
+    if settings.trusted is not None:
+        from labelaudit.sources.trusted import with_trusted
 
-    return with_trusted(dataset, settings, store)
+        dataset = with_trusted(dataset, settings, store)
+    return with_class_names(dataset, settings)
 
 
 def _read(source: Path | str, settings: DataSettings, store: Store) -> Dataset:
@@ -79,15 +78,54 @@ def _read_path(path: Path, settings: DataSettings, store: Store) -> Dataset:
         if published is not None:
             _require_no_arrays(path, settings)
             return published
+        if (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file():
+            saved = _read_saved(path, settings, store)
+            if saved is not None:
+                return saved
         shards = shards_of_folder(path, files_below(path))
         if shards is not None:
             return _read_shards(shards, settings, store)
+        labels = find_label_table(path, settings)
+        if labels is not None:
+            return _read_label_table(labels, settings, store)
         _require_no_arrays(path, settings)
         return read_folder(path, settings)
     if path.suffix.lower() in TABLE_SUFFIXES:
         return _read_table(path, settings, store)
     _require_known(path)
+    if path.suffix.lower() in (".zip", ".tar"):
+        archive = _read_archive(path, settings, store)
+        if archive is not None:
+            return archive
     return _read_shards(shards_of_file(path), settings, store)
+
+
+def _read_archive(path: Path, settings: DataSettings, store: Store) -> Dataset | None:
+    from labelaudit.sources.archives import read_tar_folder, read_zip
+
+    _require_no_arrays(path, settings, what="an archive")
+    return read_zip(path, settings) if path.suffix.lower() == ".zip" else read_tar_folder(path, settings, store)
+
+
+def _read_saved(path: Path, settings: DataSettings, store: Store) -> Dataset | None:
+    from labelaudit.sources.saved_dataset import load_saved, saved_splits
+    from labelaudit.sources.table import table_dataset
+
+    folders = saved_splits(path, settings)
+    if not folders:
+        return None
+    if None not in folders:  # the folders are the splits
+        settings = dataclasses.replace(settings, split=ALL_SPLITS)
+    dataset = table_dataset(load_saved(folders, path, store), settings)
+    split = ",".join(name for name in folders if name is not None) or dataset.split
+    return dataclasses.replace(dataset, split=split)
+
+
+def _read_label_table(labels: LabelTable, settings: DataSettings, store: Store) -> Dataset:
+    if labels.split is not None:  # the file is the split
+        settings = dataclasses.replace(settings, split=ALL_SPLITS)
+    dataset = _read_table(labels.path, settings, store)
+    return dataclasses.replace(dataset, split=labels.split or dataset.split, remarks=(labels.remark, *dataset.remarks))
 
 
 def _read_url(text: str, settings: DataSettings, store: Store) -> Dataset:
@@ -130,9 +168,9 @@ def _read_shards(shards: Shards, settings: DataSettings, store: Store) -> Datase
 
 def _require_known(path: Path) -> None:
     """Raise DataError for a file that is neither a table nor an archive."""
-    if shard_kind(path.name) == "tar":
-        return
     suffix = path.suffix.lower()
+    if shard_kind(path.name) == "tar" or suffix == ".zip":
+        return
     if suffix in image_suffixes():
         raise DataError(f"{path} is a single image.", hint=f"Scan a folder of class folders, such as {path.parent}.")
     known = ", ".join(TABLE_SUFFIXES)

@@ -1,19 +1,20 @@
-"""Class folders behind a URL: one listing, and nothing is fetched yet."""
+"""Class folders behind a URL, or in an archive: one listing, and nothing is fetched yet."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import PurePosixPath
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from labelaudit.core.dataset import Dataset, StreamedImages
+from labelaudit.core.dataset import Content, Dataset, StreamedImages
 from labelaudit.core.errors import DataError
 from labelaudit.core.recipe import DataSettings
 from labelaudit.functional.images import image_suffixes
 from labelaudit.sources.folder import Tally, folder_dataset, tally_remarks
 from labelaudit.sources.remote_paths import PlacedImages
-from labelaudit.sources.splits import choose_split_folders, is_split_name
+from labelaudit.sources.split_folders import TopFolder, find_levels
+from labelaudit.sources.splits import choose_split_folders
 from labelaudit.sources.store import Store
 from labelaudit.sources.urls import Url
 
@@ -31,34 +32,64 @@ def read_remote_folder(source: Url, names: Iterable[str], settings: DataSettings
         DataError: no image has a class.
         ConfigError: the split that is asked for does not exist.
     """
+
+    def content(chosen: Sequence[str]) -> Content:
+        images = PlacedImages([source.join(name) for name in chosen], store)
+        return StreamedImages(images, np.arange(len(chosen), dtype=np.int64))
+
+    return read_listed_folder(source, names, settings, content)
+
+
+def read_listed_folder(
+    source: Url | Path,
+    names: Iterable[str],
+    settings: DataSettings,
+    content_of: Callable[[Sequence[str]], Content],
+) -> Dataset:
+    """Return the images of a list of files, labelled by the name of their class folder, as `read_folder` does.
+
+    Args:
+        source: what holds them.
+        names: paths of the files, relative to it.
+        settings: which split.
+        content_of: gives the images of some of the names.
+
+    Raises:
+        DataError: no image has a class.
+        ConfigError: the split that is asked for does not exist.
+    """
     visible = [name.split("/") for name in names if not _is_hidden(name)]
     tally = Tally(str(source), image_suffixes())
-    levels = _split_folders(visible)
-    chosen, remarks = choose_split_folders(settings.split, levels, source)
+    levels = find_levels(_top_folders(visible, tally), settings.split, source)
+    chosen, remarks = choose_split_folders(settings.split, levels.splits, source)
+    remarks = [*levels.remarks, *remarks]
     for parts in visible:
-        if not levels or parts[0] in chosen:
-            _count(parts, 1 if levels else 0, tally)
-    _note_empty_classes(visible, 2 if levels else 1, tally)
+        if not levels.splits or parts[0] in chosen:
+            _count(parts, 1 if levels.splits else 0, tally)
+    _note_empty_classes(visible, 2 if levels.splits else 1, tally)
     if not tally.samples:
         raise _nothing_found(source, tally)
     tally.samples.sort()
-    images = PlacedImages([source.join(name) for name, _ in tally.samples], store)
-    content = StreamedImages(images, np.arange(len(tally.samples), dtype=np.int64))
+    content = content_of([name for name, _ in tally.samples])
     remarks += tally_remarks(tally)
-    return folder_dataset(
-        str(source), tally, content, split=",".join(chosen) or None, remarks=remarks, settings=settings
-    )
+    place = source if isinstance(source, Path) else str(source)
+    return folder_dataset(place, tally, content, split=",".join(chosen) or None, remarks=remarks, settings=settings)
 
 
 def _is_hidden(name: str) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
 
 
-def _split_folders(names: list[list[str]]) -> list[str]:
-    """Return the names of the split folders, or none when the first level is the classes."""
-    top = {parts[0] for parts in names if len(parts) > 1}
-    nested = any(len(parts) > 2 for parts in names)
-    return sorted(top) if top and nested and all(is_split_name(name) for name in top) else []
+def _top_folders(names: list[list[str]], tally: Tally) -> dict[str, TopFolder]:
+    """Return the folders right below the root, with what lies right in each of them."""
+    folders: dict[str, set[str]] = {parts[0]: set() for parts in names if len(parts) > 1}
+    with_images: set[str] = set()
+    for parts in names:
+        if len(parts) > 2:
+            folders[parts[0]].add(parts[1])
+        elif len(parts) == 2 and PurePosixPath(parts[1]).suffix.lower() in tally.suffixes:
+            with_images.add(parts[0])
+    return {name: TopFolder(frozenset(below), name in with_images) for name, below in folders.items()}
 
 
 def _count(parts: list[str], level: int, tally: Tally) -> None:
@@ -66,8 +97,7 @@ def _count(parts: list[str], level: int, tally: Tally) -> None:
     name = "/".join(parts)
     suffix = PurePosixPath(name).suffix.lower()
     if suffix not in tally.suffixes:
-        if len(parts) > level + 1:
-            tally.other_files[suffix or "no suffix"] += 1
+        tally.other_files[suffix or "no suffix"] += 1
     elif len(parts) > level + 1:
         tally.samples.append((name, parts[level]))
     else:
@@ -81,7 +111,7 @@ def _note_empty_classes(names: list[list[str]], depth: int, tally: Tally) -> Non
     tally.empty += sorted(seen - full)
 
 
-def _nothing_found(source: Url, tally: Tally) -> DataError:
+def _nothing_found(source: Url | Path, tally: Tally) -> DataError:
     hint = "Put the images in one folder per class, such as cats/1.jpg, or give a table of paths and labels (CSV)."
     if tally.unlabelled:
         return DataError(

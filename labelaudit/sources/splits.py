@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from labelaudit.core.dataset import Remark
@@ -26,8 +27,16 @@ def is_split_name(name: str) -> bool:
     return name.casefold() in _CANONICAL
 
 
+def split_of_words(name: str) -> str | None:
+    """Return train, val or test where a word of a name says so: "seg_train", "PublicTest"; else None."""
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)
+    return next((found for word in words if (found := _CANONICAL.get(word.casefold())) is not None), None)
+
+
 def choose_splits(asked: str, present: Iterable[str], source: object) -> list[str]:
-    """Return the names in `present` that are asked for; "val" also finds "valid" and "validation".
+    """Return the names in `present` that are asked for; "val" also finds "valid" and "images_val".
+
+    Where the usual training split is asked for and no name tells what it is for, such as fold1, all are read.
 
     Args:
         asked: the name that the user gave, or "all".
@@ -42,6 +51,8 @@ def choose_splits(asked: str, present: Iterable[str], source: object) -> list[st
         return names
     exact = [name for name in names if name.casefold() == asked.casefold()]
     chosen = exact or [name for name in names if _canonical(name) == _canonical(asked)]
+    if not chosen and asked == "train" and not any(split_of_words(name) for name in names):
+        return names
     if not chosen:
         known = ", ".join(names) or "none"
         raise ConfigError(
@@ -85,4 +96,4 @@ def split_remark(chosen: list[str], present: Iterable[str]) -> Remark:
 
 
 def _canonical(name: str) -> str:
-    return _CANONICAL.get(name.casefold(), name.casefold())
+    return split_of_words(name) or name.casefold()

@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
+from pathlib import PurePosixPath
 
 import numpy as np
 
 from labelaudit.core.arrays import IntN
-from labelaudit.core.dataset import Dataset, Probabilities, Remark, SetAside, Vectors
-from labelaudit.core.errors import DataError
+from labelaudit.core.dataset import Dataset, Probabilities, Remark, SetAside, Texts, Vectors
+from labelaudit.core.errors import DataError, count, shorten
 from labelaudit.core.recipe import DataSettings
+from labelaudit.functional.images import image_suffixes
 from labelaudit.sources.annotated import described, has_annotators, with_consensus
 from labelaudit.sources.arrays import embedding_rows, read_matrix
-from labelaudit.sources.columns import Roles, find_roles
-from labelaudit.sources.features import read_features, require_categories
+from labelaudit.sources.cell_images import with_cell_images
+from labelaudit.sources.cells import cell_texts
+from labelaudit.sources.class_names import class_order_of
+from labelaudit.sources.column_uses import column_uses
+from labelaudit.sources.columns import Roles, find_roles, looked_at
+from labelaudit.sources.features import feature_names, read_features, require_categories
+from labelaudit.sources.image_tree import ImageTree
 from labelaudit.sources.labels import encode_labels
+from labelaudit.sources.one_hot import with_one_hot_label
 from labelaudit.sources.probabilities import class_probabilities, prob_columns
 from labelaudit.sources.store import Store
 from labelaudit.sources.table_file import Table, load_table
-from labelaudit.sources.table_images import Samples, finds_images, has_bytes, read_embedded, read_files
+from labelaudit.sources.table_images import Samples, has_bytes, image_tree, read_embedded, read_files, share_of_images
 from labelaudit.sources.table_rows import Rows, choose_rows, describe_rows, repeated_paths, unlabelled_rows
 from labelaudit.sources.urls import Place, Url
+
+_MOST_ROWS = 0.5  # share of the ids that must lead to images for a table to be one of images
 
 
 def read_table(source: Place, settings: DataSettings, store: Store) -> Dataset:
     """Return the samples of a CSV, TSV, Parquet or JSON lines table."""
-    return table_dataset(load_table(source, store), settings)
+    return table_dataset(load_table(source, store, settings), settings)
 
 
 def table_dataset(table: Table, settings: DataSettings) -> Dataset:
@@ -46,7 +57,9 @@ def table_dataset(table: Table, settings: DataSettings) -> Dataset:
 
 def _read_rows(table: Table, settings: DataSettings) -> tuple[Dataset, IntN]:
     """Return the samples of a table with one row each, and the rows that they are."""
-    roles = _settle_path(table, find_roles(table, settings), settings)
+    table = with_one_hot_label(with_cell_images(table, settings), settings)
+    tree = image_tree(table, settings)
+    roles = settle_path(table, find_roles(table, settings), settings, tree)
     rows, split, split_remarks = choose_rows(table, roles.split, settings)
     every = describe_rows(table, roles, settings, rows)
     labelled = every.take([i for i, label in enumerate(every.labels) if label is not None])
@@ -55,27 +68,73 @@ def _read_rows(table: Table, settings: DataSettings) -> tuple[Dataset, IntN]:
             f"{table.source}: column {roles.label!r} has no label in any of the {len(rows):,} rows.",
             hint="Name another column with --label-column.",
         )
-    samples = _read_samples(table, roles, settings, labelled)
+    samples = _read_samples(table, roles, settings, labelled, tree)
     dataset, kept = _assemble(table, labelled, samples, settings)
-    remarks = (_column_remark(table, roles, settings), *roles.remarks, *split_remarks, *repeated_paths(every))
+    remarks = (
+        _column_remark(table, roles, settings),
+        *roles.remarks,
+        *split_remarks,
+        *every.remarks,
+        *repeated_paths(every),
+    )
     dataset = dataclasses.replace(
         dataset,
         split=split,
+        columns=column_uses(table, roles, settings, samples),
         set_aside=(*table.set_aside, *unlabelled_rows(table, every, roles.label), *dataset.set_aside),
-        remarks=(*remarks, *dataset.remarks),
+        remarks=(*table.remarks, *remarks, *dataset.remarks),
     )
     return dataset, kept
 
 
-def _settle_path(table: Table, roles: Roles, settings: DataSettings) -> Roles:
-    """Return the roles with a column such as "id" taken as paths only where files by these names exist."""
-    if roles.image is not None or roles.path_is_sure or finds_images(table, roles, settings):
+def settle_path(table: Table, roles: Roles, settings: DataSettings, tree: ImageTree | None) -> Roles:
+    """Return the roles with the column of paths that leads to images, or none, and what there is to say about it."""
+    is_needed = settings.embeddings is None and settings.probs is None and not settings.no_images
+    if roles.image is not None or settings.path_column or settings.path_template or not roles.maybe_paths:
+        return roles if roles.path or not is_needed else _warned_of_images(table, roles, tree)
+    shares = {name: share_of_images(table, name, settings, tree) for name in roles.maybe_paths}
+    best = max(shares, key=lambda name: (shares[name], name == roles.path))
+    if shares[best] >= _MOST_ROWS or (shares[best] > 0 and best == roles.path and roles.path_is_sure):
+        return dataclasses.replace(roles, path=best, path_is_sure=True)
+    others = [name for name in table.columns if name not in roles.taken() - {roles.path}]
+    if roles.path_is_sure and not (others and _names_no_images(table, roles.path)):
         return roles
-    return dataclasses.replace(roles, path=None)
+    if shares[best] > 0:
+        text = f"Only {shares[best]:.0%} of the cells of {best!r} lead to an image, so the other columns are read"
+        return _without_path(roles, Remark("warning", f"{text}; --path-column {shlex.quote(best)} reads the images."))
+    if roles.path_is_sure:
+        text = f"Column {roles.path!r} names no images, and no such files are here: the other columns are read."
+        return _without_path(roles, Remark("warning", text))
+    return _warned_of_images(table, dataclasses.replace(roles, path=None), tree) if is_needed else _without_path(roles)
 
 
-def _read_samples(table: Table, roles: Roles, settings: DataSettings, rows: Rows) -> Samples:
-    """Return the content of the rows; all of them have a label."""
+def _without_path(roles: Roles, *remarks: Remark) -> Roles:
+    return dataclasses.replace(roles, path=None, path_is_sure=False, remarks=(*roles.remarks, *remarks))
+
+
+def _warned_of_images(table: Table, roles: Roles, tree: ImageTree | None) -> Roles:
+    """Return the roles with a warning where images lie below the table and no column names them."""
+    n_images = 0 if tree is None or roles.image is not None else tree.n_images()
+    if not n_images:
+        return roles
+    text = (
+        f"{count(n_images, 'image')} below {tree.root if tree else ''} are not read: no column of {table.name} names "
+        "them; --path-column or --path-template says how, --no-images that they do not belong to it."
+    )
+    return dataclasses.replace(roles, remarks=(*roles.remarks, Remark("warning", text)))
+
+
+def _names_no_images(table: Table, column: str | None) -> bool:
+    """Return whether most cells of a column end in a suffix that no image has: ".wav"."""
+    if column is None:
+        return False
+    suffixes = [PurePosixPath(text).suffix.lower() for text in looked_at(table, column)]
+    foreign = [suffix for suffix in suffixes if suffix and suffix not in image_suffixes()]
+    return len(foreign) > len(suffixes) / 2
+
+
+def _read_samples(table: Table, roles: Roles, settings: DataSettings, rows: Rows, tree: ImageTree | None) -> Samples:
+    """Return what the rows hold; all of them have a label."""
     places = tuple(table.place(row) for row in rows.rows)
     shown = places if rows.paths is None else tuple(p or place for p, place in zip(rows.paths, places, strict=True))
     if settings.embeddings is not None:
@@ -87,10 +146,24 @@ def _read_samples(table: Table, roles: Roles, settings: DataSettings, rows: Rows
     if roles.image is not None and has_bytes(table, roles.image):
         return read_embedded(table, roles.image, rows.rows, rows.paths)
     if rows.paths is not None:
-        return read_files(table, rows.rows, rows.paths, column=roles.path, settings=settings)
+        return read_files(table, rows.rows, rows.paths, column=roles.path, settings=settings, tree=tree)
     require_categories(table, roles.label, rows.known_labels())
-    features, remark = read_features(table, rows.rows, roles.taken())
-    return Samples(features, places, remarks=(remark,))
+    if roles.texts:
+        return _read_texts(table, roles, rows)
+    read = read_features(table, rows.rows, roles.taken(), only=feature_names(table, settings))
+    return Samples(read.vectors, places, remarks=read.remarks, left_out=read.left_out)
+
+
+def _read_texts(table: Table, roles: Roles, rows: Rows) -> Samples:
+    """Return the texts of the rows, several columns joined by a line break."""
+    cells = [cell_texts(table.columns[name].take(rows.rows)) for name in roles.texts]
+    texts = tuple("\n".join(text for text in row if text is not None) for row in zip(*cells, strict=True))
+    places = tuple(table.place(row) for row in rows.rows)
+    empty = {i: f"{place}: no text" for i, place in enumerate(places) if not texts[i]}
+    others = [name for name in table.columns if name not in roles.taken()]
+    left = f"; not read: {shorten(others, show=10)}" if others else ""
+    names = " and ".join(map(repr, roles.texts))
+    return Samples(Texts(texts), places, unreadable=empty, remarks=(Remark("note", f"Texts from {names}{left}."),))
 
 
 def _read_probabilities(
@@ -99,13 +172,16 @@ def _read_probabilities(
     assert settings.probs is not None
     matrix = read_matrix(settings.probs, "--probs", rows=len(table))
     labels = encode_labels(rows.known_labels(), fold=settings.fold_labels)
+    columns = prob_columns(settings.prob_columns)
+    if columns is None and settings.class_names is not None:
+        columns = tuple(class_order_of(settings.class_names))
     given = class_probabilities(
         matrix,
         rows.rows,
         [labels.classes[label] for label in labels.given],
         found=labels.classes,
         known=table.class_names.get(roles.label),
-        columns=prob_columns(settings.prob_columns),
+        columns=columns,
     )
     return Samples(Probabilities(given.values), shown, remarks=given.remarks, classes=given.classes)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import dataclasses
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,9 +14,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from labelaudit.core.dataset import ImageReader, IntN, SetAside
+from labelaudit.core.arrays import IntN
+from labelaudit.core.dataset import ImageReader, Remark, SetAside
 from labelaudit.core.errors import DataError
-from labelaudit.sources.csv_file import read_delimited
+from labelaudit.core.recipe import DataSettings
+from labelaudit.sources.binary_tables import ARROW_SUFFIXES, SHEET_SUFFIXES, read_arrow, read_npz, read_sheet
+from labelaudit.sources.csv_file import LIST_SUFFIXES, read_delimited
+from labelaudit.sources.json_objects import rows_of_object
 from labelaudit.sources.parquet_file import PARQUET_SUFFIXES, class_names, load_parquet, read_light
 from labelaudit.sources.store import Store
 from labelaudit.sources.urls import Place
@@ -21,7 +28,9 @@ from labelaudit.sources.urls import Place
 DELIMITED_SUFFIXES = (".csv", ".tsv")
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 STREAM_FROM = 64 * 2**20  # bytes of a Parquet file from which its images are read row group by row group
-TABLE_SUFFIXES = DELIMITED_SUFFIXES + PARQUET_SUFFIXES + JSON_SUFFIXES
+TABLE_SUFFIXES = (
+    DELIMITED_SUFFIXES + PARQUET_SUFFIXES + JSON_SUFFIXES + LIST_SUFFIXES + ARROW_SUFFIXES + SHEET_SUFFIXES + (".npz",)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,8 @@ class Table:
     streamed: Mapping[str, ImageReader] = field(default_factory=dict)  # columns whose bytes are not loaded, only null
     shard_names: tuple[str, ...] | None = None  # (rows,) the file of each row, where there are several
     set_aside: tuple[SetAside, ...] = ()  # shards that cannot be read
+    remarks: tuple[Remark, ...] = ()  # how the file was read
+    delimiter: str | None = None  # between the cells of a text file
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -50,8 +61,8 @@ class Table:
         return self.source if isinstance(self.source, str) else self.source.name
 
 
-def load_table(source: Place, store: Store) -> Table:
-    """Return the columns of a table file.
+def load_table(source: Place, store: Store, settings: DataSettings | None = None) -> Table:
+    """Return the columns of a table file; the settings say how to read text where the user knows better.
 
     Raises:
         DataError: the file is damaged, cannot be read, or has no rows.
@@ -62,8 +73,14 @@ def load_table(source: Place, store: Store) -> Table:
             table = _load_parquet(source, store)
         else:
             data = source.read_bytes() if isinstance(source, Path) else store.local_copy(source)
-            load = _load_json if suffix in JSON_SUFFIXES else _load_delimited
-            table = load(source, data, store)
+            if suffix in (*ARROW_SUFFIXES, ".npz"):
+                table = _load_arrow(source, data, store)
+            elif suffix in SHEET_SUFFIXES:
+                table = _load_sheet(source, data, store, settings or DataSettings())
+            elif suffix in JSON_SUFFIXES:
+                table = _load_json(source, data, store)
+            else:
+                table = _load_delimited(source, data, store, settings or DataSettings())
     except OSError as error:
         raise DataError(f"{source}: cannot be read: {error.strerror or error}.") from error
     if len(table) == 0:
@@ -71,10 +88,36 @@ def load_table(source: Place, store: Store) -> Table:
     return table
 
 
-def _load_delimited(source: Place, data: bytes, store: Store) -> Table:
-    columns, lines = read_delimited(source, data)
-    arrays = {name: pa.chunked_array([pa.array(cells, pa.string())]) for name, cells in columns.items()}
-    return Table(source, arrays, np.array(lines, dtype=np.int64), store)
+def _load_delimited(source: Place, data: bytes, store: Store, settings: DataSettings) -> Table:
+    read = read_delimited(source, data, settings)
+    arrays = {name: pa.chunked_array([pa.array(cells, pa.string())]) for name, cells in read.columns.items()}
+    lines = np.array(read.lines, dtype=np.int64)
+    return Table(source, arrays, lines, store, remarks=read.remarks, delimiter=read.delimiter)
+
+
+def _load_arrow(source: Place, data: bytes, store: Store) -> Table:
+    loaded = read_npz(source, data) if source.suffix.lower() == ".npz" else read_arrow(source, data)
+    columns = dict(zip(loaded.column_names, loaded.columns, strict=True))
+    names = class_names(loaded.schema.metadata or {})
+    return Table(source, columns, np.arange(len(loaded), dtype=np.int64), store, names)
+
+
+def _load_sheet(source: Place, data: bytes, store: Store, settings: DataSettings) -> Table:
+    """Return the first sheet, read as the text table that it would be saved as."""
+    if not isinstance(source, Path):
+        raise DataError(f"{source}: sheets are read from this machine only.", hint="Download it first.")
+    del data
+    rows, remarks = read_sheet(source)
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    read = read_delimited(
+        source,
+        text.getvalue().encode(),
+        dataclasses.replace(settings, delimiter=",", quoting="standard", encoding=None),
+    )
+    arrays = {name: pa.chunked_array([pa.array(cells, pa.string())]) for name, cells in read.columns.items()}
+    lines = np.array(read.lines, dtype=np.int64)
+    return Table(source, arrays, lines, store, remarks=(*remarks, *read.remarks), delimiter=",")
 
 
 def _load_parquet(source: Place, store: Store) -> Table:
@@ -92,7 +135,11 @@ def _load_json(source: Place, data: bytes, store: Store) -> Table:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{source}: byte {error.start} is not UTF-8.", hint="Save the file as UTF-8.") from error
-    if text.lstrip().startswith("["):
+    whole = _json_object(text)
+    if whole is not None:
+        rows = whole
+        lines = list(range(len(rows)))
+    elif text.lstrip().startswith("["):
         rows = _json_array(source, text)
         lines = list(range(len(rows)))
     else:
@@ -100,6 +147,17 @@ def _load_json(source: Place, data: bytes, store: Store) -> Table:
     names = dict.fromkeys(name for row in rows for name in row)  # in the order of appearance
     columns = {name: pa.chunked_array([_json_column([row.get(name) for row in rows])]) for name in names}
     return Table(source, columns, np.array(lines, dtype=np.int64), store)
+
+
+def _json_object(text: str) -> list[dict[str, Any]] | None:
+    """Return the rows of a file that is one JSON object with all of them; None where it is something else."""
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError:  # several objects, a line each
+        return None
+    return rows_of_object(found)
 
 
 def _json_array(source: Place, text: str) -> list[dict[str, Any]]:

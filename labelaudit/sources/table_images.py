@@ -10,14 +10,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelaudit.core.dataset import Content, EmbeddedImages, ImageFiles, IntN, Remark, StreamedImages
+from labelaudit.core.arrays import IntN
+from labelaudit.core.dataset import Content, EmbeddedImages, ImageFiles, Remark, StreamedImages
 from labelaudit.core.recipe import DataSettings
 from labelaudit.sources.cells import cell_texts
 from labelaudit.sources.columns import Roles
+from labelaudit.sources.image_tree import ImageTree
 from labelaudit.sources.paths import Located, fill_template, image_root, locate, none_found
 from labelaudit.sources.remote_paths import PlacedImages, locate_remote
 from labelaudit.sources.table_file import Table
 from labelaudit.sources.urls import Url, is_url
+
+_LOOKED_AT = 1_000  # cells, evenly spaced, that tell whether a column leads to images
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class Samples:
     unreadable: Mapping[int, str] = field(default_factory=dict)  # position -> why the row cannot be used
     remarks: tuple[Remark, ...] = ()
     classes: tuple[str, ...] | None = None  # the class list, where the content fixes it
+    left_out: Mapping[str, str] = field(default_factory=dict)  # column -> why it is not learnt from
 
 
 def path_texts(table: Table, roles: Roles, settings: DataSettings, rows: IntN) -> list[str | None] | None:
@@ -44,12 +49,18 @@ def path_texts(table: Table, roles: Roles, settings: DataSettings, rows: IntN) -
     return None
 
 
-def finds_images(table: Table, roles: Roles, settings: DataSettings) -> bool:
-    """Return whether a column that may hold paths leads to at least one file."""
-    if roles.path is None:
-        return False
-    texts = cell_texts(table.columns[roles.path])
-    return bool(locate_images(table, texts, settings, column=roles.path).exists.any())
+def share_of_images(table: Table, column: str, settings: DataSettings, tree: ImageTree | None) -> float:
+    """Return the share of the cells of a column that lead to a file, of those that are filled; 0 where none is."""
+    texts = cell_texts(table.columns[column])
+    step = max(1, len(texts) // _LOOKED_AT)
+    some = [text for text in texts[::step] if text is not None]
+    return float(locate_images(table, some, settings, tree, column=column).exists.mean()) if some else 0.0
+
+
+def image_tree(table: Table, settings: DataSettings) -> ImageTree | None:
+    """Return the files below the folder that paths start from; None where it is behind a URL."""
+    root = image_root(table, settings.image_root)
+    return None if isinstance(root, Url) else ImageTree(root)
 
 
 def read_embedded(table: Table, column: str, rows: IntN, paths: Sequence[str | None] | None) -> Samples:
@@ -75,7 +86,13 @@ def has_bytes(table: Table, column: str) -> bool:
 
 
 def read_files(
-    table: Table, rows: IntN, texts: Sequence[str | None], *, column: str | None, settings: DataSettings
+    table: Table,
+    rows: IntN,
+    texts: Sequence[str | None],
+    *,
+    column: str | None,
+    settings: DataSettings,
+    tree: ImageTree | None = None,
 ) -> Samples:
     """Return images in files of their own.
 
@@ -84,29 +101,44 @@ def read_files(
         rows: (N,) rows to take.
         texts: (N,) path of each row as the table has it.
         column: where the texts are from; None where they are from more than one column.
-        settings: image_root and path_template.
+        settings: image_root, path_template and replace_prefix.
+        tree: the files below the root, where they are listed already.
 
     Raises:
         DataError: none of the files exists.
     """
+    tree = tree or image_tree(table, settings)
     if settings.path_template is None:
-        located = locate_images(table, texts, settings, column=column)
+        located = locate_images(table, texts, settings, tree, column=column)
     else:
-        located = locate_images(table, fill_template(settings.path_template, table, rows), settings)
+        located = locate_images(table, fill_template(settings.path_template, table, rows), settings, tree)
     if not located.exists.any():
-        raise none_found(located, table, image_root(table, settings.image_root))
+        raise none_found(located, table, tree, image_root(table, settings.image_root), column)
     shown = tuple(path or table.place(row) for path, row in zip(located.shown, rows, strict=True))
     return Samples(_content(located, table), shown, _missing(table, rows, located), remarks=located.remarks)
 
 
 def locate_images(
-    table: Table, texts: Sequence[str | None], settings: DataSettings, *, column: str | None = None
+    table: Table,
+    texts: Sequence[str | None],
+    settings: DataSettings,
+    tree: ImageTree | None,
+    *,
+    column: str | None = None,
 ) -> Located:
     """Return where the images of these paths are: on this machine, or behind URLs."""
-    root = image_root(table, settings.image_root)
-    if isinstance(root, Url) or any(text is not None and is_url(text.strip()) for text in texts):
-        return locate_remote(texts, root, table.store)
-    return locate(texts, root, column=column)
+    replace = settings.replace_prefix
+    if tree is not None and (replace is not None or not _names_urls(texts)):
+        return locate(texts, tree, column=column, replace=replace)
+    if tree is not None and column is not None:  # addresses of a store whose files may lie here
+        here = locate(texts, tree, column=column)
+        if any(here.exists[i] for i, text in enumerate(texts) if text is not None and is_url(text.strip())):
+            return here
+    return locate_remote(texts, image_root(table, settings.image_root), table.store)
+
+
+def _names_urls(texts: Sequence[str | None]) -> bool:
+    return any(text is not None and is_url(text.strip()) for text in texts)
 
 
 def _content(located: Located, table: Table) -> ImageFiles | StreamedImages:

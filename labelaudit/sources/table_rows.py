@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from labelaudit.core.dataset import BoolN, IntN, Remark, SetAside, require_unique_ids
+from labelaudit.core.arrays import BoolN, IntN
+from labelaudit.core.dataset import Remark, SetAside, require_unique_ids
 from labelaudit.core.errors import ConfigError, DataError, shorten
 from labelaudit.core.recipe import DataSettings
-from labelaudit.sources.cells import cell_texts, label_texts, yes_or_no
-from labelaudit.sources.columns import Roles
+from labelaudit.sources.cells import cell_texts, yes_or_no
+from labelaudit.sources.columns import Roles, split_texts
+from labelaudit.sources.label_cells import read_labels
 from labelaudit.sources.splits import ALL_SPLITS, choose_splits, split_remark
 from labelaudit.sources.table_file import Table
 from labelaudit.sources.table_images import path_texts
@@ -27,6 +30,7 @@ class Rows:
     paths: tuple[str | None, ...] | None  # as the table has them; None where it has none
     labels: tuple[str | None, ...]
     trusted: BoolN
+    remarks: tuple[Remark, ...] = ()  # how labels were read
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -61,7 +65,7 @@ def choose_rows(table: Table, column: str | None, settings: DataSettings) -> tup
                 hint="Leave --split away, or add a column 'split'.",
             )
         return every, None, []
-    texts = cell_texts(table.columns[column])
+    texts = split_texts(table, column)
     present = {text for text in texts if text is not None}
     chosen = choose_splits(settings.split, present, table.source)
     keep = [text in chosen or settings.split == ALL_SPLITS for text in texts]
@@ -74,16 +78,36 @@ def describe_rows(table: Table, roles: Roles, settings: DataSettings, rows: IntN
     Raises:
         DataError: ids are missing or occur twice, or labels or trust cannot be read.
     """
-    labels = label_texts(table, roles.label)
+    labels = read_labels(table, roles.label, as_written=settings.labels_as_written)
     trusted = np.zeros(len(table), dtype=np.bool_) if roles.trusted is None else yes_or_no(table, roles.trusted)
     paths = path_texts(table, roles, settings, rows)
+    roles, said = _with_usable_ids(table, roles, settings, rows)
     return Rows(
         rows=rows,
         sample_ids=sample_ids_of(table, roles, rows, paths),
         paths=None if paths is None else tuple(paths),
-        labels=tuple(labels[row] for row in rows),
+        labels=tuple(labels.texts[row] for row in rows),
         trusted=trusted[rows],
+        remarks=(*labels.remarks, *said),
     )
+
+
+def _with_usable_ids(
+    table: Table, roles: Roles, settings: DataSettings, rows: IntN
+) -> tuple[Roles, tuple[Remark, ...]]:
+    """Return the roles without a column of ids that nobody named and that names rows twice or not at all."""
+    column = roles.sample_id
+    if column is None or column in (roles.path, settings.id_column):
+        return roles, ()
+    texts = cell_texts(table.columns[column].take(rows))
+    empty = sum(text is None for text in texts)
+    twice = len(texts) - empty - len({text for text in texts if text is not None})
+    if not empty and not twice:
+        return roles, ()
+    instead = "the row number" if roles.path is None else "the path"
+    what = f"repeats {twice:,} ids" if twice else f"is empty in {empty:,} rows"
+    text = f"Column {column!r} {what}, so {instead} is the id of a row; --id-column names another."
+    return dataclasses.replace(roles, sample_id=None), (Remark("warning", text),)
 
 
 def unlabelled_rows(table: Table, rows: Rows, column: str) -> list[SetAside]:
@@ -93,7 +117,8 @@ def unlabelled_rows(table: Table, rows: Rows, column: str) -> list[SetAside]:
         if label is None:
             place = table.place(int(rows.rows[position]))
             path = (rows.paths[position] if rows.paths else None) or place
-            detail = f"{place}: column {column!r} is empty"
+            cell = cell_texts(table.columns[column].slice(int(rows.rows[position]), 1))[0]
+            detail = f"{place}: column {column!r} " + ("is empty" if cell is None else f"says {cell!r}")
             aside.append(SetAside(rows.sample_ids[position], path, None, "missing-label", detail))
     return aside
 

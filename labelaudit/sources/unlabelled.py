@@ -10,21 +10,24 @@ from pathlib import Path
 
 import numpy as np
 
-from labelaudit.core.dataset import Dataset, FilesBelow, ImageFiles, Images, IntN, Probabilities, Vectors
+from labelaudit.core.arrays import IntN
+from labelaudit.core.dataset import Dataset, FilesBelow, ImageFiles, Images, Probabilities, Texts, Vectors
 from labelaudit.core.errors import ConfigError, DataError, did_you_mean, shorten
 from labelaudit.core.model_facts import ColumnFacts, ModelFacts
 from labelaudit.core.recipe import DataSettings
 from labelaudit.functional.images import image_suffixes
 from labelaudit.sources.arrays import embedding_rows, read_matrix
+from labelaudit.sources.cell_images import with_cell_images
 from labelaudit.sources.cells import cell_texts
 from labelaudit.sources.columns import Roles, find_roles
 from labelaudit.sources.encoding import Column, encode_columns
-from labelaudit.sources.features import as_numbers
+from labelaudit.sources.features import has_decimal_commas, read_numbers
 from labelaudit.sources.read import read_dataset
 from labelaudit.sources.splits import ALL_SPLITS
 from labelaudit.sources.store import Store
+from labelaudit.sources.table import settle_path
 from labelaudit.sources.table_file import TABLE_SUFFIXES, Table, load_table
-from labelaudit.sources.table_images import Samples, has_bytes, path_texts, read_embedded, read_files
+from labelaudit.sources.table_images import Samples, has_bytes, image_tree, path_texts, read_embedded, read_files
 from labelaudit.sources.table_rows import choose_rows, sample_ids_of
 from labelaudit.sources.urls import is_url, parse_url
 
@@ -66,7 +69,7 @@ def read_unlabelled(source: Path | str, settings: DataSettings, facts: ModelFact
     path = Path(source).expanduser()
     is_table = Path(str(source)).suffix.lower() in TABLE_SUFFIXES
     if is_table and (is_url(str(source)) or path.is_file()):
-        table = load_table(parse_url(str(source)) if is_url(str(source)) else path, Store(None))
+        table = load_table(parse_url(str(source)) if is_url(str(source)) else path, Store(None), settings)
         return _of_table(table, _with_usual_columns(table, settings, facts), facts)
     if facts.kind != "images":
         wanted = "rows of a table" if facts.kind == "features" else "embeddings of the rows of a table"
@@ -77,9 +80,9 @@ def read_unlabelled(source: Path | str, settings: DataSettings, facts: ModelFact
 
 
 def of_dataset(dataset: Dataset) -> Unlabelled:
-    """Return the samples of a labelled dataset; raises ConfigError for probabilities, which nobody can look at."""
-    if isinstance(dataset.content, Probabilities):
-        raise ConfigError(f"{dataset.source} was read as probabilities: there is nothing to look at.")
+    """Return the samples of a labelled dataset; raises ConfigError for what no classifier looks at."""
+    if isinstance(dataset.content, Probabilities | Texts):
+        raise ConfigError(f"{dataset.source} was read as {dataset.kind}: there is nothing to look at.")
     return Unlabelled(dataset.sample_ids, dataset.paths, dataset.content)
 
 
@@ -130,15 +133,19 @@ def _with_usual_columns(table: Table, settings: DataSettings, facts: ModelFacts)
 
 
 def _of_table(table: Table, settings: DataSettings, facts: ModelFacts) -> Unlabelled:
+    table = with_cell_images(table, settings)
+    tree = image_tree(table, settings)
     roles = find_roles(table, settings, labelled=False)
+    if facts.kind == "images":
+        roles = settle_path(table, roles, settings, tree)
     if facts.kind == "features" or (facts.kind == "embeddings" and not roles.path_is_sure):
         roles = dataclasses.replace(roles, path=None, image=None)  # a column called "name" is then no path
     rows, _, _ = choose_rows(table, roles.split, settings)
     paths = path_texts(table, roles, settings, rows)
     samples = _samples(table, roles, settings, rows, paths, facts)
     content = samples.content
-    if isinstance(content, Probabilities):
-        raise ValueError("a classifier sees no probabilities")
+    if isinstance(content, Probabilities | Texts):
+        raise ValueError(f"a classifier sees no {content.kind}")
     broken = {**samples.missing, **samples.unreadable}
     return Unlabelled(sample_ids_of(table, roles, rows, paths), samples.paths, content, broken)
 
@@ -192,20 +199,26 @@ def _encoded(table: Table, rows: IntN, facts: Sequence[ColumnFacts]) -> tuple[Ve
         )
     columns: dict[str, Column] = {}
     bad: dict[int, str] = {}
+    decimal_comma = has_decimal_commas(table.delimiter)
     for fact in facts:
         texts = cell_texts(table.columns[fact.name].take(rows))
-        columns[fact.name] = _read_cells(texts, fact, bad)
+        columns[fact.name] = _read_cells(texts, fact, bad, decimal_comma=decimal_comma)
     return Vectors(encode_columns(columns, facts), "features", columns=tuple(facts)), bad
 
 
-def _read_cells(texts: list[str | None], fact: ColumnFacts, bad: dict[int, str]) -> Column:
+def _read_cells(texts: list[str | None], fact: ColumnFacts, bad: dict[int, str], *, decimal_comma: bool) -> Column:
     if not fact.is_number:
         return Column(np.array(texts, dtype=object), is_number=False)
-    numbers = as_numbers(texts)
-    if numbers is None:
-        words = {row: text for row, text in enumerate(texts) if as_numbers([text]) is None}
+    found = read_numbers(texts, decimal_comma=decimal_comma)
+    if found is None:
+        words = {row: text for row, text in enumerate(texts) if _is_word(text, decimal_comma=decimal_comma)}
         bad |= {row: f"column {fact.name!r}: {text!r} is no number" for row, text in words.items() if row not in bad}
-        numbers = as_numbers([None if row in words else text for row, text in enumerate(texts)])
-    if numbers is None:
+        known = [None if row in words else text for row, text in enumerate(texts)]
+        found = read_numbers(known, decimal_comma=decimal_comma)
+    if found is None:
         raise AssertionError("without its words a column holds numbers")
-    return Column(numbers, is_number=True)
+    return Column(found.values, is_number=True)
+
+
+def _is_word(text: str | None, *, decimal_comma: bool) -> bool:
+    return read_numbers([text], decimal_comma=decimal_comma) is None

@@ -71,10 +71,16 @@ def test_exif_orientation_is_applied():
     assert turned.content_hash != decoded.content_hash
 
 
-def test_sixteen_bit_grey_is_divided_by_256():
+def test_sixteen_bit_grey_is_scaled_by_its_range():
     values = np.array([[0, 256], [32768, 65535]], dtype=np.uint16)
     decoded = decode_image(encoded(values), "a.png", 2)
     assert decoded.pixels[..., 0].tolist() == [[0, 1], [128, 255]]
+    dim = np.array([[300, 360], [400, 555]], dtype=np.uint16)
+    other = np.array([[300, 360], [420, 555]], dtype=np.uint16)
+    assert decode_image(encoded(dim), "a.png", 2).pixels[..., 0].tolist() == [[0, 60], [100, 255]]
+    assert decode_image(encoded(dim), "a.png", 2).pixel_hash != decode_image(encoded(other), "a.png", 2).pixel_hash
+    flat = np.full((2, 2), 1024, dtype=np.uint16)
+    assert decode_image(encoded(flat), "a.png", 2).pixels[..., 0].tolist() == [[4, 4], [4, 4]]
 
 
 @pytest.mark.parametrize(

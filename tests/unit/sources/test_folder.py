@@ -74,10 +74,69 @@ def test_a_split_that_is_not_there_names_those_that_are(tmp_path):
         read_folder(tmp_path, DataSettings(split="test"))
 
 
-def test_classes_called_train_and_test_without_sub_folders_are_classes(tmp_path):
+def test_splits_without_class_folders_are_refused(tmp_path):
     put(tmp_path, "train/1.jpg", "test/1.jpg")
+    with pytest.raises(DataError, match=r"test/ and train/ hold images and no class folders.*\n.*train/cats/1\.jpg"):
+        read_folder(tmp_path, DataSettings())
+    put(tmp_path, "bus/1.jpg")
     dataset = read_folder(tmp_path, DataSettings())
-    assert (dataset.classes, dataset.split) == (("test", "train"), None)
+    assert (dataset.classes, dataset.split) == (("bus", "test", "train"), None)
+
+
+@pytest.mark.parametrize(
+    ("names", "asked", "split", "ids"),
+    [
+        (["seg_train/{}", "seg_test/{}"], "train", "seg_train", ["seg_train/a/1.jpg", "seg_train/b/1.jpg"]),
+        (["seg_train/seg_train/{}", "seg_pred/seg_pred/{}"], "train", "seg_train", ["seg_train/seg_train/a/1.jpg"]),
+        (["training_set/{}", "test_set/{}"], "test", "test_set", ["test_set/a/1.jpg", "test_set/b/1.jpg"]),
+        (["images_val/{}", "images_train/{}"], "val", "images_val", ["images_val/a/1.jpg", "images_val/b/1.jpg"]),
+        (["fold1/{}", "fold2/{}"], "train", "fold1,fold2", ["fold1/a/1.jpg", "fold1/b/1.jpg", "fold2/a/1.jpg"]),
+        (["seen/{}", "unseen/{}"], "seen", "seen", ["seen/a/1.jpg", "seen/b/1.jpg"]),
+        (["train/{}", "val/{}", "runs/{}x"], "train", "train", ["train/a/1.jpg", "train/b/1.jpg"]),
+        (["train/{}", "checkpoints/deep/{}"], "train", "train", ["train/a/1.jpg", "train/b/1.jpg"]),
+    ],
+)
+def test_folders_that_hold_the_same_class_folders_are_splits_whatever_they_are_called(
+    tmp_path, names, asked, split, ids
+):
+    put(tmp_path, *(f"{name.format(label)}/1.jpg" for name in names for label in ("a", "b")))
+    dataset = read_folder(tmp_path, DataSettings(split=asked))
+    assert (dataset.classes, dataset.split) == (("a", "b"), split)
+    assert dataset.sample_ids[: len(ids)] == tuple(ids)
+
+
+def test_folders_beside_the_splits_are_named(tmp_path):
+    put(tmp_path, "train/a/1.jpg", "train/b/1.jpg", "test/a/1.jpg", "test/b/1.jpg", "runs/x/1.jpg", "notes/1.txt")
+    assert "Folders beside the splits, left out: notes, runs." in remarks(read_folder(tmp_path, DataSettings()))
+
+
+def test_classes_with_the_same_folders_in_them_stay_classes_with_a_warning(tmp_path):
+    put(tmp_path, *(f"{a}/{b}/1.jpg" for a in ("cat", "dog") for b in ("left", "right")))
+    dataset = read_folder(tmp_path, DataSettings())
+    assert dataset.classes == ("cat", "dog")
+    assert (
+        "(left, right) are read as classes: cat, dog; if they are splits, name one: --split cat." in remarks(dataset)[0]
+    )
+    years = tmp_path / "years"
+    put(years, *(f"{a}/{b}/1.jpg" for a in ("cat", "dog") for b in ("2019", "2020")))
+    assert remarks(read_folder(years, DataSettings())) == []
+    inside = tmp_path / "inside"
+    put(inside, *(f"{a}/{b}/1.jpg" for a in ("cat", "dog") for b in ("train", "val")))
+    assert read_folder(inside, DataSettings()).classes == ("cat", "dog")
+
+
+def test_links_out_of_the_folder_are_followed_when_asked(tmp_path):
+    root = tmp_path / "data"
+    put(tmp_path, "store/aa/1f", "store/dogs/2.jpg")
+    (root / "cat").mkdir(parents=True)
+    (root / "cat/1.jpg").symlink_to(tmp_path / "store/aa/1f")
+    (root / "dog").symlink_to(tmp_path / "store/dogs")
+    (root / "cat/loop").symlink_to(root)
+    dataset = read_folder(root, DataSettings(follow_links=True))
+    assert dataset.sample_ids == ("cat/1.jpg", "dog/2.jpg")
+    assert dataset.classes == ("cat", "dog")
+    with pytest.raises(DataError, match=r"no images in class folders.*\n2 symbolic links leave .*: --follow-links"):
+        read_folder(root, DataSettings())
 
 
 def test_links_out_of_the_folder_and_in_circles_are_not_followed(tmp_path):
@@ -91,7 +150,10 @@ def test_links_out_of_the_folder_and_in_circles_are_not_followed(tmp_path):
     (root / "puppy").symlink_to(root / "dog")
     dataset = read_folder(root, DataSettings())
     assert dataset.sample_ids == ("cat/1.jpg", "cat/2.jpg", "dog/1.jpg", "puppy/1.jpg")
-    assert remarks(dataset) == ["Symbolic links that are not followed: 4 (3 leave the folder, 1 lead in circles)."]
+    assert remarks(dataset) == [
+        "Symbolic links that are not followed: 4 (3 leave the folder, 1 lead in circles); --follow-links reads"
+        " those to images (1)."
+    ]
 
 
 def test_links_that_cross_end(tmp_path):

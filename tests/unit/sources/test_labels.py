@@ -43,5 +43,11 @@ def test_names_that_differ_in_case_blanks_and_hyphens_are_similar(names):
 
 
 def test_whole_floats_are_tidied_only_among_numbers():
-    assert tidy_numbers(["3.0", None, "4", "2.5"]) == ["3", None, "4", "2.5"]
+    assert tidy_numbers(["3.0", None, "4"]) == ["3", None, "4"]
     assert tidy_numbers(["3.0", "v3.0"]) == ["3.0", "v3.0"]
+
+
+def test_decimal_class_names_stay_as_they_are_written():
+    assert tidy_numbers(["1.05", "0.50", None, "15", "15.0"]) == ["1.05", "0.50", None, "15", "15.0"]
+    assert tidy_numbers(["1.0", "15.00", None, "2", "3."]) == ["1", "15", None, "2", "3"]
+    assert similar_names(["15", "15.0", "1.5", "12345678901234567", "12345678901234568"]) == [("15", "15.0")]

@@ -29,7 +29,7 @@ def test_class_folders_of_a_bucket_are_read_as_local_ones(tmp_path, s3):
     assert (dataset.source, dataset.classes, dataset.split) == ("s3://pets/photos/", ("cat", "dog"), None)
     assert dataset.sample_ids == tuple(name.removeprefix("photos/") for name in sorted(FOLDER))
     assert dataset.given.tolist() == [0, 0, 0, 1, 1, 1]
-    assert "Files that Pillow does not read as images, left out: 1 (.txt 1)." in remarks(dataset)
+    assert "Files that Pillow does not read as images, left out: 2 (.txt 2)." in remarks(dataset)
     assert isinstance(dataset.content, StreamedImages)
     assert s3.downloads() == []
     assert read_all(dataset) == [FOLDER[name] for name in sorted(FOLDER)]

@@ -43,15 +43,19 @@ def test_paths_and_labels_are_found_by_their_usual_names(tmp_path):
     assert remarks(dataset) == ["labels.csv: labels from column 'LABEL', paths from 'File Name'."]
 
 
-def test_na_none_and_null_are_class_names_and_only_empty_cells_are_missing(tmp_path):
+def test_na_none_and_null_are_class_names_and_empty_cells_and_nan_are_missing(tmp_path):
     rows = ["NA", "None", "null", "", "  ", "nan"]
     text = "path,label\n" + "".join(f"{i}.jpg,{label}\n" for i, label in enumerate(rows))
     dataset = read(table(tmp_path, text, *(f"{i}.jpg" for i in range(6))))
-    assert labels(dataset) == ["NA", "None", "null", "nan"]
+    assert labels(dataset) == ["NA", "None", "null"]
     assert [(row.sample_id, row.issue, row.given_label) for row in dataset.set_aside] == [
         ("3.jpg", "missing-label", None),
         ("4.jpg", "missing-label", None),
+        ("5.jpg", "missing-label", None),
     ]
+    assert dataset.set_aside[2].detail == "labels.csv:7: column 'label' says 'nan'"
+    assert "missing: 'nan' (1); --labels-as-written keeps them." in remarks(dataset)[-1]
+    assert "nan" in read(tmp_path / "labels.csv", labels_as_written=True).classes
     assert dataset.set_aside[0].detail == "labels.csv:5: column 'label' is empty"
 
 
@@ -64,13 +68,18 @@ def test_a_byte_order_mark_and_semicolons_are_understood(tmp_path):
 
 def test_other_encodings_are_refused_with_their_line(tmp_path):
     source = table(tmp_path, "path,label\na.jpg,caf\u00e9\n".encode("latin-1"), "a.jpg")
-    with pytest.raises(DataError, match=r"labels\.csv:2: byte 0xe9 is not UTF-8\.\nSave the table as UTF-8.*iconv"):
+    with pytest.raises(
+        DataError, match=r"labels\.csv:2: byte 0xe9 is not UTF-8\.\nSave the table as UTF-8.*--encoding windows-1252"
+    ):
         read(source)
 
 
 def test_ragged_rows_are_collected_with_their_lines(tmp_path):
     source = table(tmp_path, 'path,label\n"a\nb.jpg",cat\nc.jpg,cat,dog\nd.jpg\n')
-    with pytest.raises(DataError, match=r"2 rows do not have the 2 fields of the header: line 4 has 3, line 5 has 1\."):
+    with pytest.raises(
+        DataError,
+        match=r"2 rows do not have the 2 fields of the header, separated by commas: line 4 has 3, line 5 has 1\.",
+    ):
         read(source)
 
 
@@ -143,7 +152,8 @@ def test_when_every_file_is_missing_three_tries_are_shown(tmp_path):
     ) as e:
         read(source)
     assert "--image-root" in (e.value.hint or "")
-    assert "--path-template 'images/{image}.jpg'" in (e.value.hint or "")
+    assert "--path-template 'images/{path}'" in (e.value.hint or "")
+    assert "--replace-prefix OLD=NEW" in (e.value.hint or "")
 
 
 def test_a_template_that_fits_every_row_is_found(tmp_path):
@@ -188,10 +198,14 @@ def test_an_id_column_names_the_samples_and_must_be_unique(tmp_path):
     assert read(source).sample_ids == ("k1", "k2")
     twice = table(tmp_path, "id,path,label\nk1,a.jpg,x\nk1,b.jpg,y\n")
     with pytest.raises(DataError, match=r"1 sample ids occur more than once: 'k1'\."):
-        read(twice)
+        read(twice, id_column="id")
+    dataset = read(twice)
+    assert dataset.sample_ids == ("a.jpg", "b.jpg")
+    assert "Column 'id' repeats 1 ids, so the path is the id of a row; --id-column names another." in remarks(dataset)
     empty = table(tmp_path, "id,path,label\nk1,a.jpg,x\n,b.jpg,y\n")
     with pytest.raises(DataError, match=r"id column 'id' is empty in 1 rows: labels\.csv:3\."):
-        read(empty)
+        read(empty, id_column="id")
+    assert "Column 'id' is empty in 1 rows, so the path is the id" in remarks(read(empty))[1]
 
 
 def test_a_split_column_is_followed(tmp_path):
@@ -253,10 +267,8 @@ def test_sources_that_cannot_be_read_name_the_next_step(tmp_path):
         read(str(tmp_path / "nowhere" / "x.csv"))
     with pytest.raises(ConfigError, match=r"s4://bucket/data\.csv: s4:// is not supported\.\nSupported: s3://, "):
         read("s4://bucket/data.csv")
-    with pytest.raises(
-        DataError, match=r"files of type \.xlsx are not read; tables are \.csv, .*\nSave the sheet as CSV"
-    ):
-        read(source.rename(tmp_path / "labels.xlsx"))
+    with pytest.raises(DataError, match=r"files of type \.gz are not read; tables are \.csv, .*\nUnpack it first"):
+        read(source.rename(tmp_path / "labels.csv.gz"))
     with pytest.raises(DataError, match=r"a\.PNG is a single image"):
         read(table(tmp_path, "", name="a.PNG"))
     with pytest.raises(ConfigError, match=r"--embeddings needs a table of labels, and \S+ is a folder"):

@@ -35,7 +35,7 @@ def test_hugging_face_images_keep_their_bytes_and_class_names(tmp_path):
     assert (dataset.classes, dataset.given.tolist()) == (("cat", "dog"), [1, 0, 1, 0])
     assert dataset.sample_ids == ("0.png", "1.png", "2.png", "4.png")
     assert dataset.paths[3] == "train.parquet:4"
-    assert dataset.set_aside[0].detail == "train.parquet:3: column 'label' is empty"
+    assert dataset.set_aside[0].detail == "train.parquet:3: column 'label' says '-1'"
     assert dataset.remarks[0].text == "train.parquet: labels from column 'label', images in column 'image'."
 
 

@@ -176,8 +176,8 @@ def test_a_trusted_image_that_cannot_be_read_is_named(pets, tmp_path):
 def test_what_is_not_there_or_of_another_type_is_a_usage_error(pets, tmp_path):
     with pytest.raises(ConfigError, match=r"--trusted .*/nowhere\.csv does not exist\."):
         read(pets, trusted=tmp_path / "nowhere.csv")
-    with pytest.raises(ConfigError, match=r"--trusted .*/list\.txt is neither a folder nor a table\."):
-        read(pets, trusted=listed(tmp_path, "cat/1.png", name="list.txt"))
+    with pytest.raises(ConfigError, match=r"--trusted .*/list\.pdf is neither a folder nor a table\."):
+        read(pets, trusted=listed(tmp_path, "cat/1.png", name="list.pdf"))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,162 @@
+"""Names of numbered classes, from a file beside the data: classes.txt, or JSON from number to name or back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from labelaudit.core.dataset import Dataset, Remark
+from labelaudit.core.errors import DataError, shorten
+from labelaudit.core.recipe import DataSettings
+from labelaudit.functional.images import image_suffixes
+from labelaudit.sources.paths import require_exists
+
+_FILES = (
+    "class_names.txt",
+    "classnames.txt",
+    "classes.txt",
+    "labels.txt",
+    "label_names.txt",
+    "categories.txt",
+    "LOC_synset_mapping.txt",
+    "class_names.json",
+    "class_indices.json",
+    "classes.json",
+    "id2label.json",
+    "label2id.json",
+    "label_map.json",
+    "labels_map.json",
+    "label_names.json",
+    "labels.json",
+    "cat_to_name.json",
+    "label_num_to_disease_map.json",
+)
+_MOST_BYTES = 2**20  # of a file that is looked into unasked
+
+
+def with_class_names(dataset: Dataset, settings: DataSettings) -> Dataset:
+    """Return the dataset with the names of its numbered classes, where a file has them.
+
+    Raises:
+        ConfigError: the file that is named does not exist.
+        DataError: it does not name each class.
+    """
+    if settings.class_names is not None:
+        path = Path(settings.class_names).expanduser()
+        require_exists(path, "--class-names ")
+        names = names_of(dataset.classes, path)
+        if names is None:
+            if set(read_names(path)) >= set(dataset.classes):
+                return dataset  # they are named already; the file tells the order of --probs
+            raise _does_not_fit(path, dataset.classes)
+        return _renamed(dataset, names, path)
+    for path in _candidates(dataset.source):
+        try:
+            names = names_of(dataset.classes, path)
+        except DataError:  # nobody asked for this file
+            continue
+        if names is not None:
+            return _renamed(dataset, names, path)
+    return dataset
+
+
+def class_order_of(path: str) -> tuple[str, ...]:
+    """Return the class names of a file in its order: that of the columns of probabilities."""
+    file = Path(path).expanduser()
+    require_exists(file, "--class-names ")
+    return tuple(read_names(file))
+
+
+def names_of(classes: Sequence[str], path: Path) -> tuple[str, ...] | None:
+    """Return the name of each class as a file has it; None where the file is about something else."""
+    found = _read(path)
+    for names in _readings(found):
+        if set(classes) <= names.keys() and len({names[label] for label in classes}) == len(classes):
+            named = tuple(names[label] for label in classes)
+            return None if named == tuple(classes) else named
+    return None
+
+
+def read_names(path: Path) -> list[str]:
+    """Return the names that a file has, in its order; numbers before or behind them are their places."""
+    found = _read(path)
+    if isinstance(found, list):
+        keyed = _keyed(found)
+        return [keyed[str(i)] for i in range(len(found))] if set(keyed) == set(map(str, range(len(found)))) else found
+    for names in (found, {str(value): key for key, value in found.items()}):
+        if set(names) == set(map(str, range(len(names)))):
+            return [names[str(place)] for place in range(len(names))]
+    return list(found.values())
+
+
+def _readings(found: list[str] | Mapping[str, str]) -> list[Mapping[str, str]]:
+    """Return what a file may mean, as maps from what the labels say to names; the likeliest first."""
+    if not isinstance(found, list):
+        return [found, {value: key for key, value in found.items()}]
+    from_nought = {str(place): name for place, name in enumerate(found)}
+    from_one = {str(place): name for place, name in enumerate(found, start=1)}
+    return [_keyed(found), from_nought, from_one]
+
+
+def _keyed(lines: Sequence[str]) -> dict[str, str]:
+    """Return {"n01440764": "tench"} of lines with a key before each name; nothing where one has none."""
+    pairs = [line.replace(":", " ", 1).replace("\t", " ").split(None, 1) for line in lines]
+    return {pair[0]: pair[1].strip() for pair in pairs} if all(len(pair) == 2 for pair in pairs) else {}
+
+
+def _read(path: Path) -> list[str] | dict[str, str]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: class names cannot be read: {error}.") from error
+    if path.suffix.lower() != ".json":
+        return [line.strip() for line in text.splitlines() if line.strip()]
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}:{error.lineno}: not JSON: {error.msg}.") from error
+    if isinstance(values, list) and all(isinstance(value, str) for value in values):
+        return values
+    if isinstance(values, dict) and all(isinstance(value, str | int) for value in values.values()):
+        return {str(key): str(value) for key, value in values.items()}
+    raise DataError(f"{path}: a list of names is needed, or an object from number to name.")
+
+
+def _candidates(source: Path | str) -> list[Path]:
+    """Return the files beside a local table, or in a folder, that by their names hold the names of classes."""
+    if isinstance(source, str):
+        return []
+    folder = source if source.is_dir() else source.parent
+    found = [folder / name for name in _FILES]
+    return [path for path in found if path != source and path.is_file() and _may_be_names(path)]
+
+
+def _may_be_names(path: Path) -> bool:
+    """Return whether a file is short, and not a list of images."""
+    if path.stat().st_size > _MOST_BYTES:
+        return False
+    with path.open(encoding="utf-8", errors="replace") as file:
+        words = file.readline().split()
+    return not any(PurePosixPath(word).suffix.lower() in image_suffixes() for word in words)
+
+
+def _renamed(dataset: Dataset, names: tuple[str, ...], path: Path) -> Dataset:
+    by_label = dict(zip(dataset.classes, names, strict=True))
+    first = dataset.classes[0]
+    note = Remark("note", f"Class names are from {path}, such as {by_label[first]!r} for {first!r}.")
+    aside = tuple(
+        dataclasses.replace(row, given_label=by_label.get(row.given_label or "", row.given_label))
+        for row in dataset.set_aside
+    )
+    return dataclasses.replace(dataset, classes=names, set_aside=aside, remarks=(*dataset.remarks, note))
+
+
+def _does_not_fit(path: Path, classes: Sequence[str]) -> DataError:
+    names = read_names(path)
+    return DataError(
+        f"--class-names {path}: its {len(names):,} names ({shorten(names)}) do not fit the {len(classes):,} classes: "
+        f"{shorten(classes)}.",
+        hint="One name a line for the classes 0, 1, 2, ...; or lines such as: 0 cat; or a JSON object of these.",
+    )

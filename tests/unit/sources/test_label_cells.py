@@ -1,0 +1,118 @@
+"""Label cells: missing ones, several labels in one, and names for numbers."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from labelaudit.core.errors import ConfigError, DataError
+from labelaudit.core.recipe import DataSettings
+from labelaudit.sources.read import read_dataset
+
+
+def table(root, labels, name="table.csv"):
+    rows = [f'{i},"{label}"' for i, label in enumerate(labels)]
+    source = root / name
+    source.write_text("\n".join(["x,label", *rows]) + "\n")
+    return source
+
+
+def read(source, **settings):
+    return read_dataset(source, DataSettings(**settings))
+
+
+def texts(dataset):
+    return [remark.text for remark in dataset.remarks]
+
+
+def test_minus_one_means_no_label_beside_three_numbered_classes_only(tmp_path):
+    some = read(table(tmp_path, ["0", "1", "2", "-1", "0", "-1"]))
+    assert some.classes == ("0", "1", "2")
+    assert len(some.set_aside) == 2
+    assert "taken for missing: '-1' (2); --labels-as-written" in " ".join(texts(some))
+    assert read(table(tmp_path, ["-1", "0", "1", "0"])).classes == ("-1", "0", "1")
+    assert read(table(tmp_path, ["-1", "0", "1", "2"]), labels_as_written=True).classes == ("-1", "0", "1", "2")
+
+
+@pytest.mark.parametrize(
+    ("labels", "between"),
+    [
+        (["rust scab", "scab rust", "ok", "rust", "ok"], "blanks"),
+        (["rust", "scab", "ok", "rust scab", "rust ok"], "blanks"),
+        (["red,blue", "blue,red", "green"], "commas"),
+        (["a|b", "b|c", "a|c", "a|b|c", "d"], "bars"),
+        (["a; b", "b; c", "a; c", "d"], "semicolons"),
+        (["['a', 'b']", "['a']", "['b']"], "lists"),
+    ],
+)
+def test_several_labels_in_a_cell_are_refused_with_a_way_out(tmp_path, labels, between):
+    with pytest.raises(DataError, match=rf"several labels, (separated by|as) {between}: .*\n.*--labels-as-written"):
+        read(table(tmp_path, labels))
+    assert len(read(tmp_path / "table.csv", labels_as_written=True).classes) == len(set(labels))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["golden retriever", "black cat", "cat", "retriever"],
+        ["apple healthy", "apple rust", "plum healthy", "plum rust"],
+        ["tench, Tinca tinca", "goldfish, Carassius auratus", "shark"],
+        ["animal|dog", "animal|cat", "plant|rose"],
+        ["black cat", "black", "cat"],
+    ],
+)
+def test_names_of_several_words_stay_classes(tmp_path, labels):
+    assert read(table(tmp_path, labels)).classes == tuple(sorted(labels))
+
+
+def test_lists_of_one_label_are_the_label(tmp_path):
+    assert read(table(tmp_path, ["['cat']", "['dog']", "[]"])).classes == ("cat", "dog")
+    path = tmp_path / "lists.parquet"
+    pq.write_table(pa.table({"x": [1.0, 2.0], "label": [["cat"], ["dog"]]}), path)
+    assert read(path).classes == ("cat", "dog")
+    pq.write_table(pa.table({"x": [1.0, 2.0], "label": [["cat", "dog"], ["dog"]]}), path)
+    with pytest.raises(DataError, match=r"hold several values \(list.*\n.*--label-column"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("classes.txt", "cat\ndog\n"),
+        ("labels.txt", "0 cat\n1 dog\n"),
+        ("labels.txt", "0: cat\n1: dog\n"),
+        ("id2label.json", json.dumps({"0": "cat", "1": "dog"})),
+        ("class_indices.json", json.dumps({"cat": 0, "dog": 1})),
+        ("classes.json", json.dumps(["cat", "dog"])),
+    ],
+)
+def test_names_beside_the_data_are_those_of_the_numbers(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    dataset = read(table(tmp_path, ["0", "1", "0"]))
+    assert dataset.classes == ("cat", "dog")
+    assert f"Class names are from {tmp_path / name}, such as 'cat' for '0'." in texts(dataset)
+
+
+def test_numbers_from_one_are_named_from_the_first(tmp_path):
+    (tmp_path / "classes.txt").write_text("cat\ndog\n")
+    assert read(table(tmp_path, ["1", "2"])).classes == ("cat", "dog")
+
+
+def test_a_file_about_something_else_is_passed_over(tmp_path):
+    (tmp_path / "classes.txt").write_text("cat\n")
+    (tmp_path / "labels.txt").write_text("a.jpg 0\nb.jpg 1\n")
+    assert read(table(tmp_path, ["0", "1"])).classes == ("0", "1")
+    assert read(table(tmp_path, ["x", "y"])).classes == ("x", "y")
+
+
+def test_a_file_of_names_can_be_given_and_must_fit(tmp_path):
+    names = tmp_path / "mine.lst"
+    names.write_text("cat\ndog\n")
+    assert read(table(tmp_path, ["0", "1"]), class_names=str(names)).classes == ("cat", "dog")
+    with pytest.raises(DataError, match=r"its 2 names \(cat, dog\) do not fit the 3 classes: 0, 1, 7"):
+        read(table(tmp_path, ["0", "1", "7"]), class_names=str(names))
+    with pytest.raises(ConfigError, match=r"--class-names \S+/mein\.lst does not exist"):
+        read(table(tmp_path, ["0", "1"]), class_names=str(tmp_path / "mein.lst"))
