@@ -69,7 +69,7 @@ Resume = Annotated[
 
 
 @reports_errors
-@opt.options_of(Request, without=("method", "probs"))
+@opt.options_of(Request, without=("method", "probs", "quick", "encoder"))
 def train(
     *,
     source: Source = None,
