@@ -45,11 +45,10 @@ def small_dataset(ids=("a.png", "b.png", "c.png", "d.png"), classes=CLASSES):
 def small_findings(dataset=None, **changes):
     columns = SAMPLES | changes
     number = {name: np.array(value) for name, value in columns.items()}
-    names = ("loss", "given_prob", "top_labels", "top_probs")
     judged = (number["clean_prob"], number["suggested"], number["suggested_prob"], columns["action"], columns["issue"])
     return build_findings(
         small_dataset() if dataset is None else dataset,
-        Evidence(*(number[name] for name in names)),
+        Evidence(number["loss"], number["given_prob"], number["top_labels"], number["top_probs"]),
         Judged(*judged),
         content_hashes=columns["content_hashes"],
         details=columns["detail"],

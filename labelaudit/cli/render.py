@@ -29,7 +29,7 @@ def print_summary(console: Console, summary: Mapping[str, Any], *, root: str = "
         console.print(_worst_table(summary["worst"]), markup=False)  # a file may be called [red].png
         console.print()
         pairs = _confusion_table(summary["confusions"]) if summary["confusions"] else None
-        tables = _side_by_side(_class_table(summary["per_class"]), pairs or _pair_table(summary["confused_pairs"]))
+        tables = _side_by_side(_class_table(summary), pairs or _pair_table(summary["confused_pairs"]))
         console.print(tables, markup=False)
     if summary.get("annotators"):
         _print_annotators(console, summary["annotators"])
@@ -111,11 +111,12 @@ def _worst_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def _class_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+def _class_table(summary: Mapping[str, Any]) -> Table:
+    rows: Sequence[Mapping[str, Any]] = summary["per_class"]
     noisiest = sorted(rows, key=lambda row: (-row["share"], row["label"]))[:_CLASSES_SHOWN]
     title = "Noise per class" if len(rows) <= _CLASSES_SHOWN else f"Noisiest {_CLASSES_SHOWN} of {len(rows)} classes"
     knows_ranges = any(row["interval"] for row in noisiest)
-    ranges = [("90 % interval", "right")] if knows_ranges else []
+    ranges = [("certain to possible" if summary["witnesses"] else "90 % interval", "right")] if knows_ranges else []
     table = plain_table(title, "class", ("samples", "right"), ("suspects", "right"), ("noise", "right"), *ranges)
     for row in noisiest:
         cells = [row["label"], f"{row['samples']:,}", f"{row['suspects']:,}", percent(row["share"])]

@@ -28,16 +28,16 @@ def print_verdict(console: Console, summary: Mapping[str, Any]) -> None:
     if is_lost(summary):
         console.print("Cannot tell right labels from wrong ones", style="bold yellow")
     elif noise["quiet"]:
-        console.print(_quiet(noise), style="bold green", markup=False)
+        console.print(_quiet(summary), style="bold green", markup=False)
     else:
         console.print(
             f"Wrong labels     likely [bold]{percent(noise['rate'])}[/],"
-            f" about {round(noise['expected']):,} of {noise['labels']:,}{_ends(noise['interval'])}"
+            f" about {round(noise['expected']):,} of {noise['labels']:,}{_ends(summary)}"
         )
     lost = " (not to be relied on)" if is_lost(summary) else ""
     counts = " · ".join(f"{actions[name]:,} {name}" for name in ("keep", "relabel", "review", "drop") if actions[name])
     console.print(f"Verdicts         {counts}{lost}")
-    _print_witnesses(console, summary.get("witnesses"))
+    _print_witnesses(console, summary["witnesses"])
     _print_kinds(console, summary["issues"])
     _print_doubts(console, noise["doubts"])
     _print_trusted(console, summary["trusted_check"])
@@ -72,10 +72,13 @@ def plain_table(title: str | None, *columns: str | tuple[str, str]) -> Table:
     return table
 
 
-def _ends(interval: Sequence[float] | None) -> str:
-    """Return what is known of the rate: what strong disputes prove, and all that is disputed."""
+def _ends(summary: Mapping[str, Any]) -> str:
+    """Return what is known of the rate: what witnesses prove and dispute, or the interval of known-wrong labels."""
+    interval = summary["noise"]["interval"]
     if not interval:
         return ""
+    if not summary["witnesses"]:
+        return f" ({range_of(interval)} with 90 % certainty)"
     return f"; certain {percent(interval[0])}, at most {percent(interval[1])}"
 
 
@@ -93,10 +96,13 @@ def _print_witnesses(console: Console, witnesses: Mapping[str, Any] | None) -> N
     console.print(f"{'':<16} (guessing: {percent(witnesses['chance'])})", markup=False)
 
 
-def _quiet(noise: Mapping[str, Any]) -> str:
-    if not noise["interval"]:
-        return "No wrong label found; this method cannot tell that there is none (the default, panel, can)"
-    high = percent(noise["interval"][1])
+def _quiet(summary: Mapping[str, Any]) -> str:
+    interval = summary["noise"]["interval"]
+    if not interval:
+        return "No wrong label found; this method cannot tell that there is none (the default can)"
+    high = percent(interval[1])
+    if not summary["witnesses"]:
+        return f"No evidence of label noise: at most {high} of the labels are wrong, with 90 % certainty"
     return f"No evidence of label noise: {high} of the labels are disputed, as mildly as right ones are"
 
 

@@ -69,7 +69,7 @@ Resume = Annotated[
 
 
 @reports_errors
-@opt.options_of(Request, without=("method", "probs", "prob_columns"))
+@opt.options_of(Request, without=("method", "probs", "prob_columns", "quick", "encoder"))
 def train(
     *,
     source: Source = None,

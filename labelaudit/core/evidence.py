@@ -83,7 +83,8 @@ class Evidence:
     def __post_init__(self) -> None:
         """Check shapes and that every value is a number."""
         n = len(self.losses)
-        columns = {"losses": self.losses, "given_probs": self.given_probs, "top_probs": self.top_probs, **self.scores}
+        columns: dict[str, NDArray[Any]] = {"losses": self.losses, "given_probs": self.given_probs}
+        columns |= {"top_probs": self.top_probs, **self.scores}
         columns |= {f"witnesses[{name!r}].against": each.against for name, each in self.witnesses.items()}
         for name, values in columns.items():
             if len(values) != n:

@@ -10,7 +10,7 @@ TAILS_90 = (0.05, 0.95)  # quantiles at the ends of a 90 % interval
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A share with its 90 % interval; a point, whose ends are the share itself, where no interval is known."""
+    """A share with its interval, of 90 % or from certain to possible; where none is known, its ends are the share."""
 
     rate: float  # 0 to 1
     low: float

@@ -182,7 +182,7 @@ def _noise_result(
     else:
         message = (
             f"{words[limits.noise_bound]}{percent(measured)} of the labels are wrong "
-            f"(90 % interval {percent(noise.low)} to {percent(noise.high)}, estimate {percent(noise.rate)})"
+            f"(interval {percent(noise.low)} to {percent(noise.high)}, estimate {percent(noise.rate)})"
         )
     return pass_or_fail(
         rule,

@@ -108,7 +108,8 @@ def read_disputes(
     chance = float(class_counts.max() / max(class_counts.sum(), 1))
     opinions = _with_votes({name: _opinion(each, given, chance, counted) for name, each in witnesses.items()})
     voting = [name for name, opinion in opinions.items() if opinion.has_vote]
-    disputed = np.mean([witnesses[name].against / opinions[name].unit for name in voting], axis=0, dtype=np.float64)
+    units = np.stack([witnesses[name].against / opinions[name].unit for name in voting])
+    disputed: FloatN = units.mean(axis=0, dtype=np.float64)
     possible = max(1.0 - opinions[name].agreement for name in voting)
     share, strong = float((disputed[counted] > 0).mean()), float((disputed[counted] > _STRONG).mean())
     doubt = float(np.sqrt(strong * (1.0 - strong) / n))

@@ -64,7 +64,7 @@ def findings_seconds(rows: int = 1_000_000, *, repeats: int = 3) -> dict[str, An
     with tempfile.TemporaryDirectory(prefix="labelaudit-findings-") as folder:
         path = Path(folder) / "findings.parquet"
         # in a process of its own: Linux counts the memory of the program that starts another as that one's
-        write = f"from labelaudit.bench import startup; startup.write_made_up_findings({str(path)!r}, {rows})"
+        write = f"from labelaudit.lab import startup; startup.write_made_up_findings({str(path)!r}, {rows})"
         subprocess.run([sys.executable, "-c", write], check=True)
         told = []
         for _ in range(repeats):
@@ -88,7 +88,7 @@ def write_made_up_findings(path: str, n: int) -> None:
     rng = numpy_generator(0, "bench-findings", n)
     ids = tuple(f"class {i % _CLASSES}/{i:08d}.jpg" for i in range(n))
     given = np.arange(n) % _CLASSES
-    probs = rng.random(n, dtype=np.float32)
+    probs = rng.random(n)
     is_suspect = probs < _SUSPECT
     dataset = Dataset(
         source=Path("made-up"),

@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from labelaudit.core.arrays import Table
 from labelaudit.core.evidence import Evidence, Judges, Witness, evidence_from_probs
 from labelaudit.core.recipe import require
 from labelaudit.core.seeds import numpy_generator
 from labelaudit.functional.losses import clamped_softmax, elr_term, moved_averages
 from labelaudit.functional.schedules import one_cycle
 from labelaudit.judging.confusions import (
-    Table,
     confident_counts,
     directed_transitions,
     log_odds_of_wrong,

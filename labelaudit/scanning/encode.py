@@ -82,5 +82,5 @@ def _encoded(
 
 
 def _batches(inputs: Pixels, index: Tensor) -> Iterator[Tensor]:
-    for some in index.split(_BATCH):
+    for some in torch.split(index, _BATCH):
         yield inputs.fetch(some)

@@ -80,6 +80,8 @@ def fit_budget(prepared: Prepared, seconds: float, *, rate_of: RateOf = training
         seconds: of the whole scan; infinite for the largest network and most epochs.
         rate_of: measures samples per second.
     """
+    if not with_epochs(prepared.recipe.method, 1):
+        return None  # a look takes what it takes
     samples = len(prepared.dataset)
     features_s = feature_seconds(prepared, prepared.recipe, rate_of)  # of a frozen network; 0 for others
 

@@ -94,8 +94,10 @@ def _fast(facts: Facts, method: str, size: int | None) -> tuple[Recipe, str]:
     if facts.kind != "images":
         options = _fast_options(facts, method, _HEAD_OPTIONS)
         recipe = Recipe(method=method, train=_head_settings(batch_size), model=ModelSettings("mlp"), options=options)
-        stages = described(method, options)
-        return recipe, f"fast: {stages} of a multilayer perceptron on {facts.samples:,} rows"
+        rows = f"{facts.samples:,} rows"
+        if not with_epochs(method, 1):
+            return recipe, f"fast: a look at {rows}; no network is trained"
+        return recipe, f"fast: {described(method, options)} of a multilayer perceptron on {rows}"
     size = size or min(max(facts.median_side or 32, _SMALLEST_SIDE), _LARGEST_SIDE)
     train = TrainSettings(
         batch_size=batch_size, weight_decay=5e-4, nesterov=True, crop_padding=max(1, size // 8), flip=not facts.grey
@@ -106,7 +108,7 @@ def _fast(facts: Facts, method: str, size: int | None) -> tuple[Recipe, str]:
     )
     grey = ", without mirror images because these are grey (signs and characters have a side)" if facts.grey else ""
     images = f"{facts.samples:,} images of {size}x{size}{grey}"
-    if not options:
+    if not with_epochs(method, 1):
         return recipe, f"fast: a look at {images} with a pretrained encoder; no network is trained"
     return recipe, f"fast: {described(method, options)} of a small network on {images}"
 
@@ -124,10 +126,10 @@ def _frozen(facts: Facts, asked: Asked, method: str, size: int | None) -> tuple[
         method=method,
         options=options,
     )
-    return recipe, (
-        f"fast: features of {backbone} computed once for {facts.samples:,} images at {size} pixels, "
-        f"{described(method, options)} of a perceptron on them"
-    )
+    features = f"fast: features of {backbone} computed once for {facts.samples:,} images at {size} pixels"
+    if not with_epochs(method, 1):
+        return recipe, f"{features} and looked at; no network is trained"
+    return recipe, f"{features}, {described(method, options)} of a perceptron on them"
 
 
 def _fast_options(facts: Facts, method: str, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,9 +42,9 @@ class Request:
     epochs_scale: float = 1.0  # shortens the schedule
     model: ModelSettings = field(default_factory=ModelSettings)
     budget: str | None = None  # time, "5m"; a recipe that is named wins over it
-    overrides: Mapping[str, str] = field(default_factory=dict)  # `key=value` settings that win over everything
     device: str = "auto"
     seed: int = 0
+    overrides: Mapping[str, str] = field(default_factory=dict)  # `key=value` settings that win over everything
 
     def __post_init__(self) -> None:
         """Check the budget: a mistake in it must not wait until the data is read."""

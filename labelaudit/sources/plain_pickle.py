@@ -2,7 +2,7 @@
 
 A pickle is a program. Here it is never run: its instructions are read one by one, those that only hold numbers, text,
 lists, dictionaries and numpy arrays are understood, and every other one is refused by name. What is read takes memory
-and time in proportion to the file: docs/adr/0012-libraries-not-taken.md has what the standard library's reader takes.
+and time in proportion to the file: docs/adr/0016-libraries-not-taken.md has what the standard library's reader takes.
 """
 
 from __future__ import annotations

@@ -97,7 +97,9 @@ def test_the_page_on_the_folder_of_an_audit_names_what_a_scan_keeps(tmp_path):
     with np.load(audit.path / "evidence.npz") as stored:
         shown = {row[0]: row[1] for row in table_under(page, "## evidence.npz")}
         for name in stored:
-            shape, kind = shown[name if name in shown else re.sub("(?<=score_).*", "NAME", name)].rsplit(" ", 1)
+            general = re.sub("^score_.*", "score_NAME", name)
+            general = re.sub("^(against|predicted)_(taught|unseen)_.*", r"\1_KIND_NAME", general)
+            shape, kind = shown[name if name in shown else general].rsplit(" ", 1)
             assert (shape.count(",") + (shape != "(N,)"), kind) == (stored[name].ndim, str(stored[name].dtype)), name
 
 

@@ -58,7 +58,7 @@ def test_the_gate_stands_on_the_interval_that_a_scan_found(here, labelaudit):
         found = checked(labelaudit("check", *options, "--json"))
         assert (found[0], found[1]["measured"]) == (exit_code, pytest.approx(measured, abs=1e-4)), options
     text = " ".join(labelaudit("check", "--max-noise", "0.01").stdout.split())
-    assert f"(90 % interval {100 * low:.1f} % to {100 * high:.1f} %, estimate {100 * noise['rate']:.1f} %)" in text
+    assert f"(interval {100 * low:.1f} % to {100 * high:.1f} %, estimate {100 * noise['rate']:.1f} %)" in text
 
 
 @pytest.mark.slow

@@ -20,8 +20,9 @@ def test_a_table_becomes_an_audit_a_list_of_suspects_and_a_summary(here, labelau
     scan = labelaudit(*FLOWERS, "--device", "cpu")
     assert scan.exit_code == 0
     golden("scan-table-stderr", masked(scan.stderr, here))
-    assert re.search(r"^flowers.csv\n120 samples · 3 classes · recipe fast · ", scan.stdout, re.MULTILINE)
-    rate = r"^Estimated noise  \d+\.\d % of the labels \(\d+\.\d to \d+\.\d % with 90 % certainty\), about \d+ of 120$"
+    header = r"^flowers.csv\n120 samples · 3 classes · method panel · recipe fast · "
+    assert re.search(header, scan.stdout, re.MULTILINE)
+    rate = r"^Wrong labels     likely \d+\.\d %, about \d+ of 120; certain \d+\.\d %, at most \d+\.\d %$"
     assert re.search(rate, scan.stdout, re.MULTILINE)
     assert labelaudit("export", "--suspect.csv").exit_code == 0
     frame = pd.read_csv(here / "suspect.csv")

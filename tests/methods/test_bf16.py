@@ -8,10 +8,11 @@ import torch
 
 from labelaudit.core.events import EpochFinished
 from labelaudit.core.recipe import from_dict
-from labelaudit.methods.registry import FINISHERS, METHODS, require_method
+from labelaudit.methods.registry import FINISHERS, require_method
 from labelaudit.scanning.recipes import with_epochs
 from labelaudit.training.job import Job, Targets
 from tests.methods.jobs import image_job
+from tests.recipes import LEARNERS
 
 _SAMPLES, _CLASSES = 36, 3
 # Settings under which a step has several passes, beside those of the fast recipe.
@@ -23,7 +24,7 @@ _LOOKING: list[tuple[str, dict[str, Any]]] = [
     ("elr+", {"mixup_alpha": 1.0}),
     ("ieg", {"meta": "exact"}),
 ]
-_CASES: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in (*METHODS, *FINISHERS)] + _LOOKING
+_CASES: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in (*LEARNERS, *FINISHERS)] + _LOOKING
 
 
 def bf16_job() -> Job:

@@ -105,10 +105,10 @@ def test_the_evidence_is_a_slower_average_or_the_target_scaled_to_sum_to_one(mom
     job = vector_job(values, given, 3)
     spy = Spy(**{field.name: getattr(job, field.name) for field in dataclasses.fields(job)})
     evidence = elr.run(spy, dataclasses.replace(SHORT, evidence_momentum=momentum))
-    evidence = tables[-1]["evidence"].numpy()
+    average = tables[-1]["evidence"].numpy()
     assert torch.equal(tables[-1]["evidence"], tables[-1]["targets"]) == (momentum == 0.9)
-    assert evidence.sum(axis=1) == pytest.approx(np.full(60, 1 - momentum**3), abs=1e-5)
-    expected = (evidence / evidence.sum(axis=1, keepdims=True))[np.arange(60), given]
+    assert average.sum(axis=1) == pytest.approx(np.full(60, 1 - momentum**3), abs=1e-5)
+    expected = (average / average.sum(axis=1, keepdims=True))[np.arange(60), given]
     assert evidence.given_probs == pytest.approx(expected, abs=1e-6)
 
 

@@ -1,6 +1,7 @@
 """The probe: against a slow reference, on odd data, and what it finds."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -133,12 +134,13 @@ def test_fewer_samples_to_choose_among_still_find_neighbours(monkeypatch):
 
 
 def test_settings_out_of_range_are_named():
-    for name, value, text in [
+    out_of_range: list[tuple[str, Any, str]] = [
         ("folds", 1, "2 or more"),
         ("q", 0.0, "above 0, at most 1"),
         ("l2", -0.1, "0 or more"),
         ("head_epochs", -1, "0 or more"),
-    ]:
+    ]
+    for name, value, text in out_of_range:
         with pytest.raises(ConfigError, match=rf"method.{name} = {value}: expected {text}"):
             Options(**{name: value})
 

@@ -10,7 +10,8 @@ from tests.cli.terminal import write_audit
 
 PAGE = Path(__file__).parents[2] / "docs/how-to/python.md"
 OTHER_NAMES = {"methods": "list_methods"}  # the package of the methods has the name
-FUNCTIONS = [OTHER_NAMES.get(name, name) for name in (each.callback.__name__ for each in app.registered_commands)]
+CALLBACKS = [each.callback for each in app.registered_commands if each.callback is not None]
+FUNCTIONS = [OTHER_NAMES.get(each.__name__, each.__name__) for each in CALLBACKS]
 
 
 @pytest.mark.parametrize("name", [*FUNCTIONS, "update", "load"])

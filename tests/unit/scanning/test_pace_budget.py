@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from labelaudit.core.errors import ConfigError
-from labelaudit.methods.registry import METHODS, read_options
+from labelaudit.methods.registry import read_options
 from labelaudit.scanning.pace import fit_budget
 from labelaudit.scanning.rates import training_passes
 from labelaudit.scanning.recipes import Facts
 from labelaudit.scanning.request import Prepared, parse_duration
-from tests.recipes import choose_recipe
+from tests.recipes import LEARNERS, choose_recipe
 
 N = 10_000
 
@@ -64,7 +64,7 @@ def test_the_expected_time_is_within_the_budget_and_makes_use_of_it(minutes, sid
     assert at_the_top or fit.seconds > budget * 0.85 - an_epoch - 1 or fit.recipe.options["epochs"] == 1
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", LEARNERS)
 @pytest.mark.parametrize("minutes", [2, 10, 60])
 def test_every_method_fits_a_budget_and_makes_use_of_it(name, minutes):
     recipe, why = choose_recipe(Facts("images", N, 10, 32), method=name)
@@ -74,6 +74,12 @@ def test_every_method_fits_a_budget_and_makes_use_of_it(name, minutes):
     assert fit.seconds > minutes * 60 * 0.85 * 0.6 or training_passes(fit.recipe) > 100
     assert "epochs of " in fit.why
     read_options(fit.recipe)
+
+
+def test_a_look_takes_no_notice_of_a_budget():
+    recipe, why = choose_recipe(Facts("images", N, 10, 32), method="probe")
+    asked = Prepared(np.zeros(N), recipe, why, None)  # type: ignore[arg-type]  # only its length is asked for
+    assert fit_budget(asked, 60.0, rate_of=machine(4000)) is None
 
 
 def test_time_to_spare_buys_a_larger_network():

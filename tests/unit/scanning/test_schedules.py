@@ -12,13 +12,13 @@ from labelaudit.methods.registry import METHODS, read_options, require_method
 from labelaudit.scanning.paper import published_schedules
 from labelaudit.scanning.rates import training_passes
 from labelaudit.scanning.recipes import Facts
-from tests.recipes import choose_recipe
+from tests.recipes import LEARNERS, choose_recipe
 
 PHOTOS = Facts("images", 10_000, 10, 32)
 ROWS = [(name, row) for name in METHODS for row in published_schedules(name)]
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", LEARNERS)
 @pytest.mark.parametrize("facts", [PHOTOS, Facts("features", 300, 3, None)])
 def test_every_method_has_a_fast_recipe_with_as_many_passes_as_the_default(name, facts):
     recipe, why = choose_recipe(facts, method=name)
@@ -29,6 +29,15 @@ def test_every_method_has_a_fast_recipe_with_as_many_passes_as_the_default(name,
     assert f"{epochs} epochs" in why
     if facts.kind == "features" and hasattr(options, "peak_lr"):
         assert options.peak_lr == 3e-3
+
+
+@pytest.mark.parametrize("facts", [PHOTOS, Facts("features", 300, 3, None)])
+def test_a_look_trains_no_network_and_says_so(facts):
+    recipe, why = choose_recipe(facts, method="probe")
+    assert recipe.options == {}
+    assert training_passes(recipe) < 1
+    assert why.endswith("no network is trained")
+    assert "perceptron" not in why
 
 
 @pytest.mark.parametrize(("name", "row"), ROWS)

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -37,8 +38,8 @@ class MadeUpMachine:
         self.rates, self.waiting = rates, waiting
 
 
-def epoch(pace: Pace, machine: MadeUpMachine, steps: int) -> list[object]:
-    said: list[object] = []
+def epoch(pace: Pace, machine: MadeUpMachine, steps: int) -> list[Any]:
+    said: list[Any] = []
     list(pace.watched(machine.steps(steps), "panel", 1, said.append))
     return said
 
@@ -133,4 +134,6 @@ def test_settings_of_the_user_are_never_overridden(monkeypatch):
 @pytest.mark.skipif(waited_s() is None, reason="the system does not tell")
 def test_waiting_for_a_processor_only_grows():
     first, second = waited_s(), waited_s()
+    assert first is not None
+    assert second is not None
     assert 0 <= first <= second
