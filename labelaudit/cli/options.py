@@ -151,7 +151,7 @@ FIELDS: dict[str, Any] = {
     "method": typer.Option(
         "--method",
         help="Who looks for the errors; `labelaudit methods` lists all.",
-        show_default="two-stage for images, panel for tables, drpl for --recipe paper",
+        show_default="two-stage; probe for embeddings and texts; drpl for --recipe paper",
         autocompletion=method_names,
         rich_help_panel=_RUN,
     ),

@@ -103,7 +103,7 @@ def _quiet(summary: Mapping[str, Any]) -> str:
     high = percent(interval[1])
     if not summary["witnesses"]:
         return f"No evidence of label noise: at most {high} of the labels are wrong, with 90 % certainty"
-    return f"No evidence of label noise: {high} of the labels are disputed, as mildly as right ones are"
+    return f"No evidence of label noise: none is certain, at most {high} are wrong; `labelaudit ask` narrows it"
 
 
 def _print_kinds(console: Console, issues: Mapping[str, int]) -> None:

@@ -49,11 +49,13 @@ class Witness:
         against: (N,) log odds that the label is wrong; positive = the witness prefers another.
         predicted: (N,) the class that it names first, a position in `classes`.
         is_taught: whether it learnt the labels that it judges; otherwise it never saw them.
+        is_directed: whether classes flow into each other in one direction, and `against` takes that into account.
     """
 
     against: NDArray[np.float32]
     predicted: NDArray[np.int32]
     is_taught: bool
+    is_directed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ class Evidence:
             named |= {"judge_scores": self.judges.scores, "judge_labels": self.judges.labels}
             named |= {} if self.judges.weights is None else {"judge_weights": self.judges.weights}
         for name, witness in self.witnesses.items():
-            kind = _KINDS[witness.is_taught]
+            kind = _KINDS[witness.is_taught, witness.is_directed]
             named |= {f"against_{kind}_{name}": witness.against, f"predicted_{kind}_{name}": witness.predicted}
         return named | {
             "losses": self.losses.astype(np.float32),
@@ -260,6 +262,7 @@ def joined(
                 together([part.witnesses[name].against for part in parts]),
                 together([part.witnesses[name].predicted for part in parts]),
                 is_taught=first.is_taught,
+                is_directed=first.is_directed,
             )
             for name, first in parts[0].witnesses.items()
         },
@@ -276,13 +279,20 @@ def witness_from_probs(probs: NDArray[np.floating[Any]], given: NDArray[np.int64
 def _stored_witnesses(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Witness]:
     witnesses = {}
     for key, against in arrays.items():
-        for is_taught, kind in _KINDS.items():
+        for (is_taught, is_directed), kind in _KINDS.items():
             name = key.removeprefix(f"against_{kind}_")
             if name != key:
-                witnesses[name] = Witness(against, arrays[f"predicted_{kind}_{name}"], is_taught=is_taught)
+                predicted = arrays[f"predicted_{kind}_{name}"]
+                witnesses[name] = Witness(against, predicted, is_taught=is_taught, is_directed=is_directed)
     return witnesses
 
 
-_KINDS = {True: "taught", False: "unseen"}  # how a witness came by its opinion, in the names of stored arrays
+# How a witness came by its opinion, in the names of stored arrays: taught the labels or not, directed or not.
+_KINDS = {
+    (True, False): "taught",
+    (False, False): "unseen",
+    (True, True): "taught-directed",
+    (False, True): "unseen-directed",
+}
 _BLOCK = 65_536  # samples at a time: copies of the whole (N, C) table would be the peak of the memory
 _TINY = 1e-12  # a float32 softmax cannot tell smaller probabilities apart

@@ -72,6 +72,7 @@ FAMILIES: dict[str, EncoderCard] = {
 }
 
 DEFAULT_IMAGE_ENCODER = "efficientnet-lite0"
+STATIC_TEXT_ENCODER = "wordllama"
 
 
 def require_encoder(name: str, kind: Kind) -> EncoderCard:

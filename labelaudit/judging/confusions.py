@@ -178,4 +178,4 @@ def taught_witness(
     if transitions is None:
         return plain
     against = log_odds_of_wrong(undone(probs, transitions), given, transitions)
-    return Witness(against.astype(np.float32), plain.predicted, is_taught=True)
+    return Witness(against.astype(np.float32), plain.predicted, is_taught=True, is_directed=True)

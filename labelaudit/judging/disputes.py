@@ -3,7 +3,7 @@
 People's mistakes are not a network's worst samples. They are second-best classes of hard samples, and from predictions
 alone a dispute may be the label's fault or the witness's. Three things can be known all the same:
 
-- **At most**: what a witness disputes. A label that every witness would give as well is nobody's suspect.
+- **At most**: what a witness disputes, or nearly. A label that every witness would clearly give is nobody's suspect.
 - **Certain**: clean labels are disputed too, but rarely with the certainty with which the same witness agrees
   elsewhere. Strong disputes beyond those that clean data show are wrong labels.
 - **Likely**: between the two, where disputes are about as decided as a third of the agreement elsewhere. The bar is
@@ -38,6 +38,7 @@ _CLEAN_STRONG = (
 _KNOWS, _GUESSES, _BLIND = 0.45, 0.65, 0.85  # disputes, as a share of those that guessing would have
 _GUESSED_STRONG = 0.4  # as _CLEAN_STRONG, of a witness that half guesses; a blind one proves nothing
 _NO_PROOF, _PROOF = 0.5, 0.67  # of _CLEAN_STRONG: below it nothing is proven, and above it by this much the noise is
+_NEARLY = 0.15  # units of agreement up to which a label is nearly disputed: people's mistakes are learnt in part
 _MILD = 0.15  # units below which a dispute is mild
 # Units from which a label is rather wrong than right, by the share of the disputes that are mild: witnesses that know
 # what they say are hardly ever torn between two classes. Where nothing is proven the bar is the high one.
@@ -117,10 +118,14 @@ def read_disputes(
     beyond = (strong - _CAUTION * doubt) / max(share, 1e-9) / clean  # 1 = as much as clean data may show
     proof = float(np.clip((beyond - _NO_PROOF) / (1.0 + _PROOF - _NO_PROOF), 0.0, 1.0))
     mild = 1.0 - float((disputed[counted] > _MILD).mean()) / max(share, 1e-9)
-    proven_bar = float(np.interp(mild, _MILD_SHARES, _BARS))
-    bar = proven_bar + (_HIGH_BAR - proven_bar) * (1.0 - proof)
+    if any(witnesses[name].is_directed for name in voting):
+        proof, bar = 1.0, 0.0  # what flows one way and does not come back is noise, and the log odds know it
+    else:
+        proven_bar = float(np.interp(mild, _MILD_SHARES, _BARS))
+        bar = proven_bar + (_HIGH_BAR - proven_bar) * (1.0 - proof)
     low = max(strong - clean * share - NORMAL_90 * doubt, 0.0)
-    high = min(max(share, possible) + NORMAL_90 * float(np.sqrt(0.25 / n)), 1.0)
+    nearly = float((disputed[counted] > -_NEARLY).mean())
+    high = min(max(nearly, possible) + NORMAL_90 * float(np.sqrt(0.25 / n)), 1.0)
     likely = float(np.clip(_wrong_at(disputed[counted], bar).mean(), low, high))
     return Disputes(opinions, disputed, Share(likely, low=low, high=high), bar, proof, is_learnt=clean < 1.0)
 

@@ -45,7 +45,8 @@ def evidence_on_unseen(
     evidence = _undone_evidence(probs, given, n_classes, draw)
     against = evidence.scores.get("evidence", -evidence.scores["margin"]).astype(np.float32)
     predicted = probs.argmax(axis=1).astype(np.int32)
-    return replace(evidence, witnesses={name: Witness(against, predicted, is_taught=False)})
+    is_directed = "evidence" in evidence.scores
+    return replace(evidence, witnesses={name: Witness(against, predicted, is_taught=False, is_directed=is_directed)})
 
 
 def _undone_evidence(probs: Probs, given: IntN, n_classes: int, draw: np.random.Generator) -> Evidence:

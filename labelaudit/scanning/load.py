@@ -27,6 +27,9 @@ from labelaudit.core.errors import DataError, count, shorten
 from labelaudit.core.events import EventSink, Said, SamplesDone, StageFinished, StageStarted
 from labelaudit.core.model_facts import ImageFacts
 from labelaudit.core.recipe import Recipe, TrainSettings
+from labelaudit.encoders.registry import ENCODERS, STATIC_TEXT_ENCODER, is_installed
+from labelaudit.encoders.text import text_vectors
+from labelaudit.functional.images import hash_content
 from labelaudit.functional.near import HashN, near_row_hashes
 from labelaudit.sources.probe import find_duplicates
 from labelaudit.training.batches import Inputs, Pixels, VectorInputs
@@ -79,7 +82,7 @@ def load_inputs(
     if isinstance(content, Images):
         return _load_images(dataset, recipe, device, on_event, cache)
     if isinstance(content, Texts):
-        raise ValueError("texts become vectors before they are loaded")
+        return _load_texts(dataset, content, recipe, device, on_event)
     hashes = content.row_hashes if isinstance(content, Vectors) else ()
     hashes = hashes or _row_hashes(content.values)
     inputs = VectorInputs(torch.from_numpy(content.values).to(device)) if isinstance(content, Vectors) else None
@@ -87,6 +90,18 @@ def load_inputs(
     twins = hashes if not isinstance(content, Probabilities) and content.kind == "embeddings" else ()
     near = near_row_hashes(content.values) if isinstance(content, Vectors) else None
     return replace(_loaded(dataset, inputs, hashes, twins, {}, on_event), near_hashes=near)
+
+
+def _load_texts(dataset: Dataset, content: Texts, recipe: Recipe, device: torch.device, on_event: EventSink) -> Loaded:
+    """Return texts as vectors of their own terms, beside static word vectors where these are installed."""
+    started, static = time.monotonic(), is_installed(ENCODERS[STATIC_TEXT_ENCODER])
+    on_event(StageStarted("encode", "Turn the texts into vectors", len(dataset)))
+    if not static:
+        on_event(Said("note", "texts are judged by their own words; pip install 'labelaudit[text]' adds word vectors"))
+    vectors = text_vectors(content.values, seed=recipe.seed, static=static)
+    on_event(StageFinished("encode", time.monotonic() - started))
+    hashes = tuple(hash_content(text.encode()) for text in content.values)
+    return _loaded(dataset, VectorInputs(torch.from_numpy(vectors).to(device)), hashes, hashes, {}, on_event)
 
 
 def _load_images(

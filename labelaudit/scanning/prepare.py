@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from labelaudit.core.dataset import Dataset, Images, Remark, Texts
+from labelaudit.core.dataset import Dataset, Images, Remark
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.recipe import ModelSettings, Recipe
 from labelaudit.functional.images import UnreadableImage, decode_image, median_size
@@ -15,7 +15,7 @@ from labelaudit.methods.registry import require_method
 from labelaudit.scanning.pace import tuned_here, within_budget
 from labelaudit.scanning.recipes import PRETRAINED_BACKBONE, Facts, recipe_for, resolved
 from labelaudit.scanning.request import Prepared, Request, settle
-from labelaudit.sources.probe import check_dataset, texts_not_scanned
+from labelaudit.sources.probe import check_dataset
 from labelaudit.sources.read import read_dataset
 from labelaudit.training.device import choose_device
 from labelaudit.training.models import default_weights, require_image_backbone
@@ -86,8 +86,6 @@ def dataset_facts(dataset: Dataset, *, device: str) -> Facts:
         DataError: not one of the sampled images can be read.
     """
     content = dataset.content
-    if isinstance(content, Texts):
-        raise texts_not_scanned(dataset)
     if not isinstance(content, Images):
         return Facts(content.kind, len(dataset), dataset.n_classes, None, device=device)
     side = median_size(content)

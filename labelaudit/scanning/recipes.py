@@ -16,7 +16,7 @@ from labelaudit.core.recipe import DataSettings, ModelSettings, Recipe, TrainSet
 from labelaudit.core.shortened import shortened
 from labelaudit.methods.registry import Method, read_options, require_method
 from labelaudit.scanning.paper import published_schedules
-from labelaudit.scanning.request import Asked, default_method, late_overrides
+from labelaudit.scanning.request import QUICK_METHOD, Asked, default_method, late_overrides
 from labelaudit.training.models import require_image_backbone
 
 _LARGEST_SIDE = 224  # pixels; what ImageNet networks are made for
@@ -27,7 +27,7 @@ _SMALLEST_SIDE = 8
 class Facts:
     """What a recipe is chosen by."""
 
-    kind: Literal["images", "features", "embeddings", "probs"]
+    kind: Literal["images", "features", "embeddings", "probs", "texts"]
     samples: int  # N
     classes: int  # C
     median_side: int | None  # pixels, short side; None where there are no images
@@ -91,6 +91,9 @@ def _fast(facts: Facts, method: str, size: int | None) -> tuple[Recipe, str]:
     if facts.kind == "probs":
         recipe = Recipe(method=method, options=_fast_options(facts, method, {}))
         return recipe, "the probabilities are given: nothing is trained"
+    if facts.kind == "texts" and method == QUICK_METHOD:
+        recipe = Recipe(method=method, options=_TEXT_OPTIONS, model=ModelSettings("mlp"))
+        return recipe, f"fast: the neighbours of {facts.samples:,} texts; no network is trained"
     if facts.kind != "images":
         options = _fast_options(facts, method, _HEAD_OPTIONS)
         recipe = Recipe(method=method, train=_head_settings(batch_size), model=ModelSettings("mlp"), options=options)
@@ -142,6 +145,7 @@ def _fast_options(facts: Facts, method: str, options: Mapping[str, Any]) -> dict
 PRETRAINED_BACKBONE = "resnet18"  # small enough for a laptop, and torchvision has weights for it
 _SMALLEST_PRETRAINED_SIDE = 96  # pixels; ImageNet networks see little in smaller images
 # A perceptron learns every label by heart unless it is held back; it is cheap, so that more of them can judge.
+_TEXT_OPTIONS = {"head_epochs": 0, "neighbours": 200, "scaling": "none"}  # `text_options` of training/probing.py
 _HEAD_OPTIONS = {"peak_lr": 3e-3, "networks": 4, "elr_weight": 3.0}
 
 

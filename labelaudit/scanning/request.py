@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 RECIPES = ("fast", "paper")
 QUICK_METHOD = "probe"
+_SUITED = {"embeddings": "probe", "texts": "probe", "probs": "probe"}  # networks on such vectors add nothing to heads
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -219,7 +220,7 @@ def default_method(recipe: str, kind: str = "images") -> str:
     """Return the method of a recipe for a kind of data, where none is named."""
     if recipe.partition(":")[0] == "paper":
         return "drpl"
-    return "two-stage" if kind == "images" else "panel"
+    return _SUITED.get(kind, "two-stage")
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,7 @@ def _learn(
             ranks=ranks,
             on_classifier=kept,
         )
-    if kept is not None and loaded.inputs is not None:
+    if kept is not None and loaded.inputs is not None and loaded.dataset.kind != "texts":
         write_judges(audit.path, kept, loaded, prepared, fingerprint=stamp)
     return loaded, evidence
 

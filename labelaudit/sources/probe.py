@@ -27,14 +27,6 @@ def check_dataset(dataset: Dataset) -> Dataset:
     return dataset.with_remarks(*_small_classes(present), *_similar_classes(present))
 
 
-def texts_not_scanned(dataset: Dataset) -> DataError:
-    """Return the error for texts, which can be read and not yet be scanned."""
-    return DataError(
-        f"{dataset.source}: the samples are texts, and texts are not scanned yet.",
-        hint="Give a vector for each with --embeddings FILE.npy, or the columns to learn from: --feature-columns a,b",
-    )
-
-
 def find_duplicates(pixel_hashes: Sequence[str], given: IntN) -> tuple[IntN, BoolN]:
     """Return which samples have equal pixels, and where their labels differ.
 
