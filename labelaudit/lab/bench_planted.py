@@ -68,7 +68,7 @@ def bench_planted(
         require_noise(text, prepared.dataset)  # before anything slow begins
     loaded = load_inputs(prepared.dataset, prepared.recipe, prepared.device, on_event)
     loaded = with_features(loaded, prepared.recipe, prepared.device, on_event)
-    loaded = with_vectors(loaded, prepared, on_event)
+    loaded = with_vectors(loaded, prepared, on_event)  # once for all settings
     plans = [_planted_noise(text, tail) for text in noise] + [_read_labels(text, loaded) for text in labels_files]
     store = _Store(results, fingerprint(loaded.dataset, loaded.content_hashes), fresh=fresh)
     revisions = {

@@ -30,7 +30,9 @@ _BATCH = 64  # images
 def with_vectors(
     loaded: Loaded, prepared: Prepared, on_event: EventSink, *, cache: Path | None = None, ranks: Ranks = ALONE
 ) -> Loaded:
-    """Return the samples with an encoder's vectors where they are images and the method looks at these first.
+    """Return the samples with an encoder's vectors where they are images that the method wants to look at first.
+
+    Samples that have vectors are returned as they are.
 
     Args:
         loaded: the samples.
@@ -44,7 +46,7 @@ def with_vectors(
         DataError: its weights cannot be had.
     """
     inputs, recipe = loaded.inputs, prepared.recipe
-    if not isinstance(inputs, Pixels) or not looks_first(recipe.method):
+    if loaded.vectors is not None or not isinstance(inputs, Pixels) or not looks_first(recipe.method):
         return loaded
     name = DEFAULT_IMAGE_ENCODER if recipe.model.encoder == "auto" else recipe.model.encoder
     card = require_encoder(name, "image")

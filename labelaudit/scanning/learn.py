@@ -21,6 +21,7 @@ from labelaudit.core.seeds import numpy_generator
 from labelaudit.judging.out_of_sample import evidence_on_unseen
 from labelaudit.judging.policy import Verdicts, judge
 from labelaudit.methods.registry import leans_on_trusted, read_options, require_method
+from labelaudit.scanning.encode import with_vectors
 from labelaudit.scanning.load import Loaded
 from labelaudit.scanning.network import network_builder
 from labelaudit.scanning.request import Prepared
@@ -55,6 +56,7 @@ def run_method(
     ranks: Ranks = ALONE,
     on_classifier: Callable[[Classifier], None] | None = None,
     targets: Targets | None = None,
+    vectors: Path | None = None,
 ) -> Evidence:
     """Train the recipe's method on loaded samples; probabilities need no training.
 
@@ -67,6 +69,7 @@ def run_method(
         ranks: who shares the work.
         on_classifier: shown the networks after every epoch.
         targets: what to train on instead of one label a sample, on the samples' device.
+        vectors: folder of what an encoder made of samples in earlier scans; None keeps nothing.
     """
     dataset, recipe = loaded.dataset, prepared.recipe
     if isinstance(dataset.content, Probabilities) or loaded.inputs is None:
@@ -77,7 +80,8 @@ def run_method(
     options = read_options(recipe)
     job = make_job(loaded.inputs, dataset, prepared, checkpoints=checkpoints, on_event=on_event, ranks=ranks)
     try:
-        job = replace(job, stop_at=stop_at, on_classifier=on_classifier, targets=targets, vectors=loaded.vectors)
+        seen = with_vectors(loaded, prepared, on_event, cache=vectors, ranks=ranks).vectors
+        job = replace(job, stop_at=stop_at, on_classifier=on_classifier, targets=targets, vectors=seen)
         evidence = method.run(job, options)
         evidence = of_all_ranks(evidence, job)
     except torch.OutOfMemoryError as error:

@@ -16,7 +16,6 @@ from labelaudit.core.evidence import Evidence
 from labelaudit.core.findings import build_findings, write_findings
 from labelaudit.core.recipe import Recipe, recipe_from_dict
 from labelaudit.gate.near import NEAR_NAME, near_arrays
-from labelaudit.scanning.encode import with_vectors
 from labelaudit.scanning.learn import judge_dataset, run_method
 from labelaudit.scanning.load import Loaded, load_inputs
 from labelaudit.scanning.network import with_features
@@ -111,7 +110,6 @@ def _learn(
             prepared.dataset, prepared.recipe, prepared.device, on_event, cache=Path(root) / HOME / "cache" / "pixels"
         )
     loaded = with_features(loaded, prepared.recipe, prepared.device, on_event, ranks=ranks)
-    loaded = with_vectors(loaded, prepared, on_event, cache=Path(root) / HOME / "cache" / "vectors", ranks=ranks)
     stamp = fingerprint(loaded.dataset, loaded.content_hashes)
     if ranks.is_main:
         _require_same_data(audit, stamp)
@@ -129,6 +127,7 @@ def _learn(
             stop_at=stop_at,
             ranks=ranks,
             on_classifier=kept,
+            vectors=Path(root) / HOME / "cache" / "vectors",
         )
     if kept is not None and loaded.inputs is not None and loaded.dataset.kind != "texts":
         write_judges(audit.path, kept, loaded, prepared, fingerprint=stamp)

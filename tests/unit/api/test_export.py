@@ -65,5 +65,5 @@ def test_loading_opens_a_finished_audit_only(audit, tmp_path):
     running = Audit.create(tmp_path, method="elr", facts={})
     with pytest.raises(DataError, match="its status is running"):
         load(running.path)
-    with pytest.raises(DataError, match="no audit in"):
+    with pytest.raises(DataError, match=r"no audit of .*elsewhere in .* or above, nor any in .*elsewhere"):
         load(tmp_path / "elsewhere")

@@ -191,7 +191,8 @@ def test_the_audit_keeps_what_was_said_and_the_resolved_recipe(folder, tmp_path)
     assert meta["status"] == "finished"
     assert len(meta["fingerprint"]) == 16
     events = [json.loads(line) for line in (audit.path / "events.jsonl").read_text().splitlines()]
-    assert [e["stage"] for e in events if e["event"] == "StageFinished"] == ["decode", "network1", "network2"]
+    stages = ["decode", "encode", "probe", "network1", "network2"]
+    assert [e["stage"] for e in events if e["event"] == "StageFinished"] == stages
     assert not list(audit.checkpoints_path.iterdir())  # a finished audit keeps no checkpoints
 
 
@@ -216,7 +217,7 @@ def test_a_scan_in_pieces_finds_the_same_as_in_one(folder, tmp_path):
         else:
             break
     assert stops == 6  # one epoch each
-    assert set(pieces.meta["results"]["seconds"]) == {"decode", "network1", "network2"}
+    assert set(pieces.meta["results"]["seconds"]) == {"decode", "encode", "probe", "network1", "network2"}
     assert pieces.findings_path.read_bytes() == whole.findings_path.read_bytes()
 
 
@@ -337,7 +338,7 @@ def test_too_little_memory_is_told_with_the_next_step(folder, tmp_path, monkeypa
     def full(*args, **kwargs):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("labelaudit.methods.panel.run", full)
+    monkeypatch.setattr("labelaudit.methods.two_stage.run", full)
     with pytest.raises(
         TrainingError, match=r"too little memory for small and batches of 16.\nScan again with -o train"
     ):
