@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,11 @@ def answered(*, n=200, each=3, seed=0):
     return np.array(CLASSES)[true], said
 
 
+def read(source: Any, settings: Any) -> Any:
+    """Return the dataset; what it holds is known here."""
+    return read_dataset(source, settings)
+
+
 def rows(root, said):
     lines = [f"s{sample},{sample / 7:.3f},{person},{label}" for sample, person, label in said]
     (root / "answers.csv").write_text("item,x,worker,label\n" + "\n".join(lines) + "\n")
@@ -45,7 +52,7 @@ def labels(dataset):
 
 def test_one_row_an_answer_becomes_one_row_a_sample_with_the_consensus(tmp_path):
     true, said = answered()
-    dataset = read_dataset(rows(tmp_path, said), DataSettings(annotator_column="worker", id_column="item"))
+    dataset = read(rows(tmp_path, said), DataSettings(annotator_column="worker", id_column="item"))
     assert len(dataset) == 200
     assert dataset.kind == "features"
     assert dataset.content.values.shape == (200, 1)  # x alone: who answered is no feature
@@ -61,8 +68,8 @@ def most_often(said, sample):
 
 def test_one_column_a_person_says_the_same(tmp_path):
     _, said = answered()
-    by_row = read_dataset(rows(tmp_path, said), DataSettings(annotator_column="worker", id_column="item"))
-    by_column = read_dataset(columns(tmp_path, said, 200), DataSettings(annotator_columns="ann, bob,cy,dee"))
+    by_row = read(rows(tmp_path, said), DataSettings(annotator_column="worker", id_column="item"))
+    by_column = read(columns(tmp_path, said, 200), DataSettings(annotator_columns="ann, bob,cy,dee"))
     assert labels(by_row) == labels(by_column)
     assert by_row.annotators == by_column.annotators
     assert by_column.content.values.shape == (200, 1)
@@ -70,7 +77,7 @@ def test_one_column_a_person_says_the_same(tmp_path):
 
 def test_people_are_told_with_their_accuracy_the_worst_first(tmp_path):
     _, said = answered()
-    found = read_dataset(rows(tmp_path, said), DataSettings(annotator_column="worker", id_column="item"))
+    found = read(rows(tmp_path, said), DataSettings(annotator_column="worker", id_column="item"))
     people = found.annotators.persons
     assert {person.name for person in people[:2]} == {"cy", "dee"}
     assert sum(person.answers for person in people) == found.annotators.answers == 600
@@ -85,7 +92,7 @@ def test_people_are_told_with_their_accuracy_the_worst_first(tmp_path):
 
 def test_samples_to_look_at_again_are_more_often_wrong(tmp_path):
     true, said = answered(n=400)
-    found = read_dataset(rows(tmp_path, said), DataSettings(annotator_column="worker", id_column="item"))
+    found = read(rows(tmp_path, said), DataSettings(annotator_column="worker", id_column="item"))
     wrong = {name for name, label in labels(found).items() if label != true[int(name[1:])]}
     again = set(found.annotators.look_again)
     assert len(wrong & again) / len(again) > 3 * len(wrong - again) / (400 - len(again))
@@ -94,7 +101,7 @@ def test_samples_to_look_at_again_are_more_often_wrong(tmp_path):
 def test_a_sample_that_nobody_answered_is_put_aside(tmp_path):
     _, said = answered(n=50)
     said = [(s, p, "" if s == 7 else label) for s, p, label in said]
-    found = read_dataset(rows(tmp_path, said), DataSettings(annotator_column="worker", id_column="item"))
+    found = read(rows(tmp_path, said), DataSettings(annotator_column="worker", id_column="item"))
     assert len(found) == 49
     assert [row.issue for row in found.set_aside] == ["missing-label"]
 
@@ -105,9 +112,9 @@ def test_given_probabilities_have_a_say_in_the_consensus(tmp_path):
     logits = np.random.default_rng(1).normal(size=(300, 3))
     logits[np.arange(300), code] += 5
     np.save(tmp_path / "probs.npy", np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
-    source, settings = rows(tmp_path, said), {"annotator_column": "worker", "id_column": "item"}
-    alone = read_dataset(source, DataSettings(**settings))
-    helped = read_dataset(source, DataSettings(**settings, probs=str(tmp_path / "probs.npy")))
+    source = rows(tmp_path, said)
+    alone = read(source, DataSettings(annotator_column="worker", id_column="item"))
+    helped = read(source, DataSettings(annotator_column="worker", id_column="item", probs=str(tmp_path / "probs.npy")))
 
     def right(dataset):
         return np.mean([label == true[int(name[1:])] for name, label in labels(dataset).items()])
@@ -121,10 +128,10 @@ def test_columns_that_do_not_exist_are_named(tmp_path):
     _, said = answered(n=5)
     source = rows(tmp_path, said)
     with pytest.raises(ConfigError, match=r"--annotator-column 'wroker': there is no such column; columns: item, x"):
-        read_dataset(source, DataSettings(annotator_column="wroker"))
+        read(source, DataSettings(annotator_column="wroker"))
     with pytest.raises(ConfigError, match=r"no column says which sample a row is about; columns: item, x, label\."):
-        read_dataset(source, DataSettings(annotator_column="worker"))
+        read(source, DataSettings(annotator_column="worker"))
     with pytest.raises(ConfigError, match=r"--annotator-columns ann: one person needs no consensus\."):
-        read_dataset(columns(tmp_path, said, 5), DataSettings(annotator_columns="ann"))
+        read(columns(tmp_path, said, 5), DataSettings(annotator_columns="ann"))
     with pytest.raises(ConfigError, match=r"data\.annotator_columns"):
         DataSettings(annotator_column="a", annotator_columns="b,c")

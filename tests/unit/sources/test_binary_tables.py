@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -127,7 +128,7 @@ class Saved:
     "data", [FRAME, pa.Table.from_pandas(FRAME), {"x": [1.0, 2.0, 4.0], "label": ["a", "b", "a"]}, Saved()]
 )
 def test_data_at_hand_becomes_a_file_of_its_content(tmp_path, data):
-    path = stored_source(data, tmp_path)
+    path = Path(stored_source(data, tmp_path))
     assert path == stored_source(data, tmp_path)
     assert path.parent == tmp_path / ".labelaudit" / "data"
     assert labels(read(path)) == ["a", "b", "a"]
