@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from labelaudit.core.dataset import Vectors
 from labelaudit.core.errors import ConfigError
-from labelaudit.core.recipe import DataSettings
+from labelaudit.core.recipe import DataSettings, from_dict
 from labelaudit.sources.read import read_dataset
 
 PEOPLE = {"ann": 0.97, "bob": 0.95, "cy": 0.55, "dee": 0.5}
@@ -39,6 +40,16 @@ def columns(root, said, n):
     return root / "people.csv"
 
 
+def values(dataset):
+    assert isinstance(dataset.content, Vectors)
+    return dataset.content.values
+
+
+def annotators(dataset):
+    assert dataset.annotators is not None
+    return dataset.annotators
+
+
 def labels(dataset):
     return {name: dataset.classes[label] for name, label in zip(dataset.sample_ids, dataset.given, strict=True)}
 
@@ -48,7 +59,7 @@ def test_one_row_an_answer_becomes_one_row_a_sample_with_the_consensus(tmp_path)
     dataset = read_dataset(rows(tmp_path, said), DataSettings(annotator_column="worker", id_column="item"))
     assert len(dataset) == 200
     assert dataset.kind == "features"
-    assert dataset.content.values.shape == (200, 1)  # x alone: who answered is no feature
+    assert values(dataset).shape == (200, 1)  # x alone: who answered is no feature
     right = np.mean([labels(dataset)[f"s{sample}"] == true[sample] for sample in range(200)])
     majority = np.mean([most_often(said, sample) == true[sample] for sample in range(200)])
     assert right > max(0.93, majority)
@@ -65,29 +76,29 @@ def test_one_column_a_person_says_the_same(tmp_path):
     by_column = read_dataset(columns(tmp_path, said, 200), DataSettings(annotator_columns="ann, bob,cy,dee"))
     assert labels(by_row) == labels(by_column)
     assert by_row.annotators == by_column.annotators
-    assert by_column.content.values.shape == (200, 1)
+    assert values(by_column).shape == (200, 1)
 
 
 def test_people_are_told_with_their_accuracy_the_worst_first(tmp_path):
     _, said = answered()
     found = read_dataset(rows(tmp_path, said), DataSettings(annotator_column="worker", id_column="item"))
-    people = found.annotators.persons
+    people = annotators(found).persons
     assert {person.name for person in people[:2]} == {"cy", "dee"}
-    assert sum(person.answers for person in people) == found.annotators.answers == 600
+    assert sum(person.answers for person in people) == annotators(found).answers == 600
     for person in people:
         assert person.low <= person.accuracy <= person.high
         assert person.accuracy == pytest.approx(PEOPLE[person.name], abs=0.1)
     text = found.remarks[-1].text
     assert text.startswith("Labels are what 600 answers of 4 people add up to, who agree in ")
-    assert text.endswith(f"; {len(found.annotators.look_again)} samples of 200 need another look.")
-    assert 0 < len(found.annotators.look_again) < 60
+    assert text.endswith(f"; {len(annotators(found).look_again)} samples of 200 need another look.")
+    assert 0 < len(annotators(found).look_again) < 60
 
 
 def test_samples_to_look_at_again_are_more_often_wrong(tmp_path):
     true, said = answered(n=400)
     found = read_dataset(rows(tmp_path, said), DataSettings(annotator_column="worker", id_column="item"))
     wrong = {name for name, label in labels(found).items() if label != true[int(name[1:])]}
-    again = set(found.annotators.look_again)
+    again = set(annotators(found).look_again)
     assert len(wrong & again) / len(again) > 3 * len(wrong - again) / (400 - len(again))
 
 
@@ -106,14 +117,16 @@ def test_given_probabilities_have_a_say_in_the_consensus(tmp_path):
     logits[np.arange(300), code] += 5
     np.save(tmp_path / "probs.npy", np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
     source, settings = rows(tmp_path, said), {"annotator_column": "worker", "id_column": "item"}
-    alone = read_dataset(source, DataSettings(**settings))
-    helped = read_dataset(source, DataSettings(**settings, probs=str(tmp_path / "probs.npy")))
+    alone = read_dataset(source, from_dict(DataSettings, settings, prefix="data."))
+    helped = read_dataset(
+        source, from_dict(DataSettings, settings | {"probs": str(tmp_path / "probs.npy")}, prefix="data.")
+    )
 
     def right(dataset):
         return np.mean([label == true[int(name[1:])] for name, label in labels(dataset).items()])
 
     assert helped.kind == "probs"
-    assert helped.annotators.model_weight > 0.5
+    assert annotators(helped).model_weight > 0.5
     assert right(helped) > right(alone) + 0.03
 
 

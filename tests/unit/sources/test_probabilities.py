@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from labelaudit.core.dataset import Probabilities
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.recipe import DataSettings
 from labelaudit.sources.column_order import find_other_order
@@ -81,6 +82,7 @@ def test_two_columns_of_many_that_change_places_are_found():
     order = np.arange(20)
     order[[3, 11]] = 11, 3
     found = find_other_order(softmax(logits)[:, order], given)
+    assert found is not None
     assert found.columns.tolist() == order.tolist()
     assert found.would_agree == pytest.approx((logits.argmax(axis=1) == given).mean())
 
@@ -91,6 +93,7 @@ def test_named_columns_are_matched_whatever_stands_around_the_class(tmp_path, na
     probs = softmax(logits)
     dataset = read(tmp_path, {name.format(FISH[k]): probs[:, k] for k in (2, 0, 1)}, given)
     assert dataset.classes == FISH
+    assert isinstance(dataset.content, Probabilities)
     assert np.allclose(dataset.content.values, probs, atol=1e-6)
     assert dataset.remarks[-1].text == "probs.parquet: columns are matched to classes by name."
 
@@ -147,6 +150,7 @@ def test_columns_of_a_csv_are_matched_by_name(tmp_path):
     rows = "".join(f"{i}.jpg,{row[2]},{row[0]},{row[1]}\n" for i, row in enumerate(probs.tolist()))
     (tmp_path / "probs.csv").write_text("file,prob_pike,prob_bream,prob_carp\n" + rows)
     dataset = read_dataset(tmp_path / "labels.csv", DataSettings(probs=str(tmp_path / "probs.csv")))
+    assert isinstance(dataset.content, Probabilities)
     assert np.allclose(dataset.content.values, probs, atol=1e-6)
 
 
@@ -166,6 +170,7 @@ def test_one_column_is_the_second_of_two_classes(tmp_path, shape):
     _, given, logits = drawn(60, 2)
     probs = softmax(logits)
     dataset = read(tmp_path, probs[:, 1].reshape(shape), given, ("no", "yes"))
+    assert isinstance(dataset.content, Probabilities)
     assert np.allclose(dataset.content.values, probs, atol=1e-6)
     assert dataset.remarks[-1].text == "probs.npy: one column: the probability of yes, the second of no and yes."
     with pytest.raises(DataError, match=r"--prob-columns no says so; --prob-columns yes keeps them"):
