@@ -7,8 +7,7 @@ import os
 from pathlib import Path
 
 from labelaudit.api.check import check
-from labelaudit.api.load import load
-from labelaudit.core.audits import Audit
+from labelaudit.core.audits import Audit, find_audit
 from labelaudit.core.errors import ConfigError, DataError, count
 from labelaudit.core.files import write_text
 from labelaudit.gate.compare import find_data
@@ -45,7 +44,7 @@ def init(
         raise ConfigError(f"{path} is not a .toml file.", hint=f"Call it {OWN_FILE}.")
     if path.exists() and not force:
         raise ConfigError(f"{path} exists.", hint="--force replaces it.")
-    found = audit if isinstance(audit, Audit) else load(audit)
+    found = audit if isinstance(audit, Audit) else find_audit(audit)  # not by the settings that are replaced
     report = check(found, data=data, ignore_settings=True)
     source = find_data(found, None if data is None else str(data))
     text = _render(report, home=_relative(found.home.parent, path), data=_source(source, path))

@@ -28,6 +28,7 @@ from labelaudit.scanning.load import load_inputs
 from labelaudit.scanning.network import with_features
 from labelaudit.scanning.request import Prepared
 from labelaudit.sources.columns import find_roles
+from labelaudit.sources.parquet_file import PARQUET_SUFFIXES
 from labelaudit.sources.store import Store
 from labelaudit.sources.table_file import DELIMITED_SUFFIXES, JSON_SUFFIXES, TABLE_SUFFIXES, Table, load_table
 from labelaudit.sources.table_rows import choose_rows, describe_rows
@@ -103,8 +104,8 @@ def require_new(target: Path, *, copy: bool) -> None:
     for path in (target, _truth_path(target)):
         if path.exists():
             raise ConfigError(f"{path} exists already, and plant overwrites nothing.", hint="Name a new one.")
-    if not copy and target.suffix.lower() not in TABLE_SUFFIXES:
-        known = ", ".join(TABLE_SUFFIXES)
+    if not copy and target.suffix.lower() not in _WRITTEN:
+        known = ", ".join(_WRITTEN)
         raise ConfigError(
             f"{target} is no table: expected a name that ends with one of {known}.",
             hint=f"Name {target}.csv, or add --copy for a folder of images.",
@@ -209,6 +210,9 @@ def _options(settings: DataSettings) -> list[str]:
         flag = f"--{name.replace('_', '-')}"
         words += [] if value in (None, False) else [flag] if value is True else [flag, str(value)]
     return words
+
+
+_WRITTEN = (*DELIMITED_SUFFIXES, *PARQUET_SUFFIXES, *JSON_SUFFIXES)  # more are read
 
 
 def _write_table(columns: Mapping[str, pa.ChunkedArray | pa.Array], target: Path) -> None:

@@ -130,6 +130,7 @@ class Saved:
 def test_data_at_hand_becomes_a_file_of_its_content(tmp_path, data):
     path = Path(stored_source(data, tmp_path))
     assert path == stored_source(data, tmp_path)
+    assert isinstance(path, Path)
     assert path.parent == tmp_path / ".labelaudit" / "data"
     assert labels(read(path)) == ["a", "b", "a"]
     assert pq.read_table(path).column("x").to_pylist() == [1.0, 2.0, 4.0]
