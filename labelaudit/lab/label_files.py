@@ -71,7 +71,7 @@ def _split(text: str) -> tuple[Path, str | None]:
 
 def _read(path: Path) -> Columns:
     suffix = path.suffix.lower()
-    if suffix in TABLE_SUFFIXES:
+    if suffix in TABLE_SUFFIXES and suffix != ".npz":
         table = load_table(path, Store(None))
         plain = {name: cells for name, cells in table.columns.items() if not holds_bytes(cells.type)}
         return {name: _texts(cell_texts(cells)) for name, cells in plain.items()}

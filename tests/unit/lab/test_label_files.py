@@ -106,8 +106,8 @@ def test_code_in_a_file_is_refused_and_not_run(tmp_path, name):
 
 
 def test_other_files_are_refused_with_what_is_read(tmp_path):
-    (tmp_path / "n.txt").write_text("0\n")
-    with pytest.raises(ConfigError, match=r"n\.txt: this kind of file is not read\.\nKnown: \.csv, .*\.pt"):
-        read_labels_file(str(tmp_path / "n.txt"), dataset())
+    (tmp_path / "n.doc").write_text("0\n")
+    with pytest.raises(ConfigError, match=r"n\.doc: this kind of file is not read\.\nKnown: \.csv, .*\.pt"):
+        read_labels_file(str(tmp_path / "n.doc"), dataset())
     with pytest.raises(ConfigError, match=r"--labels-file .*gone\.npy does not exist"):
         read_labels_file(str(tmp_path / "gone.npy"), dataset())
