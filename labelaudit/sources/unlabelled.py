@@ -210,7 +210,7 @@ def _read_cells(texts: list[str | None], fact: ColumnFacts, bad: dict[int, str],
     if not fact.is_number:
         return Column(np.array(texts, dtype=object), is_number=False)
     found = read_numbers(texts, decimal_comma=decimal_comma)
-    if found is None:
+    if found is None or found.words:  # a scan lets a few pass as missing; who predicts is told
         words = {row: text for row, text in enumerate(texts) if _is_word(text, decimal_comma=decimal_comma)}
         bad |= {row: f"column {fact.name!r}: {text!r} is no number" for row, text in words.items() if row not in bad}
         known = [None if row in words else text for row, text in enumerate(texts)]
