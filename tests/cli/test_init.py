@@ -70,7 +70,7 @@ def test_init_needs_an_audit_and_a_toml_file(here, labelaudit):
 
 
 @pytest.mark.parametrize(
-    ("measured", "limit"), [(0.0, 0.01), (0.005, 0.01), (0.0979, 0.11), (0.1, 0.11), (0.0312, 0.035), (0.95, 1.0)]
+    ("measured", "limit"), [(0.0, 0.02), (0.005, 0.02), (0.0979, 0.11), (0.1, 0.11), (0.0312, 0.035), (0.95, 1.0)]
 )
 def test_the_limit_is_a_little_above_what_is_measured(measured, limit):
     assert fitted_noise(measured) == limit

@@ -84,5 +84,5 @@ def test_trusted_labels_show_that_a_scan_has_learnt_a_mistake(here, labelaudit):
     summary = json.loads(labelaudit(*SCAN, "--trusted", "trusted.csv").stdout)
     check = summary["trusted_check"]
     assert check["is_calibrated"] is False
-    assert check["clean_prob"] < check["expected_clean_prob"] - 0.1
+    assert check["clean_prob"] < check["expected_clean_prob"] - check["tolerance"]
     assert "Their clean prob is too low" in labelaudit("show").stdout
