@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from labelaudit.core.arrays import FloatN, IntN, Table
+from labelaudit.core.arrays import IntN, Table
 from labelaudit.core.evidence import Evidence, Judges, Witness, evidence_from_probs
 from labelaudit.core.recipe import require
 from labelaudit.core.seeds import numpy_generator
@@ -237,6 +237,8 @@ def undo_confusions(job: Job, taught: list[NDArray[np.int64]], opinions: list[ND
         scores = [-evidence_from_probs(p, own).scores["margin"] for p, own in zip(opinions, labels, strict=True)]
     judges = Judges(np.stack(scores).astype(np.float32), labels.astype(np.int32))
     evidence = (judges.scores * weights).sum(axis=0) / weights.sum(axis=0)
+    is_directed = transitions is not None
+    network = Witness(evidence.astype(np.float32), predicted, is_taught=True, is_directed=is_directed)
     undone_ones = None if transitions is None else np.round(transitions, 4).tolist()
     return evidence_from_probs(
         probs,
@@ -244,26 +246,23 @@ def undo_confusions(job: Job, taught: list[NDArray[np.int64]], opinions: list[ND
         stages={"panel": {"transitions": undone_ones}},
         scores={"evidence": evidence.astype(np.float64)},
         judges=judges,
-        witnesses=_witnesses(judges, given, evidence, predicted, is_directed=transitions is not None),
+        witnesses={"network": network} if _has_resisted(job, judges, given) else {},
     )
 
 
-def _witnesses(
-    judges: Judges, given: IntN, evidence: FloatN, predicted: NDArray[np.int32], *, is_directed: bool
-) -> dict[str, Witness]:
-    """Return the networks as a witness; none where they learnt planted labels by heart, and so would agree with any.
+def _has_resisted(job: Job, judges: Judges, given: IntN) -> bool:
+    """Whether the networks dispute planted labels; those that learnt them by heart would agree with any label.
+
+    The same on every rank.
 
     Args:
+        job: the scan.
         judges: scores of the (J, M) labels that networks were taught.
         given: (M,) labels.
-        evidence: (M,) scores of these.
-        predicted: (M,) most probable classes.
-        is_directed: whether the scores take a direction of the mistakes into account.
     """
     planted = judges.labels != given
-    if planted.any() and float((judges.scores[planted] > 0).mean()) < _FEWEST_CAUGHT:
-        return {}
-    return {"network": Witness(evidence.astype(np.float32), predicted, is_taught=True, is_directed=is_directed)}
+    caught, number = job.summed(np.array([[float((judges.scores[planted] > 0).sum()), float(planted.sum())]]))[0]
+    return bool(caught >= _FEWEST_CAUGHT * number)
 
 
 _FEWEST_CAUGHT = 0.5  # share of the planted labels that networks must dispute to be heard
