@@ -93,7 +93,7 @@ def test_three_ranks_with_parts_of_different_sizes_find_what_one_finds(table):
 
 
 def test_the_summary_and_the_progress_are_printed_once(table):
-    assert output(table, "torchrun", "stdout").count("Estimated noise") == 1
+    assert output(table, "torchrun", "stdout").count("Verdicts  ") == 1
     assert output(table, "torchrun").count("Network 1 of 2 ...") == 1
 
 
@@ -106,11 +106,11 @@ def test_one_audit_is_written_and_says_who_worked_on_it(table):
         "audit.json",
         "checkpoints",
         "events.jsonl",
+        "evidence.npz",
         "findings.parquet",
         "lock",
         "model.safetensors",
         "near.npz",
-        "evidence.npz",
     ]
     (alone,) = (table / "one" / ".labelaudit" / "audits").iterdir()
     assert meta["fingerprint"] == json.loads((alone / "audit.json").read_text())["fingerprint"]
