@@ -20,7 +20,7 @@ def test_a_table_becomes_an_audit_a_list_of_suspects_and_a_summary(here, labelau
     scan = labelaudit(*FLOWERS, "--device", "cpu")
     assert scan.exit_code == 0
     golden("scan-table-stderr", masked(scan.stderr, here))
-    header = r"^flowers.csv\n120 samples · 3 classes · method panel · recipe fast · "
+    header = r"^flowers.csv\n120 samples · 3 classes · method two-stage · recipe fast · "
     assert re.search(header, scan.stdout, re.MULTILINE)
     rate = r"^Wrong labels     likely \d+\.\d %, about \d+ of 120; certain \d+\.\d %, at most \d+\.\d %$"
     assert re.search(rate, scan.stdout, re.MULTILINE)
@@ -40,7 +40,7 @@ def test_json_is_one_object_on_stdout_and_progress_goes_to_stderr(here, labelaud
     write_flowers(here)
     run = labelaudit(*FLOWERS, *SHORT, "--json")
     summary = json.loads(run.stdout)
-    assert (summary["schema"], summary["samples"], summary["method"]) == (1, 120, "panel")
+    assert (summary["schema"], summary["samples"], summary["method"]) == (1, 120, "two-stage")
     assert "Network 1 of 2 ..." in run.stderr.splitlines()
     assert "\x1b" not in run.stdout + run.stderr
 
@@ -100,7 +100,7 @@ def test_embeddings_replace_the_columns(here, labelaudit):
     write_flowers(here)
     draw = np.random.default_rng(7)
     np.save(here / "vectors.npy", draw.normal(0, 0.3, (120, 8)) + 4 * np.eye(8)[np.arange(120) % 3])
-    run = labelaudit(*FLOWERS, "--embeddings", "vectors.npy", "--json", "-o", "epochs=10", "--device", "cpu")
+    run = labelaudit(*FLOWERS, "--embeddings", "vectors.npy", "--json", "--device", "cpu")
     assert run.exit_code == 0
     assert "columns of numbers" not in run.stderr
     worst = [row["sample_id"] for row in json.loads(run.stdout)["worst"]]

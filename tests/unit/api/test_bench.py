@@ -39,7 +39,7 @@ def test_every_noise_seed_and_method_is_a_row_with_the_actual_rate(table):
 
 
 def test_another_method_is_named_in_its_row_and_is_another_row(table):
-    for method, name in (("panel", "labelaudit fast"), ("ce", "labelaudit fast ce")):
+    for method, name in (("two-stage", "labelaudit fast"), ("ce", "labelaudit fast ce")):
         frame = bench(table, overrides={"method": method, "epochs": "2"})
         assert frame["method"].tolist() == [name]
     assert pd.read_parquet(".labelaudit/bench.parquet")["method"].tolist() == ["labelaudit fast", "labelaudit fast ce"]
