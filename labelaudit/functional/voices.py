@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
 FloatNC = NDArray[np.floating]  # (N, C)
 IntN = NDArray[np.int64]  # (N,)
@@ -84,7 +84,7 @@ def fit_temperature(logits: FloatNC, given: IntN) -> float:
     def surprise(log_temperature: float) -> float:
         return -float(log_softmax(some / np.exp(log_temperature))[rows, labels].mean())
 
-    return float(np.exp(minimize_scalar(surprise, bounds=(_COLDEST, _HOTTEST), method="bounded").x))
+    return float(np.exp(scipy.optimize.minimize_scalar(surprise, bounds=(_COLDEST, _HOTTEST), method="bounded").x))
 
 
 def log_softmax(logits: FloatNC) -> FloatNC:

@@ -28,7 +28,6 @@ from labelaudit.core.events import EventSink, Said, SamplesDone, StageFinished, 
 from labelaudit.core.model_facts import ImageFacts
 from labelaudit.core.recipe import Recipe, TrainSettings
 from labelaudit.encoders.registry import ENCODERS, STATIC_TEXT_ENCODER, is_installed
-from labelaudit.encoders.text import text_vectors
 from labelaudit.functional.images import hash_content
 from labelaudit.functional.near import HashN, near_row_hashes
 from labelaudit.sources.probe import find_duplicates
@@ -94,6 +93,8 @@ def load_inputs(
 
 def _load_texts(dataset: Dataset, content: Texts, recipe: Recipe, device: torch.device, on_event: EventSink) -> Loaded:
     """Return texts as vectors of their own terms, beside static word vectors where these are installed."""
+    from labelaudit.encoders.text import text_vectors  # scikit-learn: only texts wait for it
+
     started, static = time.monotonic(), is_installed(ENCODERS[STATIC_TEXT_ENCODER])
     on_event(StageStarted("encode", "Turn the texts into vectors", len(dataset)))
     if not static:
