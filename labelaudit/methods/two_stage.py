@@ -83,11 +83,12 @@ def run(job: Job, options: Options) -> Evidence:
 
 
 def relabel(job: Job, opinion: Opinion, heads: Evidence, *, split: Literal["disputes", "mixture"]) -> Tensor:
-    """Return (N, C) what networks are to learn: given labels that are believed, the opinion of the heads elsewhere."""
+    """Return (N, C) what networks are to learn: given labels that are believed, the opinion of the heads elsewhere.
+
+    Trusted samples are as any other, so that what is said of them tells how far the scan can be believed.
+    """
     given, n_classes = job.samples.labels.cpu().numpy(), job.n_classes
     doubted = _disputed(heads, given, n_classes) if split == "disputes" else _noisy(opinion, given)
-    if job.trusted is not None:
-        doubted &= ~job.trusted.cpu().numpy()
     targets = np.eye(n_classes, dtype=np.float32)[given]
     targets[doubted] = np.exp(opinion.log_probs[doubted])
     return torch.from_numpy(targets).to(job.device)

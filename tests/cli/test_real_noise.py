@@ -66,7 +66,7 @@ def test_trusted_labels_like_the_others_bear_a_scan_out(here, labelaudit):
     rows = write_clouds(here)
     right = rows[rows["label"] == rows["true"]].sample(60, random_state=1)
     right[["id", "label"]].to_csv(here / "trusted.csv", index=False)
-    summary = json.loads(labelaudit(*SCAN, "--trusted", "trusted.csv").stdout)
+    summary = json.loads(labelaudit(*SCAN, "--method", "panel", "--trusted", "trusted.csv").stdout)
     check = summary["trusted_check"]
     assert (check["trusted"], check["is_calibrated"]) == (60, True)
     assert check["false_alarms"] <= 2
@@ -81,7 +81,7 @@ def test_trusted_labels_show_that_a_scan_has_learnt_a_mistake(here, labelaudit):
     rows = write_clouds(here, mislabelled=120)
     far = rows[rows["far"]].tail(40)  # all of them labelled bee, and trusted as ants
     far.assign(label="ant")[["id", "label"]].to_csv(here / "trusted.csv", index=False)
-    summary = json.loads(labelaudit(*SCAN, "--trusted", "trusted.csv").stdout)
+    summary = json.loads(labelaudit(*SCAN, "--method", "panel", "--trusted", "trusted.csv").stdout)
     check = summary["trusted_check"]
     assert check["is_calibrated"] is False
     assert check["clean_prob"] < check["expected_clean_prob"] - check["tolerance"]
