@@ -63,7 +63,9 @@ def demo(
         raise ConfigError(f"{target} is not empty and not a demonstration.", hint="Name a new folder.")
     truth = write_digits(target, seed=seed)
     # An encoder of photographs sees little in digits of 8 x 8 pixels: networks alone are faster, and better.
-    audit = scan(target / "digits", root=target, method="panel", seed=seed, device=device, on_event=on_event)
+    audit = scan(
+        target / "digits", root=target, method="panel", epochs_scale=0.5, seed=seed, device=device, on_event=on_event
+    )
     export(audit, "suspect.csv", output=target)
     return compare(audit, truth, target)
 
