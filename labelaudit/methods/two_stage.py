@@ -9,7 +9,7 @@ Source:
     The two stages: Ortego et al. 2020, "Towards Robust Learning with Different Label Noise Distributions",
     arXiv:1912.08741 (S2), sections III-B and III-C: relabel all samples, split by a mixture on the loss against the
     given labels, learn with soft labels on the noisy side. Deviations: stage 1 is out of fold on vectors instead of a
-    network of its own, and `split` may be by disputes: docs/adr/0023-two-stage.md has both measured.
+    network of its own, and `split` may be by disputes: docs/benchmarks.md has both measured.
 """
 
 from __future__ import annotations
