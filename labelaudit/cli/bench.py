@@ -11,6 +11,7 @@ from labelaudit.cli import options as opt
 from labelaudit.cli.console import make_console, print_json, reports_errors
 from labelaudit.cli.progress import ScanProgress
 from labelaudit.core.errors import ConfigError
+from labelaudit.scanning.request import Request
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,20 +55,16 @@ Seeds = Annotated[int, typer.Option(min=1, help="Repetitions.")]
 
 
 @reports_errors
+@opt.options_of(Request, without=("probs", "prob_columns", "budget", "seed"))
 def bench(
+    *,
     data: opt.Source,
     noise: Noise = None,
     rival: Rival = None,
     seeds: Seeds = 1,
     tail: Tail = 1.0,
     labels_file: LabelsFile = None,
-    split: opt.Split = "train",
-    path_column: opt.PathColumn = None,
-    label_column: opt.LabelColumn = None,
-    image_root: opt.ImageRoot = None,
-    recipe: opt.RecipeName = None,
-    option: opt.Override = None,
-    device: opt.Device = "auto",
+    settings: dict[str, Any],
     results: Results = _RESULTS,
     fresh: Fresh = False,
     markdown: Markdown = None,
@@ -89,7 +86,6 @@ def bench(
 
       labelaudit bench cifar10/ --labels-file CIFAR-10_human.pt:worse_label --json
     """
-    reading = opt.data_settings(locals())
     from labelaudit.api.bench import bench as run
 
     with ScanProgress(quiet=quiet, verbose=verbose, no_color=no_color) as progress:
@@ -100,13 +96,10 @@ def bench(
             tail=tail,
             rivals=rival or [],
             seeds=seeds,
-            recipe=recipe,
-            device=device,
-            overrides=opt.parse_overrides(option),
             results=results,
             fresh=fresh,
             on_event=progress,
-            **reading,
+            **settings,
         )
     if markdown is not None:
         _write_markdown(Path(markdown), frame)

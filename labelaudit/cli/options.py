@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from labelaudit.core.errors import ConfigError
-from labelaudit.core.recipe import DataSettings
 
 Command = Callable[..., None]
 
@@ -194,11 +193,6 @@ FIELDS: dict[str, Any] = {
         rich_help_panel=_RUN,
     ),
 }
-Split = Annotated[str, FIELDS["split"]]
-PathColumn = Annotated[str | None, FIELDS["path_column"]]
-LabelColumn = Annotated[str | None, FIELDS["label_column"]]
-ImageRoot = Annotated[str | None, FIELDS["image_root"]]
-RecipeName = Annotated[str | None, FIELDS["recipe"]]
 EpochsScale = Annotated[float, FIELDS["epochs_scale"]]
 Device = Annotated[str, FIELDS["device"]]
 Seed = Annotated[int, FIELDS["seed"]]
@@ -289,11 +283,6 @@ def _options(kind: type) -> Iterator[inspect.Parameter]:
 def _option(name: str, kind: Any, default: Any) -> inspect.Parameter:
     annotation = Annotated[kind, FIELDS[name]]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-
-
-def data_settings(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of a command's options that say how to read the data; their names are those of `DataSettings`."""
-    return {field.name: options[field.name] for field in dataclasses.fields(DataSettings) if field.name in options}
 
 
 def parse_overrides(pairs: list[str] | None) -> dict[str, str]:

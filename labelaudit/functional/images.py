@@ -9,13 +9,13 @@ import struct
 import warnings
 import zlib
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import PurePath
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from labelaudit.core.dataset import ImageFiles, Images
 from labelaudit.core.errors import DataError
 
 Pixels = NDArray[np.uint8]  # (size, size, 3) RGB
@@ -71,13 +71,8 @@ def image_suffixes() -> frozenset[str]:
     return frozenset(suffix for suffix, kind in known.items() if kind in Image.OPEN and kind not in _REFUSED_FORMATS)
 
 
-def begins_like_image(path: str) -> bool:
-    """Return whether a file begins as images of the usual formats do; for files whose name does not tell."""
-    try:
-        with Path(path).open("rb") as file:
-            head = file.read(12)
-    except OSError:
-        return False
+def begins_like_image(head: bytes) -> bool:
+    """Return whether the first 12 bytes of a file are those of images of the usual formats."""
     return head.startswith(_BEGINNINGS) or (head[:4] == b"RIFF" and head[8:] == b"WEBP")
 
 
@@ -91,22 +86,18 @@ def known_suffix(name: str) -> str:
     return suffix if suffix in Image.registered_extensions() else ""
 
 
-def image_size(data: bytes) -> tuple[int, int]:
+def image_size(image: bytes | BinaryIO) -> tuple[int, int]:
     """Return (width, height) as stored, from the header alone.
+
+    Args:
+        image: the bytes of a file, or a file that is read as far as its header goes.
 
     Raises:
         UnreadableImage: not an image.
     """
-    with _open(io.BytesIO(data), data) as image:
-        return image.size
-
-
-def median_size(images: Images, sample: int = 512) -> int | None:
-    """Return the median short side in pixels of an evenly spaced sample, None when no image can be read."""
-    count = min(sample, len(images))
-    sides = [_short_side(images, int(index)) for index in np.linspace(0, len(images) - 1, count)]
-    known = [side for side in sides if side is not None]
-    return int(np.median(known)) if known else None
+    stream, data = (io.BytesIO(image), image) if isinstance(image, bytes) else (image, None)
+    with _open(stream, data) as opened:
+        return opened.size
 
 
 def decode_image(data: bytes, name: str, size: int) -> Decoded:
@@ -148,7 +139,7 @@ def decode_image(data: bytes, name: str, size: int) -> Decoded:
     )
 
 
-def _open(stream: io.BytesIO | Path, data: bytes | None) -> Image.Image:
+def _open(stream: BinaryIO, data: bytes | None) -> Image.Image:
     """Return the image with its header read; `data` is what to describe when it is none."""
     if data is not None and not data:
         raise UnreadableImage("the file is empty (0 bytes)")
@@ -186,16 +177,6 @@ def _register_heif() -> None:
     except ImportError:
         return
     pillow_heif.register_heif_opener()
-
-
-def _short_side(images: Images, index: int) -> int | None:
-    try:
-        if isinstance(images, ImageFiles):  # the header only, not the whole file
-            with _open(images.files[index], None) as image:
-                return min(image.size)
-        return min(image_size(images.read(index)))
-    except (UnreadableImage, OSError):
-        return None
 
 
 _TURNS = {

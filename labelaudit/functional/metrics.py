@@ -26,12 +26,11 @@ def auroc(scores: ArrayLike, positive: ArrayLike) -> float:
     """
     score, truth = _scores(scores), _flags("positive", positive)
     _require_equal_size(score, truth)
-    positives, negatives = score[truth], np.sort(score[~truth])
-    if positives.size == 0 or negatives.size == 0:
+    if truth.all() or not truth.any():
         return NAN
-    below = np.searchsorted(negatives, positives, side="left")
-    below_or_tied = np.searchsorted(negatives, positives, side="right")
-    return float((below.mean() + below_or_tied.mean()) / (2 * negatives.size))
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(truth, _finite(score)))
 
 
 def average_precision(scores: ArrayLike, positive: ArrayLike) -> float:
@@ -50,11 +49,9 @@ def average_precision(scores: ArrayLike, positive: ArrayLike) -> float:
     _require_equal_size(score, truth)
     if not truth.any():
         return NAN
-    order = np.argsort(-score, kind="stable")
-    last_of_tie = np.append(np.flatnonzero(score[order][1:] != score[order][:-1]), score.size - 1)
-    hits = np.cumsum(truth[order])[last_of_tie]
-    gained = np.diff(hits, prepend=0)
-    return float((gained * hits / (last_of_tie + 1)).sum() / hits[-1])
+    from sklearn.metrics import average_precision_score
+
+    return float(average_precision_score(truth, _finite(score)))
 
 
 def precision_at_k(scores: ArrayLike, positive: ArrayLike, k: int | None = None) -> float:
@@ -165,6 +162,11 @@ def _scores(values: ArrayLike) -> FloatN:
     if array.ndim != 1 or np.isnan(array).any():
         raise ValueError(f"scores must have shape (N,) and no NaN; got shape {array.shape}")
     return array
+
+
+def _finite(scores: FloatN) -> FloatN:
+    """Return scores of the same order, ties as they are, without infinite ones."""
+    return np.unique(scores, return_inverse=True)[1].astype(np.float64)
 
 
 def _probabilities(values: ArrayLike) -> FloatN:

@@ -22,18 +22,16 @@ from labelaudit.judging.beta_mixture import BetaMixture, fit_beta_mixture, noisy
 from labelaudit.judging.calibration import Calibrated, break_ties
 from labelaudit.judging.loss_mixture import (
     GaussianLosses,
-    Scale,
     fit_gaussian_losses,
     gaussian_posterior,
     gaussian_share_below,
-    on_scale,
+    log_odds,
 )
 
 Mixture = BetaMixture | GaussianLosses
-Kind = Literal["published", "robust", "gaussian", "log-gaussian", "log-odds"]
+Kind = Literal["published", "robust", "log-odds"]
 
-KINDS: tuple[Kind, ...] = ("published", "robust", "gaussian", "log-gaussian", "log-odds")
-_SCALES: Mapping[Kind, Scale] = {"gaussian": "gaussian", "log-gaussian": "log-gaussian", "log-odds": "log-odds"}
+KINDS: tuple[Kind, ...] = ("published", "robust", "log-odds")
 
 # Chosen on 11 methods without planted labels, on digits (sym 0 to 40 %, asym 30 %), wine, breast cancer, iris and 2,000
 # photographs. Two Gaussians whose means are nearer describe the skew of one group, and the likelihood does not tell;
@@ -139,8 +137,8 @@ def _of_all(losses: FloatN, kind: Kind) -> Mixture:
 
 def fit_mixture(losses: FloatN, kind: Kind) -> Mixture | None:
     """Return the mixture of a kind, None where the losses hold no evidence."""
-    if kind in _SCALES:
-        return fit_gaussian_losses(losses, scale=_SCALES[kind])
+    if kind == "log-odds":
+        return fit_gaussian_losses(losses)
     return fit_beta_mixture(losses, method="published" if kind == "published" else "robust")
 
 
@@ -163,7 +161,7 @@ def held_out_likelihood(mixture: Mixture, losses: FloatN) -> float:
 
     The cells are the same for every mixture of the same losses, even in log odds between the smallest and the largest.
     """
-    seen = on_scale(losses, "log-odds")
+    seen = log_odds(losses)
     edges = np.linspace(float(seen.min()), float(seen.max()), _CELLS + 1)[1:-1]
     counts = np.bincount(np.searchsorted(edges, seen, side="right"), minlength=_CELLS)
     below = _share_below(mixture, np.logaddexp(0.0, edges))
@@ -182,7 +180,7 @@ def null_gate(evidence: Evidence, *, counted: BoolN) -> NullGate:
     observed = int((losses > _SURPRISE).sum())
     expected = float((1.0 - (probs * (probs >= np.exp(-_SURPRISE))).sum(axis=1)).clip(min=0.0).sum())
     certainly = max(observed - NORMAL_90 * np.sqrt(observed), 0.0)
-    groups = fit_gaussian_losses(losses, scale="log-odds")
+    groups = fit_gaussian_losses(losses)
     two_groups = groups is not None and is_readable(groups)
     quiet, loud = _QUIET_LOUD_APART if two_groups else _QUIET_LOUD
     share = certainly / max(expected, 1.0)

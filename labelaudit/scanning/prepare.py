@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from labelaudit.core.dataset import Dataset, Images, Remark
+from labelaudit.core.dataset import Dataset, ImageFiles, Images, Remark
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.recipe import ModelSettings, Recipe
-from labelaudit.functional.images import UnreadableImage, decode_image, median_size
+from labelaudit.functional.images import UnreadableImage, decode_image, image_size
 from labelaudit.methods.registry import require_method
 from labelaudit.scanning.pace import tuned_here, within_budget
 from labelaudit.scanning.recipes import PRETRAINED_BACKBONE, Facts, recipe_for, resolved
@@ -95,6 +95,24 @@ def dataset_facts(dataset: Dataset, *, device: str) -> Facts:
             hint=f"Is {dataset.paths[0]} an image that other programs open?",
         )
     return Facts("images", len(dataset), dataset.n_classes, side, grey=_is_grey(content, dataset.paths), device=device)
+
+
+def median_size(images: Images, sample: int = 512) -> int | None:
+    """Return the median short side in pixels of an evenly spaced sample, None when no image can be read."""
+    count = min(sample, len(images))
+    sides = [_short_side(images, int(index)) for index in np.linspace(0, len(images) - 1, count)]
+    known = [side for side in sides if side is not None]
+    return int(np.median(known)) if known else None
+
+
+def _short_side(images: Images, index: int) -> int | None:
+    try:
+        if isinstance(images, ImageFiles):  # the header only, not the whole file
+            with images.files[index].open("rb") as file:
+                return min(image_size(file))
+        return min(image_size(images.read(index)))
+    except (UnreadableImage, OSError):
+        return None
 
 
 def _is_grey(images: Images, names: tuple[str, ...], *, sample: int = 32) -> bool:

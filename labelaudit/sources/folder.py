@@ -188,10 +188,18 @@ def _is_image(entry: os.DirEntry[str], tally: Tally) -> bool:
             tally.lost_links += is_there and _suffix(entry.name) in tally.suffixes
             return False
     suffix = _suffix(entry.name)
-    if suffix in tally.suffixes or (not suffix and begins_like_image(entry.path)):
+    if suffix in tally.suffixes or (not suffix and _looks_like_image(entry.path)):
         return True
     tally.other_files[suffix or "no suffix"] += 1
     return False
+
+
+def _looks_like_image(path: str) -> bool:
+    try:
+        with Path(path).open("rb") as file:
+            return begins_like_image(file.read(12))
+    except OSError:
+        return False
 
 
 def _suffix(name: str) -> str:

@@ -10,12 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from PIL import Image
 
-from labelaudit.core.dataset import EmbeddedImages, ImageFiles
-from labelaudit.functional.images import UnreadableImage, decode_image, image_size, known_suffix, median_size
+from labelaudit.functional.images import UnreadableImage, decode_image, image_size, known_suffix
 
 
 def encoded(pixels: Any, kind: str = "PNG", **options: Any) -> bytes:
@@ -219,19 +217,6 @@ def test_the_header_tells_the_size():
     assert image_size(encoded(noise(5, 9))) == (9, 5)
     with pytest.raises(UnreadableImage, match="it is text, beginning 'x'"):
         image_size(b"x")
-
-
-def test_the_median_size_ignores_unreadable_images(tmp_path):
-    for name, side in (("a", 10), ("b", 20), ("c", 30)):
-        (tmp_path / f"{name}.png").write_bytes(encoded(noise(side, 50)))
-    (tmp_path / "d.png").write_bytes(b"no image")
-    files = tuple(tmp_path / f"{name}.png" for name in "abcde")  # e does not exist
-    assert median_size(ImageFiles(files)) == 20
-    assert median_size(ImageFiles(files), sample=1) == 10
-    assert median_size(ImageFiles(files[3:])) is None
-    assert median_size(ImageFiles(())) is None
-    data = pa.chunked_array([pa.array([files[2].read_bytes(), None])])
-    assert median_size(EmbeddedImages(data, ("a", "b"), (0, 1))) == 30
 
 
 def test_many_threads_decode_the_same():

@@ -8,10 +8,8 @@ from labelaudit.judging.loss_mixture import (
     fit_gaussian_losses,
     gaussian_posterior,
     gaussian_share_below,
-    on_scale,
+    log_odds,
 )
-
-SCALES = ["gaussian", "log-gaussian", "log-odds"]
 
 
 def losses_of(n: int, share: float, seed: int = 0):
@@ -23,14 +21,14 @@ def losses_of(n: int, share: float, seed: int = 0):
 
 def test_log_odds_are_those_of_the_label_being_wrong():
     p = np.array([0.9, 0.5, 0.01, 1e-9])
-    assert on_scale(-np.log(p), "log-odds") == pytest.approx(np.log((1 - p) / p))
+    assert log_odds(-np.log(p)) == pytest.approx(np.log((1 - p) / p))
 
 
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.45])
 def test_the_fit_is_that_of_scikit_learn(share):
     losses = losses_of(4000, share)
-    found = fit_gaussian_losses(losses, scale="log-odds")
-    x = on_scale(losses, "log-odds")[:, None]
+    found = fit_gaussian_losses(losses)
+    x = log_odds(losses)[:, None]
     reference = GaussianMixture(2, tol=1e-7, max_iter=500, n_init=3, random_state=0).fit(x)
     order = reference.means_.ravel().argsort()
     assert found is not None
@@ -39,9 +37,8 @@ def test_the_fit_is_that_of_scikit_learn(share):
     assert found.weight == pytest.approx(reference.weights_[order], abs=0.005)
 
 
-@pytest.mark.parametrize("scale", SCALES)
-def test_the_posterior_never_falls_and_the_share_below_is_a_distribution(scale):
-    found = fit_gaussian_losses(losses_of(1000, 0.2), scale=scale)
+def test_the_posterior_never_falls_and_the_share_below_is_a_distribution():
+    found = fit_gaussian_losses(losses_of(1000, 0.2))
     assert found is not None
     grid = np.logspace(-8, 1.4, 500)
     assert (np.diff(gaussian_posterior(found, grid)) >= 0).all()
@@ -52,4 +49,4 @@ def test_the_posterior_never_falls_and_the_share_below_is_a_distribution(scale):
 
 @pytest.mark.parametrize("losses", [np.full(50, 0.7), np.arange(9.0)])
 def test_losses_that_are_alike_or_few_hold_no_evidence(losses):
-    assert fit_gaussian_losses(losses, scale="log-odds") is None
+    assert fit_gaussian_losses(losses) is None
