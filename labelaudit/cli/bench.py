@@ -28,7 +28,8 @@ Rival = Annotated[
     list[str] | None,
     typer.Option(
         "--rival",
-        help="cleanlab, argmax, small-loss, neighbours, aum, elr, cleanlab-obvious or all; several at once.",
+        help="cleanlab, argmax, small-loss, neighbours, aum, elr, cleanlab-obvious,"
+        " embeddings-cleanlab (logistic regression on the same vectors), boosting-cleanlab (tables) or all; several.",
         show_default=False,
     ),
 ]

@@ -42,8 +42,8 @@ class EfficientNetLite0(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return (B, 1280) float32 vectors, the mean over the places of an image."""
-        features = self.blocks(F.relu6(self.stem(images)))
-        return F.relu6(self.head(features)).mean((2, 3), dtype=torch.float32)  # (B, 1280)
+        features = self.blocks(F.relu6(self.stem(images), inplace=True))
+        return F.relu6(self.head(features), inplace=True).mean((2, 3), dtype=torch.float32)  # (B, 1280)
 
 
 class _Block(nn.Module):
@@ -58,8 +58,8 @@ class _Block(nn.Module):
         self.adds = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
-        inner = x if self.expand is None else F.relu6(self.expand(x))
-        out: Tensor = self.project(F.relu6(self.depthwise(inner)))
+        inner = x if self.expand is None else F.relu6(self.expand(x), inplace=True)
+        out: Tensor = self.project(F.relu6(self.depthwise(inner), inplace=True))
         return x + out if self.adds else out
 
 

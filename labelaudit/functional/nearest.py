@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -57,23 +59,30 @@ def neighbour_log_probs(neighbours: Tensor, cosines: Tensor, labels: Tensor, n_c
 _LEAST = -27.0  # log of 1e-12: a class that nobody has
 
 
-def probably_right_neighbours(
-    neighbours: Tensor, labels: Tensor, clean_probs: Tensor, asked: Tensor, *, least: float = 0.5, count: int = 4
+def nearest_of_class(
+    features: Tensor, asked: Tensor, classes: Tensor, pools: Mapping[int, Tensor], *, count: int
 ) -> Tensor:
-    """Return each sample's nearest neighbours that carry a certain label, and probably rightly.
+    """Return, for each sample that is asked about, the samples of a class whose vectors point most nearly its way.
 
     Args:
-        neighbours: (S, k) positions, nearest first, of the samples that are asked about.
-        labels: (N,) given labels.
-        clean_probs: (N,) P(given label is right).
-        asked: (S,) the label that the neighbours must carry: the given one, or the suggested one.
-        least: the least clean probability.
+        features: (N, D).
+        asked: (S,) positions; none is its own neighbour.
+        classes: (S,) the class of which neighbours are wanted; below 0 = none is.
+        pools: positions to choose from, by class.
         count: how many at most.
 
     Returns:
         (S, count) positions, nearest first; -1 where there are no more.
     """
-    fits = (labels[neighbours] == asked[:, None]) & (clean_probs[neighbours] >= least)
-    order = torch.argsort((~fits).to(torch.int8), dim=1, stable=True)[:, :count]
-    found = torch.where(fits.gather(1, order), neighbours.gather(1, order), -1)
-    return F.pad(found, (0, count - found.shape[1]), value=-1)
+    found = torch.full((len(asked), count), -1, dtype=torch.long, device=features.device)
+    for label, pool in pools.items():
+        rows = torch.nonzero(classes == label).ravel()
+        if not len(rows) or not len(pool):
+            continue
+        chosen = F.normalize(features[pool].float(), dim=1)  # (M, D)
+        for some in torch.split(rows, max(1, _BLOCK_VALUES // len(pool))):
+            cosines = F.normalize(features[asked[some]].float(), dim=1) @ chosen.T  # (B, M)
+            cosines[pool[None, :] == asked[some][:, None]] = -torch.inf
+            best = cosines.topk(min(count, len(pool)), dim=1)
+            found[some, : best.indices.shape[1]] = torch.where(best.values.isfinite(), pool[best.indices], -1)
+    return found

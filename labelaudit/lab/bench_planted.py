@@ -31,6 +31,7 @@ from labelaudit.scanning.pace import threads, tuned_here
 from labelaudit.scanning.prepare import dataset_facts
 from labelaudit.scanning.recipes import recipe_for, resolved
 from labelaudit.scanning.request import Prepared, default_method
+from labelaudit.training.batches import VectorInputs
 from labelaudit.training.device import describe_device
 from labelaudit.training.job import Job
 
@@ -203,6 +204,7 @@ def _contest(prepared: Prepared, loaded: Loaded, *, passes: int, on_event: Event
         passes=passes,
         peak_lr=float(prepared.recipe.options.get("peak_lr", 0.1)),
         backbone=prepared.recipe.model.backbone,
+        vectors=loaded.inputs.values if isinstance(loaded.inputs, VectorInputs) else loaded.vectors,
     )
 
 

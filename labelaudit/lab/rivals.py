@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from torch import Tensor
+
 from labelaudit.core.dataset import IntN
 from labelaudit.core.errors import ConfigError, did_you_mean
 from labelaudit.lab.obvious import cross_validate_elsewhere
@@ -29,6 +31,7 @@ from labelaudit.lab.rivals_by_learning import (
     small_loss_opinion,
     train_plainly,
 )
+from labelaudit.lab.rivals_on_vectors import Vectors, boosting_probs, logistic_probs
 from labelaudit.training.batches import Pixels
 from labelaudit.training.job import Job
 
@@ -43,6 +46,7 @@ class Contest:
     passes: int  # what the scan had: how often each sample went forward and back
     peak_lr: float  # highest learning rate of the scan
     backbone: str
+    vectors: Tensor | None = None  # (N, D) what the scan looked at first, or the rows of a table
 
     def job(self) -> Job:
         """Return a job with the classes of the dataset."""
@@ -84,7 +88,7 @@ def resolve_rivals(names: Sequence[str], *, images: bool) -> list[str]:
     Raises:
         ConfigError: an unknown rival, one that needs images, or one whose package is not installed.
     """
-    every = [name for name in RIVALS if images or name not in _NEEDS_IMAGES]
+    every = [name for name in RIVALS if name not in (_NEEDS_TABLES if images else _NEEDS_IMAGES)]
     asked = list(dict.fromkeys(each for name in names for each in (every if name == "all" else [name])))
     for name in asked:
         if name not in RIVALS:
@@ -92,7 +96,11 @@ def resolve_rivals(names: Sequence[str], *, images: bool) -> list[str]:
             raise ConfigError(f"rival {name!r} is not known.", hint=did_you_mean(name, RIVALS) or known)
         if name in _NEEDS_IMAGES and not images:
             raise ConfigError(f"rival {name!r} is for images.", hint="Leave it out, or name --rival cleanlab.")
-    if any(name.startswith("cleanlab") for name in asked):
+        if name in _NEEDS_TABLES and images:
+            raise ConfigError(
+                f"rival {name!r} is for tables.", hint="Leave it out, or name --rival embeddings-cleanlab."
+            )
+    if any("cleanlab" in name for name in asked):
         require_cleanlab()
     return asked
 
@@ -152,6 +160,20 @@ def _obvious(contest: Contest, names: Collection[str]) -> dict[str, Finished]:
     return {name: _timed(partial(cleanlab_opinion, contest.given, probs), trained, images) for name in names}
 
 
+def _on_vectors(contest: Contest, names: Collection[str]) -> dict[str, Finished]:
+    if contest.vectors is None:
+        raise ConfigError(
+            f"rival {min(names)!r} needs vectors.", hint="Scan with a method that looks first, or a table."
+        )
+    judge = partial(_opinion_on_vectors, contest.given, contest.vectors.cpu().numpy(), seed=contest.job().seed)
+    return {name: _timed(partial(judge, name), 0.0, 0) for name in names}
+
+
+def _opinion_on_vectors(given: IntN, vectors: Vectors, name: str, *, seed: int) -> Opinion:
+    probs = {"embeddings-cleanlab": logistic_probs, "boosting-cleanlab": boosting_probs}[name]
+    return cleanlab_opinion(given, probs(vectors, given, seed=seed))
+
+
 def _timed(judge: Callable[[], Opinion], trained: float, images: int) -> Finished:
     """Return an opinion with the seconds of the training that it shares and of its own."""
     started = time.monotonic()
@@ -171,5 +193,8 @@ RIVALS: dict[str, Family] = {
     "aum": _margins,
     "elr": _early_learning,
     "cleanlab-obvious": _obvious,
+    "embeddings-cleanlab": _on_vectors,
+    "boosting-cleanlab": _on_vectors,
 }
 _NEEDS_IMAGES = ("cleanlab-obvious",)
+_NEEDS_TABLES = ("boosting-cleanlab",)

@@ -56,7 +56,6 @@ def run_method(
     ranks: Ranks = ALONE,
     on_classifier: Callable[[Classifier], None] | None = None,
     targets: Targets | None = None,
-    vectors: Path | None = None,
 ) -> Evidence:
     """Train the recipe's method on loaded samples; probabilities need no training.
 
@@ -69,7 +68,6 @@ def run_method(
         ranks: who shares the work.
         on_classifier: shown the networks after every epoch.
         targets: what to train on instead of one label a sample, on the samples' device.
-        vectors: folder of what an encoder made of samples in earlier scans; None keeps nothing.
     """
     dataset, recipe = loaded.dataset, prepared.recipe
     if isinstance(dataset.content, Probabilities) or loaded.inputs is None:
@@ -80,7 +78,7 @@ def run_method(
     options = read_options(recipe)
     job = make_job(loaded.inputs, dataset, prepared, checkpoints=checkpoints, on_event=on_event, ranks=ranks)
     try:
-        seen = with_vectors(loaded, prepared, on_event, cache=vectors, ranks=ranks).vectors
+        seen = with_vectors(loaded, prepared, on_event, ranks=ranks).vectors
         job = replace(job, stop_at=stop_at, on_classifier=on_classifier, targets=targets, vectors=seen)
         evidence = method.run(job, options)
         evidence = of_all_ranks(evidence, job)

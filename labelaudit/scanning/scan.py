@@ -14,8 +14,10 @@ from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.events import Event, EventSink, Said, WorkPlanned, ignore
 from labelaudit.core.evidence import Evidence
 from labelaudit.core.findings import build_findings, write_findings
+from labelaudit.core.neighbours import NAME as NEIGHBOURS_NAME
 from labelaudit.core.recipe import Recipe, recipe_from_dict
 from labelaudit.gate.near import NEAR_NAME, near_arrays
+from labelaudit.scanning.encode import with_vectors
 from labelaudit.scanning.learn import judge_dataset, run_method
 from labelaudit.scanning.load import Loaded, load_inputs
 from labelaudit.scanning.network import with_features
@@ -33,6 +35,7 @@ from labelaudit.scanning.record import (
 )
 from labelaudit.scanning.request import Prepared, Request
 from labelaudit.scanning.results import judged_results
+from labelaudit.scanning.similar import neighbour_arrays
 from labelaudit.training.device import choose_rank_device
 from labelaudit.training.kept_networks import KeptNetworks
 from labelaudit.training.ranks import Ranks, join_ranks, launched_ranks
@@ -119,6 +122,8 @@ def _learn(
         raise DataError(f"the data is not that of rank 0: fingerprint {stamp} here, {first} there.")
     kept = KeptNetworks(audit.checkpoints_path) if ranks.is_main else None
     with threads(prepared.recipe.train.threads):
+        cache = Path(root) / HOME / "cache" / "vectors"
+        loaded = with_vectors(loaded, prepared, on_event, cache=cache, ranks=ranks)
         evidence = run_method(
             loaded,
             prepared,
@@ -127,7 +132,6 @@ def _learn(
             stop_at=stop_at,
             ranks=ranks,
             on_classifier=kept,
-            vectors=Path(root) / HOME / "cache" / "vectors",
         )
     if kept is not None and loaded.inputs is not None and loaded.dataset.kind != "texts":
         write_judges(audit.path, kept, loaded, prepared, fingerprint=stamp)
@@ -155,6 +159,9 @@ def _run(
     audit.write_arrays("evidence", **evidence.arrays())
     if loaded.near_hashes is not None:
         audit.write_arrays(NEAR_NAME, **near_arrays(loaded.dataset, loaded.near_hashes))
+    neighbours = neighbour_arrays(loaded, verdicts)
+    if neighbours is not None:
+        audit.write_arrays(NEIGHBOURS_NAME, **neighbours)
     frame = build_findings(
         loaded.dataset, evidence, verdicts.judged, content_hashes=loaded.content_hashes, details=loaded.details
     )

@@ -86,7 +86,6 @@ class Opinion:
     log_probs: FloatNC  # (N, C) of all who were heard
     voices: dict[str, Voice]
     weights: dict[str, float]  # of the voices; they sum to 1, a blind one has 0
-    neighbours: NDArray[np.int64]  # (N, k) nearest first; k = 0 where nobody asked
 
 
 def probe(features: Tensor, given: Tensor, n_classes: int, options: Options, *, seed: int) -> Opinion:
@@ -106,14 +105,12 @@ def probe(features: Tensor, given: Tensor, n_classes: int, options: Options, *, 
         seen = principal_components(scaled, options.components)
         logits = _heads(seen, given, n_classes, options, seed)
         voices = {name: hear(each, labels) for name, each in logits.items()}
-    neighbours = np.zeros((len(given), 0), dtype=np.int64)
     if options.neighbours and len(given) > 1:
         places, cosines = _neighbours(scaled if options.scaling == "columns" else features.float(), options, seed)
         votes = neighbour_log_probs(places, cosines, given, n_classes)
         voices["neighbours"] = hear(votes.cpu().numpy(), labels)
-        neighbours = places.cpu().numpy()
     log_probs, weights = combine(voices, tolerance=_TOLERANCE)
-    return Opinion(log_probs, voices, weights, neighbours)
+    return Opinion(log_probs, voices, weights)
 
 
 def describe(opinion: Opinion) -> dict[str, Any]:

@@ -74,15 +74,13 @@ def test_the_network_computes_what_its_tensors_say(size):
         torch.testing.assert_close(load_published(WEIGHTS)(scaled), _obvious(scaled), atol=2e-4, rtol=1e-3)
 
 
-def test_vectors_need_no_network_and_do_not_tell_left_from_right(offline):
+def test_vectors_need_no_network_and_have_the_dimension_of_the_card(offline):
     encoder = load_image_encoder("efficientnet-lite0", torch.device("cpu"), torch.float32)
     pixels = _pixels()
     (vectors,) = image_vectors(encoder, [pixels])
-    (mirrored,) = image_vectors(encoder, [pixels.flip(2)])
     assert vectors.shape == (3, ENCODERS["efficientnet-lite0"].dimension)
-    torch.testing.assert_close(vectors, mirrored, atol=1e-4, rtol=1e-4)
     scaled = (pixels.permute(0, 3, 1, 2).float() - 127) / 128
-    torch.testing.assert_close(vectors, (_obvious(scaled) + _obvious(scaled.flip(3))) / 2, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(vectors, _obvious(scaled), atol=1e-3, rtol=1e-3)
 
 
 def test_batches_do_not_change_the_vectors_and_are_asked_for_one_by_one():

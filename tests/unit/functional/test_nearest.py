@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from labelaudit.functional import nearest as module
-from labelaudit.functional.nearest import nearest, neighbour_log_probs, probably_right_neighbours
+from labelaudit.functional.nearest import nearest, nearest_of_class, neighbour_log_probs
 
 
 def _features(n=60, d=7):
@@ -49,10 +49,21 @@ def test_votes_of_strangers_are_the_class_sizes():
     torch.testing.assert_close(log_probs.exp(), torch.tensor([[0.75, 0.25, 0.0]]), atol=1e-6, rtol=1e-6)
 
 
-def test_neighbours_that_are_shown_carry_the_label_and_are_probably_right():
-    neighbours = torch.tensor([[4, 3, 2, 1], [0, 3, 2, 1]])
-    labels = torch.tensor([0, 0, 1, 0, 0])
-    clean = torch.tensor([0.9, 0.9, 0.9, 0.2, 0.8])
-    found = probably_right_neighbours(neighbours, labels, clean, torch.tensor([0, 1]), count=3)
-    assert found.tolist() == [[4, 1, -1], [2, -1, -1]]
-    assert probably_right_neighbours(neighbours, labels, clean, torch.tensor([0, 1]), count=6).shape == (2, 6)
+def test_the_nearest_of_a_class_are_those_of_a_slow_search():
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(40, 5, generator=generator)
+    labels = torch.arange(40) % 3
+    asked, classes = torch.tensor([0, 1, 7, 30]), torch.tensor([0, 2, -1, 1])
+    pools = {label: torch.nonzero(labels == label).ravel()[2:] for label in (0, 1, 2)}
+    found = nearest_of_class(features, asked, classes, pools, count=3)
+    unit = features / features.norm(dim=1, keepdim=True)
+    for row, (sample, label) in enumerate(zip(asked.tolist(), classes.tolist(), strict=True)):
+        others = [place for place in pools.get(label, torch.zeros(0)).tolist() if place != sample]
+        slow = sorted(others, key=lambda place: -float(unit[sample] @ unit[place]))[:3]
+        assert found[row].tolist() == slow + [-1] * (3 - len(slow))
+
+
+def test_a_sample_is_not_its_own_neighbour_and_few_are_filled_up():
+    features = torch.eye(4)
+    found = nearest_of_class(features, torch.tensor([2]), torch.tensor([1]), {1: torch.tensor([2, 3])}, count=3)
+    assert found.tolist() == [[3, -1, -1]]

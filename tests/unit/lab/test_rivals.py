@@ -1,5 +1,7 @@
 """The rivals: who is found, who is flagged by which rule, and that all train on as many samples."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -27,10 +29,25 @@ def contest(on_event=ignore):
         passes=PASSES,
         peak_lr=3e-3,
         backbone="mlp",
+        vectors=torch.from_numpy(VALUES),
     )
 
 
-@pytest.mark.parametrize("name", [name for name in RIVALS if name != "cleanlab-obvious"])
+ON_VECTORS = ("embeddings-cleanlab", "boosting-cleanlab")  # train no network
+
+
+@pytest.mark.parametrize("name", ON_VECTORS)
+def test_rivals_on_vectors_find_planted_errors_by_out_of_sample_probabilities(name):
+    pytest.importorskip("cleanlab", reason="needs the bench extra")
+    (found,) = run_rivals(contest(), [name]).values()
+    wrong = GIVEN != TRUE
+    assert auroc(found.opinion.score, wrong) > 0.9
+    assert found.opinion.flagged[wrong].mean() > found.opinion.flagged[~wrong].mean()
+    with pytest.raises(ConfigError, match="needs vectors"):
+        run_rivals(replace(contest(), vectors=None), [name])
+
+
+@pytest.mark.parametrize("name", [name for name in RIVALS if name not in ("cleanlab-obvious", *ON_VECTORS)])
 def test_every_rival_finds_planted_errors_with_the_same_number_of_training_samples(name):
     if name == "cleanlab":
         pytest.importorskip("cleanlab", reason="needs the bench extra")
@@ -58,7 +75,7 @@ def test_rivals_that_share_their_training_are_run_together():
 
 def test_all_is_every_rival_that_the_data_allows():
     pytest.importorskip("cleanlab", reason="needs the bench extra")
-    assert resolve_rivals(["all"], images=True) == list(RIVALS)
+    assert resolve_rivals(["all"], images=True) == [name for name in RIVALS if name != "boosting-cleanlab"]
     assert resolve_rivals(["argmax", "all"], images=False)[0] == "argmax"
     assert "cleanlab-obvious" not in resolve_rivals(["all"], images=False)
     with pytest.raises(ConfigError, match=r"rival 'cleanlab-obvious' is for images"):
