@@ -56,7 +56,9 @@ def finishing_recipe(prepared: Prepared, method: str, *, overrides: Mapping[str,
     scan, asked = prepared.recipe, prepared.asked
     late = {key: value for key, value in asked.overrides.items() if "." in key and not key.startswith("method.")}
     own = {key.removeprefix("method."): value for key, value in asked.overrides.items() if key not in late}
-    asked = replace(asked, method=method, overrides={**late, **known_options(method, own), **overrides})
+    asked = replace(
+        asked, method=method, for_classifier=True, overrides={**late, **known_options(method, own), **overrides}
+    )
     require_trusted(method, prepared.dataset)
     recipe, _ = recipe_for(dataset_facts(prepared.dataset, device=prepared.device.type), asked)
     return resolved(replace(recipe, data=scan.data, model=scan.model, train=scan.train), prepared.dataset)

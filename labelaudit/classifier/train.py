@@ -107,6 +107,7 @@ def new_training(wanted: Wanted, request: Request, *, out: Path | str, overwrite
         data=found.settings,
         model=_model_settings(found, request),
         method=_method(request.method, plan.labels),
+        for_classifier=True,
     )
     prepared = prepare(request, rates=Path(plan.root) / HOME / "cache" / "rates.json", decided=_is_decided(found.audit))
     if plan.test is not None:
