@@ -84,7 +84,15 @@ def plant_noise(
         found = None if spec.needs == "nothing" else evidence(spec, rows)
         draw = numpy_generator(seed, "plant")
         if spec.is_open:
-            stay, content = plant_open_set(true, spec.n_classes, spec.left_out, spec.rate, draw, confusion=found)
+            stay, content = plant_open_set(
+                true,
+                spec.n_classes,
+                spec.left_out,
+                spec.rate,
+                draw,
+                confusion=found,
+                by_column=spec.name == "open_confusion_code",
+            )
             content = np.where(dataset.trusted[rows[stay]], stay, content)
             given = true[stay]
             classes = dataset.classes[: spec.n_classes - spec.left_out]
