@@ -109,6 +109,7 @@ def with_published_noise(
         raise ConfigError(f"{setting.name}: its noisy labels come from a file.", hint="Name it with --labels FILE.")
     if labels is not None:
         given = read_labels_file(_with_column(labels, setting), train)
+        given = np.where(train.trusted, train.given, given)  # what is trusted is right, whatever the file says
         return Split(dataclasses.replace(train, given=given), None, test, wrong_rate(given, train.given))
     assert text is not None
     inside, outside = _held_out(setting, train, seed=seed)

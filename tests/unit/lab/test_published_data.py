@@ -90,6 +90,14 @@ def test_labels_by_people_come_from_their_file(tmp_path):
     assert (split.wrong, split.train.given.tolist(), split.held_out) == (0.2, given.tolist(), None)
 
 
+def test_trusted_samples_keep_their_labels_also_where_a_file_has_the_noise(tmp_path):
+    trusted = with_trusted(dataset(), 10, seed=0)
+    np.savez(tmp_path / "semantic.npz", label=(dataset().given + 1) % 10)
+    split = noisy("ieg/cifar10/semantic", trusted, labels=str(tmp_path / "semantic.npz"))
+    assert (split.train.given == dataset().given).tolist() == split.train.trusted.tolist()
+    assert split.wrong == 0.8
+
+
 def test_the_official_file_is_read_by_the_column_of_the_setting(tmp_path):
     true = dataset().given
     columns = {
