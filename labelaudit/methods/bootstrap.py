@@ -58,6 +58,7 @@ class Options:
     temperature_epochs: int = 14  # of md-dyr-sh: over which the targets go from soft to hard after that
     lowest_temperature: float = 0.001  # of md-dyr-sh, and of md-dyr-h from the start
     mixup_alpha: float = 32.0  # of the beta distribution of a pair's weight
+    half_labels: bool = False  # of m-dyr-s: mix targets half and half, as published code; md-* always do
     prior_weight: float = 1.0  # eta, of the class prior term while labels are corrected with mixup
     mixture: Literal["two-sided", "likelihood", "published"] = "two-sided"  # how losses become p(noisy)
     losses: Literal["plain", "augmented"] = "plain"  # views whose losses the mixture is fitted to
@@ -188,7 +189,8 @@ def _corrected_loss(
         if not corrects:
             return soft_cross_entropy(logits, mix(given, partner, weight))
         targets = bootstrapped_targets(given, _believed(options, unmixed, temperature), noisy)
-        label_weight = 0.5 if by_noise else weight  # S4, published code
+        is_half = by_noise or (options.half_labels and options.variant == "m-dyr-s")  # S4, published code
+        label_weight = 0.5 if is_half else weight
         losses = soft_cross_entropy(logits, mix(targets, partner, label_weight))
         return losses + options.prior_weight * prior_term(logits)
 
@@ -277,7 +279,7 @@ def _pairs(job: Job, options: Options, state: StageState) -> Callable[[Batch], t
 
 def _published(**options: Any) -> dict[str, Any]:
     common = {"schedule": "milestones", "peak_lr": 0.1, "mixture": "published", "losses": "augmented"}
-    return common | {"weights": "batch", "record": 0.0} | options
+    return common | {"weights": "batch", "record": 0.0, "half_labels": True} | options
 
 
 # S4, arXiv:1904.11238, published code; it normalises CIFAR-100 with the statistics of CIFAR-10.
