@@ -22,7 +22,6 @@ from tests.published_copies import sources_of, write_copies
 
 SCALE = 0.005
 # Small networks and images, because the published ones take a minute a step here; each has tests of its own.
-QUICK = {"backbone": "small", "device": "cpu", "epochs_scale": SCALE}
 _SIDE = {"data.image_size": "16", "train.crop_padding": "2", "train.crop_margin": "0"}
 
 
@@ -37,9 +36,11 @@ def run_small(setting: Setting, copies: Path, out: Path) -> Reproduction:
         trusted=sources.trusted,
         imagenet_val=sources.imagenet_val,
         weights="none",
+        backbone="small",
+        device="cpu",
+        epochs_scale=SCALE,
         overrides=_SIDE,
         out=out,
-        **QUICK,
     )
 
 

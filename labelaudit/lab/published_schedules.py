@@ -118,9 +118,14 @@ _ROWS = {  # of the published schedules; the others are called as their dataset
 }
 _TEN = ("cifar10", "cifar10n", "clothing1m")  # datasets of about ten classes
 _UNMIXED = ("static-soft", "static-hard", "dy-s", "dy-h")  # variants of bootstrapping with a schedule of their own
-# What a method without a row for a dataset takes from memory of its paper, on top of the row of CIFAR.
+# What a method takes on top of its row: DRPL's other network of S2's text, and DivideMix's settings from memory.
 _OWN = MappingProxyType(
     {
+        ("drpl", "webvision-mini"): {
+            "model.backbone": "inception-resnet-v2",
+            "data.image_size": "227",
+            "train.crop_margin": "29",
+        },
         ("dividemix", "clothing1m"): {"epochs": "80", "milestones": "41", "peak_lr": "0.002", "warmup_epochs": "1"},
         ("dividemix", "webvision-mini"): {"epochs": "100", "milestones": "51", "peak_lr": "0.01", "warmup_epochs": "1"},
         ("dividemix", "webvision50"): {"epochs": "100", "milestones": "51", "peak_lr": "0.01", "warmup_epochs": "1"},
@@ -137,8 +142,8 @@ def published_recipe(setting: Setting) -> tuple[str, dict[str, str]]:
     if setting.schedule:
         return "fast", _plain(setting) | dict(setting.options)
     row, is_own = _row(setting)
-    images = {} if is_own else IMAGES[setting.dataset] | _OWN.get((setting.method, setting.dataset), {})
-    return f"paper:{row}", images | dict(setting.options)
+    images = {} if is_own else IMAGES[setting.dataset]
+    return f"paper:{row}", images | _OWN.get((setting.method, setting.dataset), {}) | dict(setting.options)
 
 
 def schedule_title(setting: Setting) -> str:

@@ -59,8 +59,8 @@ def exact_tangents(
         velocities: by the name of the parameter; a missing one is zero.
     """
     named = dict(model.named_parameters())
-    gradients = torch.autograd.grad(soft_cross_entropy(logits, targets).mean(), list(named.values()), retain_graph=True)
-    gradients = _over_ranks(gradients, step.shares[0], step.ranks)
+    own = torch.autograd.grad(soft_cross_entropy(logits, targets).mean(), list(named.values()), retain_graph=True)
+    gradients = _over_ranks(own, step.shares[0], step.ranks)
     params = {name: parameter.detach() for name, parameter in named.items()}
     ahead = {
         name: (old - step.lr * (step.momentum * velocities.get(name, 0.0) + gradient + step.weight_decay * old))

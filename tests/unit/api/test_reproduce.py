@@ -72,6 +72,7 @@ def test_the_schedule_is_that_of_the_paper_and_its_noise(name, expected):
     [
         ("drpl/webvision50/real", "resnet18", 224, "whole"),
         ("elr+/webvision-mini/real", "inception-resnet-v2", 227, "whole"),
+        ("drpl/webvision-mini/real", "inception-resnet-v2", 227, "whole"),
         ("ieg/cifar10/asym-0.4", "wrn-28-10", 32, "centre"),
         ("ieg/cifar10/asym-0.4/resnet29", "resnet29-v2", 32, "centre"),
         ("sce/cifar10/asym-0.4/resnet34", "cifar-resnet34", 32, "centre"),
