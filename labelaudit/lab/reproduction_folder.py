@@ -183,6 +183,7 @@ def add_result(done: Reproduction) -> None:
     figure = done.setting.comparable
     found = {each: (ours, difference) for each, ours, difference in done.differences()}
     difference = None if figure is None else found[figure][1]
+    measured = {each.measure: ours for each, (ours, _) in found.items() if ours is not None}
     row = {
         "name": done.setting.name,
         "seed": done.seed,
@@ -208,7 +209,7 @@ def add_result(done: Reproduction) -> None:
         "schedule": done.schedule,
         "changes": done.changes,
         "published_note": "" if figure is None else figure.note,
-        "here": "; ".join(f"{each.measure} {ours:.2f}" for each, (ours, _) in found.items() if ours is not None),
+        "here": "; ".join(f"{measure} {share:.2f}" for measure, share in measured.items()),
     }
     done.results.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(done.results.with_name(f".{done.results.name}.lock")):

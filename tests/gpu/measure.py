@@ -72,7 +72,7 @@ def _arguments(words: list[str]) -> argparse.Namespace:
 
 def _tests(lines: list[str]) -> int:
     """Run the tests of the GPU; those skip themselves where there is none."""
-    command = [sys.executable, "-m", "pytest", "tests/gpu", "-q", "-n", "0", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "tests/gpu", "-n", "0", "-p", "no:cacheprovider"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     said = ended.stdout.strip().splitlines()
     lines += [f"tests/gpu: {said[-1] if said else ended.stderr.strip()[-200:]}", ""]

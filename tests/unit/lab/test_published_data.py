@@ -213,8 +213,8 @@ def clean_of(name, root):
 
 
 def test_foreign_images_are_one_class_more_that_noise_puts_in_the_place_of_ours(tmp_path):
-    write_cifar10(tmp_path / "cifar10")
-    write_cifar100(tmp_path / "cifar100", per_class=1)
+    write_cifar10(tmp_path / "cifar10-10")
+    write_cifar100(tmp_path / "cifar100-10", per_class=1)
     write_folders(tmp_path / "imagenet", ["n01", "n02"], 6)
     clean = clean_of("ieg/cifar10/open-both", tmp_path)
     assert clean.train.classes == (*CIFAR10_CLASSES, "foreign")
@@ -227,7 +227,7 @@ def test_foreign_images_are_one_class_more_that_noise_puts_in_the_place_of_ours(
     assert split.is_wrong.tolist() == [name.startswith("foreign") for name in split.train.paths]
     assert split.is_wrong.sum() == 12
     with pytest.raises(ConfigError, match=r"come from CIFAR-100 and ImageNet: 2 folder\(s\), not 0"):
-        read_published_split(require_setting("ieg/cifar10/open-both"), Sources(tmp_path / "cifar10"), seed=0)
+        read_published_split(require_setting("ieg/cifar10/open-both"), Sources(tmp_path / "cifar10-10"), seed=0)
 
 
 def test_web_images_get_trusted_ones_of_imagenet_and_its_validation_images_by_their_synsets(tmp_path):
