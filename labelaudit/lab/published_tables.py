@@ -164,10 +164,16 @@ TABLES = (
     *("elr_table1", "elr_tables2to5", "arazo_tables", "ieg_tables", "cifarn_accuracy", "modern_synthetic_accuracy"),
 )
 # What the papers describe without a number in a table: it is run, and stands alone.
-_WITHOUT_FIGURES = tuple(
-    (f"elr/cifar10/sym-incl-{rate:g}/{term}", rate, {"term": term.removeprefix("no-").replace("term", "none")})
-    for rate in (0.4, 0.8)
-    for term in ("kl", "no-term")
+_WITHOUT_FIGURES = (
+    *(
+        (f"elr/cifar10/sym-incl-{rate:g}/{variant}", "elr", rate, {"term": term})
+        for rate in (0.4, 0.8)
+        for variant, term in (("kl", "kl"), ("no-term", "none"))
+    ),
+    *(
+        (f"m-dyr-h/cifar10/sym-incl-{rate:g}/gmm", "bootstrap", rate, {"variant": "m-dyr-h", "mixture": "gaussian"})
+        for rate in (0.2, 0.5, 0.8)
+    ),
 )
 
 
@@ -180,9 +186,9 @@ def settings() -> dict[str, Setting]:
             for setting in settings_of(row):
                 before = found[setting.name].figures if setting.name in found else ()
                 found[setting.name] = _with_figures(setting, before + setting.figures)
-    for name, rate, options in _WITHOUT_FIGURES:
+    for name, method, rate, options in _WITHOUT_FIGURES:
         variant = name.rpartition("/")[2]
-        found[name] = Setting(name, "elr", "cifar10", "sym-incl", rate, options, 0, variant, ())
+        found[name] = Setting(name, method, "cifar10", "sym-incl", rate, options, 0, variant, ())
     order = list(dict.fromkeys(each.method for each in KNOWN_METHODS))
     return dict(sorted(found.items(), key=lambda item: order.index(item[1].method)))
 
