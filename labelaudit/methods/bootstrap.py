@@ -148,7 +148,7 @@ def _train(job: Job, options: Options) -> dict[str, Tensor]:
 
 
 def _warmup_loss(job: Job, options: Options, state: StageState) -> LossFn:
-    """Return plain cross-entropy on mixed samples, or on samples as they are for the variants without mixup."""
+    """Return L = d CE(y_a, p) + (1 - d) CE(y_b, p) on mixed samples; for the variants without mixup L = CE(y, p)."""
     draw = _pairs(job, options, state)
 
     def loss(model: nn.Module, batch: Batch) -> Tensor:
@@ -163,6 +163,9 @@ def _warmup_loss(job: Job, options: Options, state: StageState) -> LossFn:
 
 def _corrected_loss(job: Job, options: Options, state: StageState, mixture: Mixture | None, remember: Record) -> LossFn:
     """Return the loss of an epoch in which labels are corrected, or inputs at least mixed by their noise.
+
+    Each label becomes (1 - w) y + w t; L = d CE of one partner + (1 - d) CE of the other + eta R with mixup,
+    R = -sum_c (1/C) ln m_c and m the mean prediction.
 
     The prediction that corrects a label is that of the sample as it is, in train mode, and a constant.
     """
@@ -240,7 +243,7 @@ def _noisy(
 
 
 def _refit_(job: Job, options: Options, state: StageState) -> None:
-    """Look at every sample as the network sees it now, and note its loss and p(noisy)."""
+    """Look at every sample as the network sees it now, and note its loss l = -ln p[y] and w = p(noisy | l)."""
     probs = job.predict(_STAGE, state.model, _views(job, options), "refit", state.epoch)
     given = job.samples.labels[job.own]
     state.tables["losses"] = -torch.log(probs.gather(1, given[:, None]).clamp_min(1e-12))

@@ -158,7 +158,11 @@ def _passes(job: Job, options: Options) -> dict[str, int]:
 
 
 def _relabelling_stage(job: Job, options: Options) -> dict[str, Tensor]:
-    """Train on the given labels; from `relabel_from` on, on the mean of the network's own recent predictions."""
+    """Train on the given labels; from `relabel_from` on, on the mean of the network's own recent predictions.
+
+    L = L_c + a L_A + b L_H with L_c = -(1/B) sum_i sum_c t_ic ln p_ic; t = y for q epochs, then the mean of the predictions
+    of the last ten epochs.
+    """
     state = job.new_state("stage1")
     targets = F.one_hot(job.samples.labels[job.own], job.n_classes).float()  # (M, C)
     relabels = options.relabel_from > 0
@@ -233,7 +237,7 @@ def _learnt_on_split(job: Job, options: Options, stage: str, labelled: Tensor, p
 
 
 def _labelled_side(job: Job, noisy: Tensor, probs: Tensor, threshold: float) -> Tensor:
-    """Return (N,) where p(noisy) is at most the threshold.
+    """Return (N,) where w = p(noisy | loss) <= gamma, the threshold.
 
     Deviation from S2: the published table sometimes calls every sample noisy (spec of the mixture: a broad noisy
     component); stage 2 would then learn from random labels alone. Where fewer samples than classes are left, the half
@@ -277,7 +281,9 @@ def _soft_loss(state: StageState, options: Options, remember: Record) -> LossFn:
 
 
 def _mixup_loss(state: StageState, options: Options, remember: Record, draw: torch.Generator) -> LossFn:
-    """Return the loss of S2's stage 2: one forward that records predictions, one on mixed images that learns.
+    """Return the loss of S2's stages 2 and 3: one forward that records predictions, one on mixed images that learns.
+
+    L = l CE(t_a, p) + (1 - l) CE(t_b, p) + a L_A + b L_H, p the prediction on l x_a + (1 - l) x_b, l ~ Beta(1, 1).
 
     Both forwards are in train mode, so both move the running statistics of batch norm, as published.
     """

@@ -128,7 +128,9 @@ def _loss(
     *,
     weight: float,
 ) -> LossFn:
-    """Return the loss of one network in its turn.
+    """Return the loss L = CE(y~, p) + r lambda ln(1 - <q, p>) of one network in its turn.
+
+    y~ are mixed labels, q mixed targets, t <- beta t + (1 - beta) s of what the teacher thinks.
 
     The teacher is the average of the other network. It runs in train mode, by the statistics of the batch, as
     published; what it thinks of the unmixed samples moves this network's targets before they are used.

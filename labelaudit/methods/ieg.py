@@ -213,6 +213,9 @@ def _loss(
 ) -> LossFn:
     """Return the loss of an epoch's steps, as S1's code has it.
 
+    L = (mean CE(l y + (1 - l) g, z) + sum_i w_i CE(q_i, z_i)) / 2 + L_bp + p L_bu + k KL(softmax z || softmax z^), where
+    q = l0 y + (1 - l0) g.
+
     Args:
         job: the scan.
         state: of the stage.
@@ -264,7 +267,7 @@ def _mixed_loss(
     options: Options,
     draw: torch.Generator,
 ) -> Tensor:
-    """Return the loss on mixed pairs of the pool of trusted samples and of both views: a scalar."""
+    """Return L_bp + p L_bu on mixed pairs of the pool of trusted samples and of both views: a scalar."""
     n, device = max(1, round(options.mixed_share * len(inputs))), inputs.device
     chosen = torch.randint(len(trusted_labels), (n,), generator=draw).to(device)
     pool = torch.cat([trusted_inputs[chosen], inputs[:n], strong[:n]])  # (3n, ...)
