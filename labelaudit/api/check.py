@@ -133,6 +133,7 @@ def _leaks(opened: Opened, now: DataNow | str, near: Near | str, limits: Limits)
         split=(meta.get("dataset") or {}).get("split"),
         near="off" if limits.max_near_leaks is None else near,
         size=int(size) + int(margin),
+        framing=(recipe.get("train") or {}).get("framing") or "centre",
     )
 
 

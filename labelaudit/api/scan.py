@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
-from labelaudit.classifier.finish import finish_scan, finishing_recipe, own_settings
+from labelaudit.classifier.finish import finish_along, finish_scan, finishing_recipe, own_settings
 from labelaudit.core.audits import Audit
 from labelaudit.core.events import EventSink, ignore
 from labelaudit.scanning.request import Settings, parse_duration, request_of
@@ -71,6 +71,8 @@ def scan(
         stop_at=time.monotonic() + parse_duration(stop_after or "max"),
         on_event=on_event,
         finish=Finish(
-            None if finish is None else partial(finishing_recipe, method=finish, overrides=of_finish), finish_scan
+            None if finish is None else partial(finishing_recipe, method=finish, overrides=of_finish),
+            finish_scan,
+            finish_along,
         ),
     )

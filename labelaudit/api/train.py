@@ -6,11 +6,9 @@ import time
 from pathlib import Path
 from typing import Unpack
 
-from labelaudit.classifier.train import Trained, Wanted, new_training, run_training, stopped_training
-from labelaudit.core.errors import ConfigError
+from labelaudit.classifier.train import Trained, Wanted, train_dataset
 from labelaudit.core.events import EventSink, ignore
 from labelaudit.scanning.request import Settings, parse_duration, request_of
-from labelaudit.training.ranks import launched_ranks
 
 
 def train(
@@ -54,8 +52,7 @@ def train(
     """
     request = request_of(source or "", settings)
     stop_at = time.monotonic() + parse_duration(stop_after or "max")
-    if launched_ranks().size > 1:
-        raise ConfigError("train works in one process.", hint="Start it without torchrun.")
     wanted = Wanted(source, root, labels, test, test_embeddings)
-    training = stopped_training(out) if resume else new_training(wanted, request, out=out, overwrite=overwrite)
-    return run_training(training, stop_at=stop_at, on_event=on_event)
+    return train_dataset(
+        wanted, request, out=out, overwrite=overwrite, resume=resume, stop_at=stop_at, on_event=on_event
+    )

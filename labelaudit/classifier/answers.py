@@ -56,7 +56,7 @@ def load_readable(
         return Readable(kept, VectorInputs(values) if len(kept) else None, samples.broken)
     if facts.images is None:
         raise ValueError(f"a classifier of {facts.kind} does not look at images")
-    with PixelStore(cache, facts.images.size + facts.images.margin) as store:
+    with PixelStore(cache, facts.images.size + facts.images.margin, framing=facts.images.framing) as store:
         decoded = decode_with_progress(content, samples.paths, store, on_event)
         inputs = pixels_on_device(decoded, facts.images, device) if len(decoded.rows) else None
     broken = {**dict(decoded.failures), **samples.broken}

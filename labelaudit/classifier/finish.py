@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from labelaudit.classifier.run import TrainingRun
-from labelaudit.classifier.train import Plan, train_on
+from labelaudit.classifier.train import Plan, train_along, train_on
 from labelaudit.core.audits import Audit
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.events import Event, EventSink, Said, StageStarted, WorkPlanned
@@ -18,6 +18,7 @@ from labelaudit.scanning.load import Loaded
 from labelaudit.scanning.prepare import dataset_facts, require_trusted
 from labelaudit.scanning.recipes import known_options, recipe_for, resolved
 from labelaudit.scanning.request import Prepared
+from labelaudit.training.ranks import Ranks
 
 FOLDER = "finish"  # in the audit
 _STAGE = "finish"  # begins the names of its stages
@@ -56,14 +57,16 @@ def finishing_recipe(prepared: Prepared, method: str, *, overrides: Mapping[str,
     scan, asked = prepared.recipe, prepared.asked
     late = {key: value for key, value in asked.overrides.items() if "." in key and not key.startswith("method.")}
     own = {key.removeprefix("method."): value for key, value in asked.overrides.items() if key not in late}
-    asked = replace(asked, method=method, overrides={**late, **known_options(method, own), **overrides})
+    asked = replace(
+        asked, method=method, for_classifier=True, overrides={**late, **known_options(method, own), **overrides}
+    )
     require_trusted(method, prepared.dataset)
     recipe, _ = recipe_for(dataset_facts(prepared.dataset, device=prepared.device.type), asked)
     return resolved(replace(recipe, data=scan.data, model=scan.model, train=scan.train), prepared.dataset)
 
 
 def finish_scan(
-    audit: Audit, recipe: Recipe, prepared: Prepared, loaded: Loaded, log: EventSink, stop_at: float
+    audit: Audit, recipe: Recipe, prepared: Prepared, loaded: Loaded, log: EventSink, stop_at: float, ranks: Ranks
 ) -> Mapping[str, Any]:
     """Train on what the audit suggests, with the samples at hand, and return what audit.json says about it.
 
@@ -77,6 +80,7 @@ def finish_scan(
         loaded: the scan's samples: nothing is read or decoded again.
         log: told what happens.
         stop_at: seconds of the monotonic clock.
+        ranks: who shares the work; the others call `finish_along`.
     """
     folder = audit.path / FOLDER
     plan = Plan(source=str(audit.meta["source"]), root="", audit=str(audit.path), labels="suggested")
@@ -87,7 +91,8 @@ def finish_scan(
         run = TrainingRun.create(folder, {"plan": dataclasses.asdict(plan), "recipe": recipe.to_dict()})
     log(Said("note", f"finish: {recipe.method} on the labels as suggested"))
     try:
-        trained = train_on(run, plan, replace(prepared, recipe=recipe), loaded, audit, _named(log), stop_at=stop_at)
+        prepared = replace(prepared, recipe=recipe)
+        trained = train_on(run, plan, prepared, loaded, audit, _named(log), stop_at=stop_at, ranks=ranks)
     except DataError as error:
         run.fail(error.problem)
         log(Said("warning", f"no classifier was trained: {error.problem}"))
@@ -97,6 +102,11 @@ def finish_scan(
         "model": f"{FOLDER}/{trained.path.name}",
         "labels": dict(trained.facts.metrics["labels"]),
     }
+
+
+def finish_along(audit: Audit, recipe: Recipe, prepared: Prepared, loaded: Loaded, ranks: Ranks) -> None:
+    """Train what rank 0 trains in `finish_scan`."""
+    train_along(replace(prepared, recipe=recipe), loaded, TrainingRun(audit.path / FOLDER).checkpoints_path, ranks)
 
 
 def _named(on_event: EventSink) -> EventSink:

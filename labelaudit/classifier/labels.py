@@ -14,6 +14,7 @@ from labelaudit.core.audits import Audit
 from labelaudit.core.dataset import BoolN, Dataset, FloatNC, IntN
 from labelaudit.core.decisions import Key, Known, read_decisions
 from labelaudit.core.errors import DataError, count
+from labelaudit.core.evidence import PUBLISHED_SPLIT, read_score
 from labelaudit.core.findings import read_table
 from labelaudit.core.issues import Action
 
@@ -30,6 +31,7 @@ _COLUMNS = (
     "top_labels",
     "top_probs",
 )
+_PUBLISHED_THRESHOLD = 0.5  # gamma 2 of Ortego et al. 2020, arXiv:1912.08741, for audits that did not note it
 _ABOUT_ONE = 1e-6  # a sum of probabilities below this holds nothing
 
 
@@ -63,7 +65,8 @@ def training_labels(
         content_hashes: (N,) of them.
         audit: with suggestions and decisions; None where there is none.
         kind: `suggested` applies what the audit would relabel, and leaves out what it would drop; `soft` takes its
-            probabilities; `split` the given label of what it would keep, and its probabilities elsewhere.
+            probabilities; `split` the given label of what it would keep, and its probabilities elsewhere. An audit by
+            DRPL's published schedule keeps what its second stage's posterior splits off, as the paper's final training.
     """
     labels = _as_given(dataset)
     if audit is None:
@@ -122,6 +125,18 @@ class _Rows:
         found = [by_content.get(key, -1) for key in zip(content_hashes, names, strict=True)]
         self.positions = np.array(found, dtype=np.int64)  # (N,) row of each sample, -1 = not seen with this label
         self.known = self.positions >= 0
+        self.published_split = self._published_split(audit)  # (N,) bool; None where the audit's method makes none
+
+    def _published_split(self, audit: Audit) -> BoolN | None:
+        """Return what DRPL's published posterior keeps as labelled, at the threshold of the audit's recipe."""
+        noisy = read_score(audit.evidence_path, PUBLISHED_SPLIT)
+        if noisy is None:
+            return None
+        threshold = audit.meta["recipe"]["options"].get("stage2_threshold", _PUBLISHED_THRESHOLD)
+        kept = np.zeros(len(self.positions), dtype=np.bool_)
+        scanned = self.known & (self.positions < len(noisy))  # findings end with what was set aside
+        kept[scanned] = noisy[self.positions[scanned]] <= threshold
+        return kept
 
     def texts(self, column: str) -> NDArray[np.object_]:
         """Return (N,) the cells of a column, None for samples that the audit has not seen."""
@@ -160,7 +175,7 @@ def _with_targets(labels: TrainingLabels, dataset: Dataset, rows: _Rows, kind: L
     actions = rows.texts("action")
     hard = labels.trusted | ~rows.known  # one label for sure, or nothing else known
     if kind == "split":
-        hard |= actions == Action.KEEP
+        hard |= (actions == Action.KEEP) if rows.published_split is None else rows.published_split
     targets = np.zeros((len(dataset), dataset.n_classes), dtype=np.float32)
     targets[np.arange(len(dataset)), labels.given] = 1.0
     for row, (names, probs) in enumerate(rows.top()):

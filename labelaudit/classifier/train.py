@@ -15,15 +15,16 @@ from labelaudit.classifier.labels import (
     training_labels,
 )
 from labelaudit.classifier.run import TrainingRun
+from labelaudit.classifier.shared import labels_from_main
 from labelaudit.classifier.targets import targets_of, with_labels
 from labelaudit.classifier.tested import Tested, load_test, read_test
 from labelaudit.core.audits import HOME, Audit, find_audit
 from labelaudit.core.dataset import Dataset, fingerprint
 from labelaudit.core.decisions import read_decisions
 from labelaudit.core.errors import ConfigError, DataError, did_you_mean
-from labelaudit.core.events import EventSink, Said
+from labelaudit.core.events import EventSink, Said, ignore
 from labelaudit.core.files import plain
-from labelaudit.core.model_facts import ModelFacts
+from labelaudit.core.model_facts import ModelFacts, model_facts_from_dict
 from labelaudit.core.recipe import DataSettings, ModelSettings, from_dict, recipe_from_dict
 from labelaudit.scanning.learn import precision_for, run_method
 from labelaudit.scanning.load import Loaded, load_inputs
@@ -32,10 +33,11 @@ from labelaudit.scanning.pace import threads
 from labelaudit.scanning.prepare import prepare, prepare_again
 from labelaudit.scanning.record import model_facts, opening_facts, recorded
 from labelaudit.scanning.request import Prepared, Request
+from labelaudit.training.device import choose_rank_device
 from labelaudit.training.job import Classifier
 from labelaudit.training.kept_networks import KeptNetworks
 from labelaudit.training.model_file import StoredModel, build_networks, write_model
-from labelaudit.training.ranks import ALONE
+from labelaudit.training.ranks import ALONE, Ranks, join_ranks, launched_ranks
 
 DEFAULT_METHOD = "elr+"
 _CONFUSION = "confusion.csv"
@@ -86,7 +88,58 @@ class Training:
     prepared: Prepared
 
 
-def new_training(wanted: Wanted, request: Request, *, out: Path | str, overwrite: bool) -> Training:
+def train_dataset(
+    wanted: Wanted,
+    request: Request,
+    *,
+    out: Path | str,
+    overwrite: bool,
+    resume: bool,
+    stop_at: float,
+    on_event: EventSink,
+) -> Trained:
+    """Return the model of a new training, or of a stopped one that goes on, by all ranks that are at work.
+
+    Args:
+        wanted: what to train on, and what to test on.
+        request: the settings; those of a training that goes on are its own.
+        out: folder for the model.
+        overwrite: replace the model that it has.
+        resume: go on with its stopped training.
+        stop_at: seconds of the monotonic clock after which the first epoch that ends is the last.
+        on_event: told what happens, on rank 0.
+    """
+    here = launched_ranks()
+    with join_ranks(choose_rank_device(request.device, here.local_rank, here.size)) as ranks:
+        if not ranks.is_main:
+            return _follow(ranks)
+        training = (
+            stopped_training(out)
+            if resume
+            else new_training(wanted, request, out=out, overwrite=overwrite, ranks=ranks)
+        )
+        run, plan = training.run, training.plan
+        told = {"source": plan.source, "root": plan.root, "checkpoints": str(run.checkpoints_path)}
+        ranks.from_main(told | {"recipe": training.prepared.recipe.to_dict()})
+        trained = run_training(training, stop_at=stop_at, on_event=on_event, ranks=ranks)
+        ranks.from_main({"path": str(trained.path), "facts": trained.facts.to_dict(), "labels": trained.labels})
+        return trained
+
+
+def _follow(ranks: Ranks) -> Trained:
+    """Train along with rank 0, which alone writes, maybe on another machine; return what it has written."""
+    told = ranks.from_main(None)
+    prepared = prepare_again(told["source"], recipe_from_dict(told["recipe"]))
+    loaded = _load(prepared, told["root"], ignore, ranks)
+    _require_same_samples(fingerprint(loaded.dataset, loaded.content_hashes), ranks)
+    train_along(prepared, loaded, Path(told["checkpoints"]), ranks)
+    done = ranks.from_main(None)
+    return Trained(Path(done["path"]), model_facts_from_dict(done["facts"], source=done["path"]), done["labels"])
+
+
+def new_training(
+    wanted: Wanted, request: Request, *, out: Path | str, overwrite: bool, ranks: Ranks = ALONE
+) -> Training:
     """Return a new training, with everything settled that it is to be made with.
 
     Args:
@@ -94,6 +147,7 @@ def new_training(wanted: Wanted, request: Request, *, out: Path | str, overwrite
         request: the settings; data and network that are left open are the audit's.
         out: folder for the model.
         overwrite: replace the model that it has.
+        ranks: who shares the work.
 
     Raises:
         ConfigError: settings that cannot be used.
@@ -107,11 +161,12 @@ def new_training(wanted: Wanted, request: Request, *, out: Path | str, overwrite
         data=found.settings,
         model=_model_settings(found, request),
         method=_method(request.method, plan.labels),
+        for_classifier=True,
     )
     prepared = prepare(request, rates=Path(plan.root) / HOME / "cache" / "rates.json", decided=_is_decided(found.audit))
     if plan.test is not None:
         _read_test(plan, prepared)  # a mistake in it must not wait until the samples are read
-    facts = opening_facts(plan.source, prepared, ALONE) | {"plan": dataclasses.asdict(plan)}
+    facts = opening_facts(plan.source, prepared, ranks) | {"plan": dataclasses.asdict(plan)}
     return Training(TrainingRun.create(out, facts, overwrite=overwrite), plan, prepared)
 
 
@@ -169,13 +224,14 @@ def _is_decided(audit: Audit | None) -> bool:
     return audit is not None and any(known.decision != "open" for known in read_decisions(audit).known.values())
 
 
-def run_training(training: Training, *, stop_at: float, on_event: EventSink) -> Trained:
+def run_training(training: Training, *, stop_at: float, on_event: EventSink, ranks: Ranks = ALONE) -> Trained:
     """Load the samples, train on them, and return the model that was written.
 
     Args:
         training: that can begin.
         stop_at: seconds of the monotonic clock after which the first epoch that ends is the last.
         on_event: told what happens.
+        ranks: who shares the work; the others follow.
 
     Raises:
         DataError: the data changed, or leaves nothing to train on.
@@ -186,14 +242,48 @@ def run_training(training: Training, *, stop_at: float, on_event: EventSink) -> 
         log(Said("note", prepared.why))
         for remark in prepared.dataset.remarks:
             log(Said(remark.level, remark.text))
-        cache = Path(plan.root) / HOME / "cache" / "pixels"
-        loaded = load_inputs(prepared.dataset, prepared.recipe, prepared.device, log, cache=cache)
-        loaded = with_features(loaded, prepared.recipe, prepared.device, log)
+        loaded = _load(prepared, plan.root, log, ranks)
         stamp = fingerprint(loaded.dataset, loaded.content_hashes)
         _require_same_data(run, stamp)
+        _require_same_samples(stamp, ranks)
         run.update(fingerprint=stamp)
         audit = None if plan.audit is None else find_audit(plan.audit)
-        return train_on(run, plan, prepared, loaded, audit, log, stop_at=stop_at, cache=cache)
+        cache = _pixels(plan.root)
+        return train_on(run, plan, prepared, loaded, audit, log, stop_at=stop_at, cache=cache, ranks=ranks)
+
+
+def _load(prepared: Prepared, root: Path | str, on_event: EventSink, ranks: Ranks) -> Loaded:
+    with ranks.in_turn():  # the first on a machine decodes, with all its cores; the others find the pixels
+        loaded = load_inputs(prepared.dataset, prepared.recipe, prepared.device, on_event, cache=_pixels(root))
+    return with_features(loaded, prepared.recipe, prepared.device, on_event, ranks=ranks)
+
+
+def _pixels(root: Path | str) -> Path:
+    return Path(root) / HOME / "cache" / "pixels"
+
+
+def _require_same_samples(stamp: str, ranks: Ranks) -> None:
+    first = ranks.from_main(stamp)
+    if stamp != first:
+        raise DataError(f"the data is not that of rank 0: fingerprint {stamp} here, {first} there.")
+
+
+def train_along(prepared: Prepared, loaded: Loaded, checkpoints: Path, ranks: Ranks) -> None:
+    """Train what rank 0 trains in `train_on`, which tests, keeps and writes it.
+
+    Args:
+        prepared: the recipe.
+        loaded: the samples with their given labels.
+        checkpoints: folder of rank 0's.
+        ranks: who shares the work.
+    """
+    labels = labels_from_main(None, ranks)
+    if labels is None:
+        return
+    targets = targets_of(labels, prepared.device)
+    learnt = with_labels(loaded, labels)
+    with threads(prepared.recipe.train.threads):
+        run_method(learnt, prepared, checkpoints=checkpoints, on_event=ignore, ranks=ranks, targets=targets)
 
 
 def train_on(
@@ -206,8 +296,9 @@ def train_on(
     *,
     stop_at: float,
     cache: Path | None = None,
+    ranks: Ranks = ALONE,
 ) -> Trained:
-    """Train on loaded samples, write the model, and return it.
+    """Train on loaded samples, write the model, and return it; other ranks call `train_along`.
 
     Args:
         run: gets the model.
@@ -218,10 +309,16 @@ def train_on(
         log: told what happens.
         stop_at: seconds of the monotonic clock.
         cache: of decoded pixels, for the test data.
+        ranks: who shares the work.
     """
     stamp = fingerprint(loaded.dataset, loaded.content_hashes)
     chosen = training_labels(loaded.dataset, loaded.content_hashes, audit, plan.labels)
-    require_classes_left(chosen, loaded.dataset)
+    try:
+        require_classes_left(chosen, loaded.dataset)
+    except DataError:
+        labels_from_main(None, ranks)
+        raise
+    labels_from_main(chosen, ranks)
     log(Said("note", f"labels: {chosen.describe()}"))
     learnt = with_labels(loaded, chosen)
     device, recipe = prepared.device, prepared.recipe
@@ -248,6 +345,7 @@ def train_on(
             stop_at=stop_at,
             on_classifier=watch,
             targets=targets_of(chosen, device),
+            ranks=ranks,
         )
     networks = kept.every()
     if not networks:

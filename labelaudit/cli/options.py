@@ -159,8 +159,8 @@ FIELDS: dict[str, Any] = {
         rich_help_panel=_RUN,
     ),
     "backbone": typer.Option(
-        help="Network: small, medium, preact-resnet18, cifar-resnet34, or a resnet, mobilenet, convnext"
-        " or efficientnet of torchvision, such as resnet50.",
+        help="Network: small, medium, preact-resnet18, cifar-resnet34, wrn-28-10, resnet29-v2, inception-resnet-v2,"
+        " or a resnet, mobilenet, convnext or efficientnet of torchvision, such as resnet50.",
         show_default="the recipe's",
         rich_help_panel=_RUN,
     ),

@@ -102,8 +102,13 @@ def train(
     """
     with importing():
         from labelaudit.api.train import train as run
+        from labelaudit.training.ranks import launched_ranks
 
-    with _resumable(out), ScanProgress(quiet=quiet, verbose=verbose, no_color=no_color) as progress:
+    is_main = launched_ranks().is_main
+    with (
+        _resumable(out),
+        ScanProgress(quiet=quiet or not is_main, verbose=verbose, no_color=no_color) as progress,
+    ):
         trained: Trained = run(
             source,
             out=out,
@@ -118,6 +123,8 @@ def train(
             on_event=progress,
             **settings,
         )
+    if not is_main:
+        return
     if json:
         print_json(trained.to_dict())
     else:

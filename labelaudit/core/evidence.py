@@ -36,6 +36,9 @@ class Judges:
     weights: NDArray[np.float32] | None = None
 
 
+PUBLISHED_SPLIT = "stage2_noisy"  # score of DRPL: p(noisy) after stage 2 by the published mixture
+
+
 def no_judges(n: int) -> Judges:
     """Return what says that none of n given labels was taught."""
     return Judges(np.zeros((0, n), dtype=np.float32), np.zeros((0, n), dtype=np.int32))
@@ -178,6 +181,18 @@ def read_against(path: Path, *, voting: Collection[str] = ()) -> FloatN:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} is damaged: {error}.", hint="Scan the data again.") from error
     return np.asarray(np.log(np.expm1(np.clip(losses, _TINY, 50.0))))  # log odds of any other label
+
+
+def read_score(path: Path, name: str) -> FloatN | None:
+    """Return (N,) one of the method's scores; None where an audit has no such score, or no evidence any more."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            column = f"score_{name}"
+            return np.asarray(stored[column], dtype=np.float64) if column in stored else None
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} is damaged: {error}.", hint="Scan the data again.") from error
 
 
 def _heard(array: str, voting: Collection[str]) -> bool:

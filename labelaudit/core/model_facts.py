@@ -41,6 +41,7 @@ class ImageFacts:
     means: tuple[float, ...]  # (3,) of the channels, on a 0..1 scale
     deviations: tuple[float, ...]  # (3,)
     flip: bool  # answers are the mean over the image and its mirror image
+    framing: Literal["centre", "whole"] = "centre"  # the square is cut out of the middle, or the whole image squeezed
 
     def __post_init__(self) -> None:
         """Check sizes."""

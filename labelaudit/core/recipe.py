@@ -98,8 +98,11 @@ class TrainSettings:
     nesterov: bool = False
     crop_padding: int = 4  # pixels of padding before a random crop; 0 = no crop
     crop_margin: int = 0  # pixels decoded beyond the image size, for crops from a larger image instead of a padded one
+    framing: Literal["centre", "whole"] = "centre"  # cut the square out of the middle, or squeeze the whole image in
     flip: bool = True  # random mirror images
-    normalise: Literal["dataset", "cifar10", "cifar100", "imagenet"] = "dataset"  # whose channel means and deviations
+    normalise: Literal["dataset", "cifar10", "cifar100", "imagenet", "clothing1m", "halves"] = (
+        "dataset"  # whose channels
+    )
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto = bf16 where the processor is measured to gain by it
     threads: int = 0  # of the CPU; 0 = all that torch takes, fewer where a busy machine is measured to be faster so
     compile: Literal["auto", "yes", "no"] = "auto"  # torch.compile; auto = where a long scan pays for it
@@ -166,6 +169,8 @@ class PublishedSchedule:
     train: TrainSettings
     image_size: int = 32  # pixels
     backbone: str = "preact-resnet18"
+    classifier: Mapping[str, Any] = field(default_factory=dict)  # options on top, where the network is what is wanted
+    pretrained: bool = False  # the paper started from ImageNet's weights
 
 
 def recipe_from_dict(values: Mapping[str, Any]) -> Recipe:

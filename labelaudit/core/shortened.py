@@ -9,6 +9,7 @@ from typing import Any
 _PHASES = ("epochs", "from")  # whole numbers of epochs, 0 = none
 _POINTS = ("milestones",)  # tuples of epochs
 _STEPS = ("steps",)  # whole numbers of optimiser steps, 0 = none
+_IN_A_ROW = {"warmup_epochs", "dynamic_epochs"}  # phases that come one after the other before the rest begins
 
 
 def shortened(options: Mapping[str, Any], scale: float) -> dict[str, Any]:
@@ -34,4 +35,6 @@ def shortened(options: Mapping[str, Any], scale: float) -> dict[str, Any]:
             shorter[name] = tuple(max(1, round(epoch * scale)) for epoch in value)
         elif kind in _STEPS:
             shorter[name] = max(1, round(value * scale)) if value else 0
+    if shorter.keys() >= _IN_A_ROW | {"epochs"}:
+        shorter["epochs"] = max(shorter["epochs"], 1 + sum(shorter[name] for name in _IN_A_ROW))
     return shorter

@@ -10,7 +10,7 @@ import warnings
 import zlib
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from labelaudit.core.errors import DataError
 
 Pixels = NDArray[np.uint8]  # (size, size, 3) RGB
+Framing = Literal["centre", "whole"]  # which part of an image becomes the square that is looked at
 
 MAX_PIXELS = 89_478_485  # Pillow's own limit: a quarter of a gigabyte as 24-bit RGB
 # Not images to us: Pillow only recognises these, or would start another program (Ghostscript) to read them.
@@ -100,8 +101,8 @@ def image_size(image: bytes | BinaryIO) -> tuple[int, int]:
         return opened.size
 
 
-def decode_image(data: bytes, name: str, size: int) -> Decoded:
-    """Return the centre square of an image, scaled to `size` x `size` pixels.
+def decode_image(data: bytes, name: str, size: int, *, framing: Framing = "centre") -> Decoded:
+    """Return the centre square of an image, or all of it, scaled to `size` x `size` pixels.
 
     EXIF orientation is applied, transparency is laid on white, the first frame is taken. An image that has the size
     already is not resampled. A JPEG of twice the size or more is decoded at a half, a quarter or an eighth of its own:
@@ -111,6 +112,7 @@ def decode_image(data: bytes, name: str, size: int) -> Decoded:
         data: the bytes of the file.
         name: the file's name, to compare its suffix with the content.
         size: side of the result in pixels.
+        framing: `centre` cuts the largest square out of the middle; `whole` squeezes the image into a square.
 
     Raises:
         UnreadableImage: empty, truncated, too large, or not an image.
@@ -124,7 +126,7 @@ def decode_image(data: bytes, name: str, size: int) -> Decoded:
             orientation, note = _orientation(image)
             rgb = _to_rgb(image)
             rgb = rgb.transpose(_TURNS[orientation]) if orientation in _TURNS else rgb
-            pixels = np.array(_centre_square(rgb, size), dtype=np.uint8)
+            pixels = np.array(_square(rgb, size, framing), dtype=np.uint8)
         except _DECODER_ERRORS as error:
             raise UnreadableImage(_damage(error)) from error
     if orientation in _SIDEWAYS:
@@ -221,11 +223,11 @@ def _grey_to_rgb(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8)).convert("RGB")
 
 
-def _centre_square(image: Image.Image, size: int) -> Image.Image:
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    box = (left, top, left + side, top + side)
-    if side == size:
+def _square(image: Image.Image, size: int, framing: Framing) -> Image.Image:
+    width, height = image.size if framing == "whole" else (min(image.size),) * 2
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    box = (left, top, left + width, top + height)
+    if (width, height) == (size, size):
         return image.crop(box)
     # Scaling only the square equals scaling all and cropping, and cannot explode on a 1 x 100,000 strip.
     return image.resize((size, size), Image.Resampling.BILINEAR, box=box, reducing_gap=2.0)

@@ -106,3 +106,21 @@ def elr_weight(n_classes: int) -> float:
 
 _CLAMP = 1e-4
 _MANY_CLASSES = 100
+
+
+def kl_term(logits: Tensor, averages: Tensor) -> Tensor:
+    """Return the divergence KL(t || p) of each prediction from its running average: what S0 compares its term with.
+
+    Args:
+        logits: (B, C). Gradients flow through these.
+        averages: (B, C) running averages of past predictions; constants, scaled to sum to 1.
+
+    Returns:
+        (B,) nats, at least 0.
+
+    Source:
+        S0, arXiv:2007.00151, the ablation that replaces its term: it adds to the memorising gradient where p = t.
+    """
+    target = averages / averages.sum(dim=1, keepdim=True).clamp_min(1e-12)
+    log_probs = torch.log_softmax(logits.float(), dim=1)
+    return (target * (target.clamp_min(1e-12).log() - log_probs)).sum(dim=1)

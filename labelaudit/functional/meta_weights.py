@@ -11,6 +11,8 @@ Source:
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -79,14 +81,18 @@ def label_gradients(given: Tensor, pseudo: Tensor, tangents: Tensor, *, lr: floa
     return lr * weight * ((given - pseudo) * tangents).sum(dim=1)
 
 
-def helpful_weights(gradients: Tensor) -> Tensor:
+def helpful_weights(gradients: Tensor, *, summed: Callable[[Tensor], Tensor] = lambda total: total) -> Tensor:
     """Return (B,) weights, at least 0 and with a sum just below 1; all 0 where no sample would help.
+
+    Args:
+        gradients: (B,) derivatives of the trusted loss by the weight of each sample.
+        summed: from the sum over these samples to that over the whole batch, where this is a part of it.
 
     Source:
         S1, published code: its "w0 - gradient - w0", clipped and divided by the sum + 1e-5.
     """
     helpful = (-gradients).clamp_min(0.0)
-    return helpful / (helpful.sum() + 1e-5)
+    return helpful / (summed(helpful.sum()) + 1e-5)
 
 
 def keeps_given_label(gradients: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from labelaudit.core.arrays import IntN
 from labelaudit.core.arrow import numbers_of, text_array
 from labelaudit.core.dataset import Dataset, ImageFiles
 from labelaudit.core.errors import count
-from labelaudit.functional.images import UnreadableImage, decode_image, hash_content
+from labelaudit.functional.images import Framing, UnreadableImage, decode_image, hash_content
 from labelaudit.functional.near import near_hashes, near_pairs
 from labelaudit.gate.columns import FindingColumns
 from labelaudit.gate.compare import DataNow
@@ -35,7 +35,13 @@ class SplitLeaks:
 
 
 def find_leaks(
-    columns: FindingColumns, data: DataNow | str, *, split: str | None, near: Near | str, size: int
+    columns: FindingColumns,
+    data: DataNow | str,
+    *,
+    split: str | None,
+    near: Near | str,
+    size: int,
+    framing: Framing = "centre",
 ) -> SplitLeaks:
     """Return the samples that occur in more than one split.
 
@@ -45,6 +51,7 @@ def find_leaks(
         split: what was scanned: "train", or "test,train"; None where there are no splits.
         near: what the audit keeps of near duplicates, or why nothing.
         size: pixels of a side that the scan decoded images to.
+        framing: which part of them it looked at.
     """
     if split is None:
         return SplitLeaks(_NO_SPLITS, _NO_SPLITS)
@@ -57,7 +64,7 @@ def find_leaks(
         text = "copies across splits are sought among image files only"
         return SplitLeaks(text, text)
     every = read_dataset(data.source, replace(data.settings, split=ALL_SPLITS))
-    return _leaks_from(columns, every, set(data.dataset.sample_ids), split, near, size)
+    return _leaks_from(columns, every, set(data.dataset.sample_ids), split, near, size, framing)
 
 
 def _leaks_within(columns: FindingColumns, names: list[str], near: Near | str) -> SplitLeaks:
@@ -96,7 +103,13 @@ def _near_within(columns: FindingColumns, names: list[str], near: Near, splits: 
 
 
 def _leaks_from(
-    columns: FindingColumns, every: Dataset, own: set[str], split: str, near: Near | str, size: int
+    columns: FindingColumns,
+    every: Dataset,
+    own: set[str],
+    split: str,
+    near: Near | str,
+    size: int,
+    framing: Framing,
 ) -> SplitLeaks:
     """Compare the audit with the files of the other splits, which are read and hashed."""
     content = every.content
@@ -110,7 +123,7 @@ def _leaks_from(
         )
     decoded = None if isinstance(near, str) else size
     with ThreadPoolExecutor() as pool:  # hashing, decoding and reading let other threads run
-        hashes = list(pool.map(lambda i: _hashes(content, i, decoded), others))
+        hashes = list(pool.map(lambda i: _hashes(content, i, decoded, framing), others))
     found = pc.index_in(text_array([name for name, _ in hashes]), value_set=columns.content_hashes)
     places = numbers_of(found, -1).astype(np.int64)
     places[np.array([not name for name, _ in hashes], dtype=np.bool_)] = -1  # rows set aside have no hash either
@@ -135,7 +148,7 @@ def _leaks_from(
     return SplitLeaks(exact, Leaks(shown[:, 0], texts, splits))
 
 
-def _hashes(content: ImageFiles, index: int, size: int | None) -> tuple[str, int]:
+def _hashes(content: ImageFiles, index: int, size: int | None, framing: Framing) -> tuple[str, int]:
     """Return the content hash of a file, and the near hash where a size to decode to is given; "" or 0 for none."""
     try:
         data = content.read(index)
@@ -144,7 +157,7 @@ def _hashes(content: ImageFiles, index: int, size: int | None) -> tuple[str, int
     near = 0
     if size is not None:
         try:
-            near = int(near_hashes([decode_image(data, "", size).pixels])[0])
+            near = int(near_hashes([decode_image(data, "", size, framing=framing).pixels])[0])
         except UnreadableImage:  # another rule counts these where they are scanned
             near = 0
     return hash_content(data), near

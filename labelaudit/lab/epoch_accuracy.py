@@ -9,7 +9,7 @@ from pathlib import Path
 
 from labelaudit.lab.published_tables import Measure
 
-_COLUMNS = ("stage", "epoch", "epochs", "test", "held_out")
+_COLUMNS = ("stage", "epoch", "epochs", "test", "held_out", "top5", "other", "other_top5")
 _LAST = 10  # epochs that the mean is taken over
 
 
@@ -22,6 +22,9 @@ class EpochAccuracy:
     epochs: int  # of the stage
     test: float  # share of the test samples
     held_out: float | None = None  # share of held-out samples whose noisy label was predicted
+    top5: float | None = None  # share of the test samples whose label is among the five best
+    other: float | None = None  # the same as `test` and `top5`, of another test set
+    other_top5: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +38,18 @@ class Accuracies:
     best_epoch: int
     held_out: float | None  # test accuracy of the epoch that is best on the held-out noisy labels
     held_out_epoch: int | None
+    top5: float | None = None  # these three of the last epoch
+    other: float | None = None
+    other_top5: float | None = None
 
     def of(self, measure: Measure) -> float | None:
-        """Return the share to hold beside a published figure: of the last epoch where the paper does not say which."""
-        return {"last": self.last, "best": self.best, "held-out": self.held_out, "unstated": self.last}[measure]
+        """Return the share to hold beside a published figure: of the last epoch where the paper does not say which.
+
+        None for what is no accuracy, or was not tested.
+        """
+        found: dict[Measure, float | None] = {"last": self.last, "best": self.best, "unstated": self.last}
+        found |= {"held-out": self.held_out, "top5": self.top5, "other": self.other, "other-top5": self.other_top5}
+        return found.get(measure)
 
 
 def accuracies(curve: Sequence[EpochAccuracy]) -> Accuracies:
@@ -57,6 +68,9 @@ def accuracies(curve: Sequence[EpochAccuracy]) -> Accuracies:
         best_epoch=best.epoch,
         held_out=None if chosen is None else chosen.test,
         held_out_epoch=None if chosen is None else chosen.epoch,
+        top5=rows[-1].top5,
+        other=rows[-1].other,
+        other_top5=rows[-1].other_top5,
     )
 
 
@@ -67,8 +81,8 @@ def append_epoch(path: Path, row: EpochAccuracy) -> None:
         writer = csv.writer(file, lineterminator="\n")
         if is_new:
             writer.writerow(_COLUMNS)
-        held_out = "" if row.held_out is None else repr(row.held_out)
-        writer.writerow([row.stage, row.epoch, row.epochs, repr(row.test), held_out])
+        shares = (row.test, row.held_out, row.top5, row.other, row.other_top5)
+        writer.writerow([row.stage, row.epoch, row.epochs, *("" if each is None else repr(each) for each in shares)])
 
 
 def read_epochs(path: Path) -> list[EpochAccuracy]:
@@ -78,9 +92,9 @@ def read_epochs(path: Path) -> list[EpochAccuracy]:
     found: dict[tuple[str, int], EpochAccuracy] = {}
     with path.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            if row["held_out"] is None:  # cut off by a crash while it was written
+            if None in row.values():  # cut off by a crash while it was written
                 continue
             stage, epoch = row["stage"], int(row["epoch"])
-            held_out = float(row["held_out"]) if row["held_out"] else None
-            found[stage, epoch] = EpochAccuracy(stage, epoch, int(row["epochs"]), float(row["test"]), held_out)
+            shares = [float(row[name]) if row.get(name) else None for name in _COLUMNS[4:]]
+            found[stage, epoch] = EpochAccuracy(stage, epoch, int(row["epochs"]), float(row["test"]), *shares)
     return list(found.values())

@@ -84,7 +84,15 @@ def plant_noise(
         found = None if spec.needs == "nothing" else evidence(spec, rows)
         draw = numpy_generator(seed, "plant")
         if spec.is_open:
-            stay, content = plant_open_set(true, spec.n_classes, spec.left_out, spec.rate, draw, confusion=found)
+            stay, content = plant_open_set(
+                true,
+                spec.n_classes,
+                spec.left_out,
+                spec.rate,
+                draw,
+                confusion=found,
+                by_column=spec.name == "open_confusion_code",
+            )
             content = np.where(dataset.trusted[rows[stay]], stay, content)
             given = true[stay]
             classes = dataset.classes[: spec.n_classes - spec.left_out]
@@ -104,16 +112,26 @@ def _thinned_out(labels: IntN, spec: NoiseSpec, tail: float, *, seed: int) -> In
     return np.sort(np.concatenate([stay, pool]))
 
 
-def small_classifier(load: Callable[[], Loaded], prepared: Prepared, on_event: EventSink) -> NoiseEvidence:
+def small_classifier(
+    load: Callable[[], Loaded],
+    prepared: Prepared,
+    on_event: EventSink,
+    *,
+    share_of_confusion: float = _CLASSIFIER_SHARE,
+    steps_of_confusion: int = _CLASSIFIER_STEPS,
+) -> NoiseEvidence:
     """Return the maker of evidence for noise that needs some: a file, or a classifier that has seen a few labels.
 
     Args:
         load: returns the samples; called when the first noise needs them.
         prepared: the recipe, whose network and seed the classifier has.
         on_event: told that it is trained.
+        share_of_confusion: of the samples, from which a classifier learns whose confusions are wanted.
+        steps_of_confusion: of its training, about.
     """
 
     def evidence(spec: NoiseSpec, rows: IntN) -> FloatND:
+        confused = spec.needs == "confusion"
         if spec.file:
             return np.asarray(read_matrix(spec.file, "--noise", rows=spec.n_classes).values)
         loaded = load()
@@ -121,12 +139,13 @@ def small_classifier(load: Callable[[], Loaded], prepared: Prepared, on_event: E
             return _from_probabilities(spec, loaded, rows)
         job = make_job(loaded.inputs, loaded.dataset, prepared, checkpoints=None, on_event=on_event)
         job, true = restricted(job, rows), loaded.dataset.given[rows]
-        share = spec.rate if spec.name == "semantic" else _CLASSIFIER_SHARE
+        share = spec.rate if spec.name == "semantic" else (share_of_confusion if confused else _CLASSIFIER_SHARE)
         size = min(len(rows), max(2 * spec.n_classes, round(share * len(rows))))
         seen = np.sort(numpy_generator(prepared.recipe.seed, "small classifier").permutation(len(rows))[:size])
         on_event(Said("note", f"{spec.name}: a small classifier learns from {size:,} true labels"))
         job_in = restricted(job, seen)
-        epochs = max(1, min(_CLASSIFIER_EPOCHS, _CLASSIFIER_STEPS // job_in.samples.steps()))
+        steps = steps_of_confusion if confused else _CLASSIFIER_STEPS
+        epochs = max(1, min(_CLASSIFIER_EPOCHS, steps // job_in.samples.steps()))
         peak_lr = float(prepared.recipe.options.get("peak_lr", 0.1))
         model = train_classifier(job_in, "small classifier", epochs=epochs, peak_lr=peak_lr).model
         if spec.needs == "features":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -15,14 +16,28 @@ from filelock import FileLock
 
 from labelaudit.core.audits import HOME
 from labelaudit.core.errors import ConfigError, DataError
-from labelaudit.core.files import keep_out_of_git
+from labelaudit.core.files import keep_out_of_git, write_atomically
 from labelaudit.core.recipe import Recipe, recipe_from_dict
 from labelaudit.core.runs import Account, now
 from labelaudit.core.version import VERSION
 from labelaudit.lab.epoch_accuracy import Accuracies
-from labelaudit.lab.published_tables import Figure, Setting
+from labelaudit.lab.published_tables import Figure, Measure, Setting
 
 RUN_SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """What a method made of right and wrong labels."""
+
+    kept_right: float | None  # share of the right labels that it keeps; None where the truth is not known
+    kept_wrong: float | None  # share of the wrong labels that it keeps
+    called_wrong: float  # share of all labels
+
+    def of(self, measure: Measure) -> float | None:
+        """Return the share to hold beside a published figure; None for an accuracy."""
+        found: dict[Measure, float | None] = {"tpr": self.kept_right, "fpr": self.kept_wrong}
+        return self.called_wrong if measure == "noisy" else found.get(measure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +55,23 @@ class Reproduction:
     recipe: str
     device: str
     results: Path  # where the row was added
+    schedule: str = ""  # where it stands
+    changes: str = ""  # what was made otherwise than published
+    detected: Detected | None = None  # of DRPL
+    levels: tuple[tuple[str, float], ...] = ()  # share right of linear probes on the network's features, level by level
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the figures may be held beside the published ones at all."""
+        return self.epochs_scale == 1 and not self.changes
 
     def differences(self) -> list[tuple[Figure, float | None, float | None]]:
         """Return each published figure, ours in percent for the same epoch, and the difference in points."""
         rows: list[tuple[Figure, float | None, float | None]] = []
         for figure in self.setting.figures:
             share = self.accuracy.of(figure.measure)
+            if share is None and self.detected is not None:
+                share = self.detected.of(figure.measure)
             ours = None if share is None else 100 * share
             rows.append((figure, ours, None if ours is None else ours - figure.value))
         return rows
@@ -67,6 +93,10 @@ class Reproduction:
             ],
             "seconds": self.seconds,
             "recipe": self.recipe,
+            "schedule": self.schedule,
+            "changes": self.changes,
+            "detected": None if self.detected is None else asdict(self.detected),
+            "levels": [{"level": name, "accuracy": share} for name, share in self.levels],
             "device": self.device,
             "results": str(self.results),
         }
@@ -149,8 +179,11 @@ class Run:
 
 
 def add_result(done: Reproduction) -> None:
-    """Add a row to the results file."""
-    figure, _, difference = done.differences()[0]
+    """Add a row to the results file: with the figure that the run is to be held beside, and all others in words."""
+    figure = done.setting.comparable
+    found = {each: (ours, difference) for each, ours, difference in done.differences()}
+    difference = None if figure is None else found[figure][1]
+    measured = {each.measure: ours for each, (ours, _) in found.items() if ours is not None}
     row = {
         "name": done.setting.name,
         "seed": done.seed,
@@ -164,21 +197,33 @@ def add_result(done: Reproduction) -> None:
         "best": f"{100 * done.accuracy.best:.2f}",
         "best_epoch": done.accuracy.best_epoch,
         "held_out": "" if done.accuracy.held_out is None else f"{100 * done.accuracy.held_out:.2f}",
-        "published": f"{figure.value:.2f}",
-        "published_measure": figure.measure,
-        "published_source": figure.source,
+        "published": "" if figure is None else f"{figure.value:.2f}",
+        "published_measure": "" if figure is None else figure.measure,
+        "published_source": "" if figure is None else figure.source,
         "difference": "" if difference is None else f"{difference:.2f}",
         "seconds": f"{done.seconds:.0f}",
         "recipe": done.recipe,
         "device": done.device,
         "labelaudit": VERSION,
         "finished": now(),
+        "schedule": done.schedule,
+        "changes": done.changes,
+        "published_note": "" if figure is None else figure.note,
+        "here": "; ".join(f"{measure} {share:.2f}" for measure, share in measured.items()),
     }
     done.results.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(done.results.with_name(f".{done.results.name}.lock")):
-        is_new = not done.results.exists()
-        with done.results.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, row, lineterminator="\n")
-            if is_new:
-                writer.writeheader()
-            writer.writerow(row)
+        rows = [*read_results(done.results), {name: str(value) for name, value in row.items()}]
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, dict.fromkeys([*row, *rows[0]]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)  # of an older version, without the later columns
+        write_atomically(done.results, lambda part: part.write_text(text.getvalue(), encoding="utf-8"))
+
+
+def read_results(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a results file; none where there is no file."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))

@@ -20,6 +20,7 @@ from labelaudit.core.evidence import Evidence, evidence_from_probs
 from labelaudit.core.recipe import PublishedSchedule, TrainSettings, require
 from labelaudit.core.seeds import numpy_generator
 from labelaudit.functional.bootstrapping import bootstrapped_targets, clean_shares, sharpened
+from labelaudit.functional.gaussian_mixture import TwoGaussians, fit_two_gaussians, high_loss_posterior
 from labelaudit.functional.losses import prior_term, soft_cross_entropy
 from labelaudit.functional.mixup import mix, mix_each
 from labelaudit.judging.beta_mixture import BetaMixture, fit_beta_mixture, noisy_posterior, published_posterior
@@ -34,6 +35,8 @@ SUMMARY = "one network with mixup that trusts each label as far as a mixture on 
 LEANS_ON_TRUSTED = True
 
 Variant = Literal["static-soft", "static-hard", "dy-s", "dy-h", "m-dyr-s", "m-dyr-h", "md-dyr-h", "md-dyr-sh"]
+
+Mixture = BetaMixture | TwoGaussians
 
 _STAGE = "bootstrap"
 _STATIC = {"static-soft": 0.05, "static-hard": 0.2}  # S4: weight of the prediction, the same for every sample
@@ -58,8 +61,9 @@ class Options:
     temperature_epochs: int = 14  # of md-dyr-sh: over which the targets go from soft to hard after that
     lowest_temperature: float = 0.001  # of md-dyr-sh, and of md-dyr-h from the start
     mixup_alpha: float = 32.0  # of the beta distribution of a pair's weight
+    half_labels: bool = False  # of m-dyr-s: mix targets half and half, as published code; md-* always do
     prior_weight: float = 1.0  # eta, of the class prior term while labels are corrected with mixup
-    mixture: Literal["two-sided", "likelihood", "published"] = "two-sided"  # how losses become p(noisy)
+    mixture: Literal["two-sided", "likelihood", "published", "gaussian"] = "two-sided"  # how losses become p(noisy)
     losses: Literal["plain", "augmented"] = "plain"  # views whose losses the mixture is fitted to
     weights: Literal["epoch", "batch"] = "epoch"  # p(noisy) by the loss of the last refit, or of the batch as it is
     record: float = 0.33  # share of the epochs, the last ones, whose training passes join the evidence
@@ -144,7 +148,7 @@ def _train(job: Job, options: Options) -> dict[str, Tensor]:
 
 
 def _warmup_loss(job: Job, options: Options, state: StageState) -> LossFn:
-    """Return plain cross-entropy on mixed samples, or on samples as they are for the variants without mixup."""
+    """Return L = d CE(y_a, p) + (1 - d) CE(y_b, p) on mixed samples; for the variants without mixup L = CE(y, p)."""
     draw = _pairs(job, options, state)
 
     def loss(model: nn.Module, batch: Batch) -> Tensor:
@@ -157,10 +161,11 @@ def _warmup_loss(job: Job, options: Options, state: StageState) -> LossFn:
     return loss
 
 
-def _corrected_loss(
-    job: Job, options: Options, state: StageState, mixture: BetaMixture | None, remember: Record
-) -> LossFn:
+def _corrected_loss(job: Job, options: Options, state: StageState, mixture: Mixture | None, remember: Record) -> LossFn:
     """Return the loss of an epoch in which labels are corrected, or inputs at least mixed by their noise.
+
+    Each label becomes (1 - w) y + w t; L = d CE of one partner + (1 - d) CE of the other + eta R with mixup,
+    R = -sum_c (1/C) ln m_c and m the mean prediction.
 
     The prediction that corrects a label is that of the sample as it is, in train mode, and a constant.
     """
@@ -188,7 +193,8 @@ def _corrected_loss(
         if not corrects:
             return soft_cross_entropy(logits, mix(given, partner, weight))
         targets = bootstrapped_targets(given, _believed(options, unmixed, temperature), noisy)
-        label_weight = 0.5 if by_noise else weight  # S4, published code
+        is_half = by_noise or (options.half_labels and options.variant == "m-dyr-s")  # S4, published code
+        label_weight = 0.5 if is_half else weight
         losses = soft_cross_entropy(logits, mix(targets, partner, label_weight))
         return losses + options.prior_weight * prior_term(logits)
 
@@ -217,7 +223,7 @@ def _temperature(options: Options, epoch: int) -> float:
 
 
 def _noisy(
-    job: Job, options: Options, state: StageState, mixture: BetaMixture | None, model: nn.Module, batch: Batch
+    job: Job, options: Options, state: StageState, mixture: Mixture | None, model: nn.Module, batch: Batch
 ) -> Tensor:
     """Return (B,) p(noisy) of a batch's labels; nearly 0 for labels that are right by decree."""
     if options.variant in _STATIC:
@@ -237,7 +243,7 @@ def _noisy(
 
 
 def _refit_(job: Job, options: Options, state: StageState) -> None:
-    """Look at every sample as the network sees it now, and note its loss and p(noisy)."""
+    """Look at every sample as the network sees it now, and note its loss l = -ln p[y] and w = p(noisy | l)."""
     probs = job.predict(_STAGE, state.model, _views(job, options), "refit", state.epoch)
     given = job.samples.labels[job.own]
     state.tables["losses"] = -torch.log(probs.gather(1, given[:, None]).clamp_min(1e-12))
@@ -249,13 +255,17 @@ def _refit_(job: Job, options: Options, state: StageState) -> None:
     state.tables["noisy"] = torch.from_numpy(posterior).to(job.device, torch.float32)[:, None]
 
 
-def _mixture(job: Job, options: Options, state: StageState) -> BetaMixture | None:
+def _mixture(job: Job, options: Options, state: StageState) -> Mixture | None:
     """Return the mixture fitted to the losses of all samples after the last epoch."""
     losses = job.gathered(state.tables["losses"]).squeeze(1).cpu().numpy()
+    if options.mixture == "gaussian":
+        return fit_two_gaussians(losses)
     return fit_beta_mixture(losses, method="robust" if options.mixture == "likelihood" else "published")
 
 
-def _posterior(options: Options, mixture: BetaMixture, losses: Any) -> Any:
+def _posterior(options: Options, mixture: Mixture, losses: Any) -> Any:
+    if isinstance(mixture, TwoGaussians):
+        return high_loss_posterior(mixture, losses)
     return (published_posterior if options.mixture == "published" else noisy_posterior)(mixture, losses)
 
 
@@ -277,7 +287,7 @@ def _pairs(job: Job, options: Options, state: StageState) -> Callable[[Batch], t
 
 def _published(**options: Any) -> dict[str, Any]:
     common = {"schedule": "milestones", "peak_lr": 0.1, "mixture": "published", "losses": "augmented"}
-    return common | {"weights": "batch", "record": 0.0} | options
+    return common | {"weights": "batch", "record": 0.0, "half_labels": True} | options
 
 
 # S4, arXiv:1904.11238, published code; it normalises CIFAR-100 with the statistics of CIFAR-10.

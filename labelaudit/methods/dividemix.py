@@ -126,7 +126,7 @@ def _train(job: Job, options: Options) -> dict[str, Tensor]:
 
 
 def _warmup_loss(network: nn.Module, options: Options) -> LossFn:
-    """Return the cross-entropy of the given labels, less the entropy of the prediction where that is asked for."""
+    """Return L = CE(y, p) - H(p): the cross-entropy of the given labels, less the entropy where that is asked for."""
 
     def loss(_: nn.Module, batch: Batch) -> Tensor:
         logits = network(batch.inputs).float()
@@ -140,7 +140,9 @@ def _warmup_loss(network: nn.Module, options: Options) -> LossFn:
 
 
 def _divide_(job: Job, state: StageState, networks: list[nn.Module]) -> None:
-    """Fill the table of p(clean), a column for each network, by a mixture on its losses on unaugmented samples.
+    """Fill the table of w = p(clean), a column for each network, by a mixture on its losses on unaugmented samples.
+
+    w = P(the component with the lower mean | -ln p[y], scaled to 0..1).
 
     What the networks think of the samples is added to the record on the way.
     """
@@ -157,6 +159,9 @@ def _mixmatch(
     job: Job, options: Options, state: StageState, network: nn.Module, other: nn.Module, *, epoch: int
 ) -> tuple[LossFn, Tensor]:
     """Return the loss of one network in its turn, and (N,) which samples are labelled, over which the turn goes.
+
+    L = CE on the mixed labelled part + lambda_u u mean (p - q)^2 on the other + sum_c (1/C) ln(1 / (C m_c)), with m the
+    mean prediction; targets are sharpen(w y + (1 - w) p, T) and sharpen(mean of both networks, T).
 
     The other network's division and its guesses are used, so that no network confirms itself.
     """

@@ -1,4 +1,4 @@
-"""DRPL: relabel, split by a mixture on the losses, train again semi-supervised, split again.
+"""DRPL: relabel, split by a mixture on the losses, train again semi-supervised, split again; then the classifier.
 
 Source:
     Ortego et al. 2020, "Towards Robust Learning with Different Label Noise Distributions", arXiv:1912.08741 (S2);
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from labelaudit.core.events import Said
-from labelaudit.core.evidence import Evidence, evidence_from_probs
+from labelaudit.core.evidence import PUBLISHED_SPLIT, Evidence, evidence_from_probs
 from labelaudit.core.recipe import PublishedSchedule, TrainSettings, require
 from labelaudit.functional.losses import entropy_term, prior_term, soft_cross_entropy
 from labelaudit.functional.mixup import mix
@@ -57,6 +57,11 @@ class Options:
     stage1_threshold: float = 0.5  # a sample is kept as labelled where p(noisy) is at most this
     stage2_epochs: int = 24
     stage2_milestones: tuple[int, ...] = ()
+    stage2_threshold: float = 0.5  # of the published posterior: what the final training keeps as labelled
+    final_epochs: int = (
+        0  # of a third training on stage 2's split, for its classifier; 0 = none: an audit wants the split
+    )
+    final_milestones: tuple[int, ...] = ()
     stage2: Literal["soft-targets", "pseudo-labels"] = "soft-targets"  # what teaches on the suspect side
     uniform_reset: float = 0.2  # share of the pseudo-labels that become uniform after every epoch
     ssl_warmup: bool = False  # start stage 2 from ten epochs on the labelled side, as the paper describes
@@ -78,38 +83,58 @@ class Options:
         )
         for name in ("prior_weight", "entropy_weight"):
             require(getattr(self, name) >= 0, f"method.{name}", getattr(self, name), "0 or more")
-        require(0 < self.stage1_threshold < 1, "method.stage1_threshold", self.stage1_threshold, "between 0 and 1")
+        require(self.final_epochs >= 0, "method.final_epochs", self.final_epochs, "0 (none) or more")
+        for name in ("stage1_threshold", "stage2_threshold"):
+            require(0 < getattr(self, name) < 1, f"method.{name}", getattr(self, name), "between 0 and 1")
         require(0 <= self.uniform_reset < 1, "method.uniform_reset", self.uniform_reset, "0 to 1, below 1")
         require(0 <= self.record <= 1, "method.record", self.record, "0 to 1")
 
 
 def training_passes(options: Options) -> int:
     """Return how often each sample goes forward and back, to estimate the time; a plain forward counts a third."""
-    warmup = _SSL_WARMUP_EPOCHS if options.ssl_warmup else 0
-    recording = options.stage2_epochs / 3 if options.stage2 == "pseudo-labels" else 0
-    return round(options.stage1_epochs + options.stage2_epochs + warmup + recording + 1)
+    warmups = _SSL_WARMUP_EPOCHS * (1 + (options.final_epochs > 0)) if options.ssl_warmup else 0
+    semi_supervised = options.stage2_epochs + options.final_epochs
+    recording = semi_supervised / 3 if options.stage2 == "pseudo-labels" else 0
+    return round(options.stage1_epochs + semi_supervised + warmups + recording + 1)
 
 
 def run(job: Job, options: Options) -> Evidence:
-    """Run both stages and return the evidence for every sample of this rank."""
+    """Run the stages and return the evidence of the first two for every sample of this rank."""
     job.plan(_passes(job, options))
-    first = _stage(job, "stage1", "Stage 1 of 2: learn, and relabel", options, lambda: _relabelling_stage(job, options))
-    noisy, found1 = _split(job, first["fit_probs"], first["probs"], options)
-    labelled = _or_trusted(job, _labelled_side(job, noisy, first["probs"], options))
+    n_stages = 3 if options.final_epochs else 2
+    first = _stage(
+        job, "stage1", f"Stage 1 of {n_stages}: learn, and relabel", options, lambda: _relabelling_stage(job, options)
+    )
+    noisy1, found1 = _split(job, first["fit_probs"], first["probs"], options)
+    labelled = _or_trusted(job, _labelled_side(job, noisy1, first["probs"], options.stage1_threshold))
     second = _stage(
         job,
         "stage2",
-        "Stage 2 of 2: learn again on the split",
+        f"Stage 2 of {n_stages}: learn again on the split",
         options,
-        lambda: _semi_supervised_stage(job, options, labelled, first["probs"]),
+        lambda: _semi_supervised_stage(job, options, "stage2", labelled, first["probs"]),
     )
-    _, found2 = _split(job, second["fit_probs"], second["probs"], options)
+    noisy2, found2 = _split(job, second["fit_probs"], second["probs"], options)
+    if options.final_epochs:
+        _stage(
+            job,
+            "final",
+            "Stage 3 of 3: learn once more, on the new split",
+            options,
+            lambda: _final_stage(job, options, noisy2, second["probs"]),
+        )
     probs = (first["probs"] + second["probs"]) / 2 if options.evidence == "mean" else second["probs"]
+    scores = {"stage1_loss": _losses(job, first["probs"]), "stage2_loss": _losses(job, second["probs"])}
+    if options.mixture == "published":
+        scores |= {
+            name: noisy[job.own].double().cpu().numpy()
+            for name, noisy in (("stage1_noisy", noisy1), (PUBLISHED_SPLIT, noisy2))
+        }
     return evidence_from_probs(
         probs.cpu().numpy(),
         job.samples.labels[job.own].cpu().numpy(),
         stages={"stage1": found1 | {"labelled": int(labelled.sum())}, "stage2": found2},
-        scores={"stage1_loss": _losses(job, first["probs"]), "stage2_loss": _losses(job, second["probs"])},
+        scores=scores,
     )
 
 
@@ -128,11 +153,16 @@ def _passes(job: Job, options: Options) -> dict[str, int]:
     """Return how often each stage sees every sample."""
     views = len(job.samples.inputs.views())
     warmup = _SSL_WARMUP_EPOCHS if options.ssl_warmup else 0
-    return {"stage1": options.stage1_epochs + views, "stage2": options.stage2_epochs + warmup + views}
+    passes = {"stage1": options.stage1_epochs + views, "stage2": options.stage2_epochs + warmup + views}
+    return passes | ({"final": options.final_epochs + warmup} if options.final_epochs else {})
 
 
 def _relabelling_stage(job: Job, options: Options) -> dict[str, Tensor]:
-    """Train on the given labels; from `relabel_from` on, on the mean of the network's own recent predictions."""
+    """Train on the given labels; from `relabel_from` on, on the mean of the network's own recent predictions.
+
+    L = L_c + a L_A + b L_H with L_c = -(1/B) sum_i sum_c t_ic ln p_ic; t = y for q epochs, then the mean of the predictions
+    of the last ten epochs.
+    """
     state = job.new_state("stage1")
     targets = F.one_hot(job.samples.labels[job.own], job.n_classes).float()  # (M, C)
     relabels = options.relabel_from > 0
@@ -163,44 +193,61 @@ def _relabelling_stage(job: Job, options: Options) -> dict[str, Tensor]:
     return _read_out(job, "stage1", state, options)
 
 
-def _semi_supervised_stage(job: Job, options: Options, labelled: Tensor, probs: Tensor) -> dict[str, Tensor]:
+def _semi_supervised_stage(
+    job: Job, options: Options, stage: str, labelled: Tensor, probs: Tensor
+) -> dict[str, Tensor]:
     """Train a fresh network: given labels on the labelled side, soft or pseudo-labels on the other."""
-    state = job.new_state("stage2")
-    state.tables = {"targets": _first_targets(job, options, labelled, probs)}
+    state = _learnt_on_split(job, options, stage, labelled, probs)
+    return _read_out(job, stage, state, options)
+
+
+def _final_stage(job: Job, options: Options, noisy: Tensor, probs: Tensor) -> dict[str, Tensor]:
+    """Train the network whose accuracy S2 reports: from scratch, on the split of stage 2's posterior at gamma 2."""
+    labelled = _or_trusted(job, _labelled_side(job, noisy, probs, options.stage2_threshold))
+    _learnt_on_split(job, options, "final", labelled, probs)
+    return {"labelled": labelled[job.own].float()[:, None]}
+
+
+def _learnt_on_split(job: Job, options: Options, stage: str, labelled: Tensor, probs: Tensor) -> StageState:
+    """Return the state of a fresh network after a semi-supervised training; what it learnt last is shown."""
+    is_final = stage == "final"
+    epochs = options.final_epochs if is_final else options.stage2_epochs
+    milestones = options.final_milestones if is_final else options.stage2_milestones
+    state = job.new_state(stage)
+    state.tables = {"targets": _first_targets(job, options, stage, labelled, probs)}
     if options.stage2 == "pseudo-labels":
         state.tables["seen"] = torch.zeros_like(state.tables["targets"])
-    remember = recorder(job, state, epochs=options.stage2_epochs, record=options.record)
-    job.resume("stage2", state)
+    remember = recorder(job, state, epochs=epochs, record=0.0 if is_final else options.record)
+    job.resume(stage, state)
     if options.ssl_warmup and not state.epoch:
-        _warm_up(job, options, state, labelled)
-    lr_at = learning_rate(job, options, epochs=options.stage2_epochs, at=options.stage2_milestones)
-    while state.epoch < options.stage2_epochs:
+        _warm_up(job, options, stage, state, labelled)
+    lr_at = learning_rate(job, options, epochs=epochs, at=milestones)
+    while state.epoch < epochs:
         if options.stage2 == "pseudo-labels":
-            draw = torch_generator(job.seed, "mixup", "stage2", state.epoch)
-            job.train_epoch(
-                "stage2", state, _mixup_loss(state, options, remember, draw), lr_at, epochs=options.stage2_epochs
-            )
-            draw = torch_generator(job.seed, "reset", "stage2", state.epoch)
+            draw = torch_generator(job.seed, "mixup", stage, state.epoch)
+            job.train_epoch(stage, state, _mixup_loss(state, options, remember, draw), lr_at, epochs=epochs)
+            draw = torch_generator(job.seed, "reset", stage, state.epoch)
             _renew_pseudo_labels_(state, options, labelled, draw, own=job.own)
         else:
-            job.train_epoch("stage2", state, _soft_loss(state, options, remember), lr_at, epochs=options.stage2_epochs)
-        job.show("stage2", state.epoch, options.stage2_epochs, state.model)
-        job.checkpoint("stage2", state)
-    return _read_out(job, "stage2", state, options)
+            job.train_epoch(stage, state, _soft_loss(state, options, remember), lr_at, epochs=epochs)
+        if is_final or not options.final_epochs:  # else this network only prepares the last one
+            job.show(stage, state.epoch, epochs, state.model)
+        job.checkpoint(stage, state)
+    return state
 
 
-def _labelled_side(job: Job, noisy: Tensor, probs: Tensor, options: Options) -> Tensor:
-    """Return (N,) where p(noisy) is at most the threshold.
+def _labelled_side(job: Job, noisy: Tensor, probs: Tensor, threshold: float) -> Tensor:
+    """Return (N,) where w = p(noisy | loss) <= gamma, the threshold.
 
     Deviation from S2: the published table sometimes calls every sample noisy (spec of the mixture: a broad noisy
     component); stage 2 would then learn from random labels alone. Where fewer samples than classes are left, the half
     with the lower losses is kept instead, and said.
     """
-    labelled = noisy <= options.stage1_threshold
+    labelled = noisy <= threshold
     kept = int(labelled.sum())
     if kept >= job.n_classes:
         return labelled
-    text = f"{kept} samples have p(noisy) of {options.stage1_threshold} or less: the half with the lower losses is kept"
+    text = f"{kept} samples have p(noisy) of {threshold} or less: the half with the lower losses is kept"
     job.on_event(Said("warning", text))
     losses = job.gathered(torch.from_numpy(_losses(job, probs))).to(job.device)
     return losses <= losses.median()
@@ -211,13 +258,14 @@ def _or_trusted(job: Job, labelled: Tensor) -> Tensor:
     return labelled if job.trusted is None else labelled | job.trusted
 
 
-def _first_targets(job: Job, options: Options, labelled: Tensor, probs: Tensor) -> Tensor:
-    """Return (M, C): one-hot given labels on the labelled side; elsewhere stage 1's view, or random labels."""
+def _first_targets(job: Job, options: Options, stage: str, labelled: Tensor, probs: Tensor) -> Tensor:
+    """Return (M, C): one-hot given labels on the labelled side; elsewhere the last stage's view, or random labels."""
     given = F.one_hot(job.samples.labels[job.own], job.n_classes).float()
     if options.stage2 == "soft-targets":
         elsewhere = probs
     else:
-        draw = torch_generator(job.seed, "first-pseudo-labels")
+        own_stream = () if stage == "stage2" else (stage,)
+        draw = torch_generator(job.seed, "first-pseudo-labels", *own_stream)
         random_labels = torch.randint(job.n_classes, (len(labelled),), generator=draw)[job.own].to(given.device)
         elsewhere = F.one_hot(random_labels, job.n_classes).float()
     return torch.where(labelled[job.own, None], given, elsewhere)
@@ -233,7 +281,9 @@ def _soft_loss(state: StageState, options: Options, remember: Record) -> LossFn:
 
 
 def _mixup_loss(state: StageState, options: Options, remember: Record, draw: torch.Generator) -> LossFn:
-    """Return the loss of S2's stage 2: one forward that records predictions, one on mixed images that learns.
+    """Return the loss of S2's stages 2 and 3: one forward that records predictions, one on mixed images that learns.
+
+    L = l CE(t_a, p) + (1 - l) CE(t_b, p) + a L_A + b L_H, p the prediction on l x_a + (1 - l) x_b, l ~ Beta(1, 1).
 
     Both forwards are in train mode, so both move the running statistics of batch norm, as published.
     """
@@ -264,7 +314,7 @@ def _renew_pseudo_labels_(
     state.tables["targets"] = torch.where(labelled[own, None], targets, renewed)
 
 
-def _warm_up(job: Job, options: Options, state: StageState, labelled: Tensor) -> None:
+def _warm_up(job: Job, options: Options, stage: str, state: StageState, labelled: Tensor) -> None:
     """Train on the labelled side alone, label the other side by the result, and restart optimiser and schedule."""
 
     def loss(model: nn.Module, batch: Batch) -> Tensor:
@@ -273,10 +323,10 @@ def _warm_up(job: Job, options: Options, state: StageState, labelled: Tensor) ->
         return losses * kept / kept.mean().clamp_min(1.0 / len(kept))
 
     for _ in range(_SSL_WARMUP_EPOCHS):
-        job.train_epoch("stage2", state, loss, lambda _: options.peak_lr, epochs=_SSL_WARMUP_EPOCHS)
-    predicted = job.predict("stage2", state.model, ("plain",))
+        job.train_epoch(stage, state, loss, lambda _: options.peak_lr, epochs=_SSL_WARMUP_EPOCHS)
+    predicted = job.predict(stage, state.model, ("plain",))
     state.tables["targets"] = torch.where(labelled[job.own, None], state.tables["targets"], predicted)
-    fresh = job.new_state("stage2")
+    fresh = job.new_state(stage)
     state.optimizer.load_state_dict(fresh.optimizer.state_dict())
     state.epoch, state.step = 0, 0
 
@@ -336,13 +386,14 @@ def _losses(job: Job, probs: Tensor) -> Any:
 def _published(
     stage1: tuple[int, int, tuple[int, ...]],
     stage2: tuple[int, tuple[int, ...]],
+    final: tuple[int, tuple[int, ...]],
     threshold: float,
     train: TrainSettings,
     *,
     image_size: int = 32,
     backbone: str = "preact-resnet18",
 ) -> PublishedSchedule:
-    """Return a row: of stage 1 the epochs, q and the milestones, of stage 2 the epochs and the milestones, gamma 1."""
+    """Return a row: of stage 1 the epochs, q and the milestones, of the others epochs and milestones, gamma 1."""
     options = {
         "schedule": "milestones",
         "peak_lr": 0.1,
@@ -360,22 +411,24 @@ def _published(
         "record": 0.0,
         "evidence": "last",
     }
-    return PublishedSchedule(options, train, image_size=image_size, backbone=backbone)
+    classifier = {"final_epochs": final[0], "final_milestones": final[1]}
+    return PublishedSchedule(options, train, image_size=image_size, backbone=backbone, classifier=classifier)
 
 
 # S2, arXiv:1912.08741, and the constants of its published code.
-_STAGE1, _STAGE2 = (100, 40, (45, 80)), (175, (100, 150))
+_STAGE1, _STAGE2, _FINAL = (100, 40, (45, 80)), (175, (100, 150)), (300, (150, 225))
 _IMAGENET = TrainSettings(normalise="imagenet")
 PAPER = {
-    "cifar10": _published((130, 70, (75, 110)), _STAGE2, 0.1, TrainSettings(normalise="cifar10")),
-    "cifar100": _published(_STAGE1, _STAGE2, 0.1, TrainSettings(normalise="cifar100")),
-    "imagenet32": _published(_STAGE1, _STAGE2, 0.05, _IMAGENET),
-    "imagenet64": _published(_STAGE1, _STAGE2, 0.05, replace(_IMAGENET, crop_padding=8), image_size=64),
+    "cifar10": _published((130, 70, (75, 110)), _STAGE2, _FINAL, 0.1, TrainSettings(normalise="cifar10")),
+    "cifar100": _published(_STAGE1, _STAGE2, _FINAL, 0.1, TrainSettings(normalise="cifar100")),
+    "imagenet32": _published(_STAGE1, _STAGE2, _FINAL, 0.05, _IMAGENET),
+    "imagenet64": _published(_STAGE1, _STAGE2, _FINAL, 0.05, replace(_IMAGENET, crop_padding=8), image_size=64),
     "webvision": _published(
         _STAGE1,
         (150, (100, 125)),
+        (200, (150, 175)),
         0.05,
-        replace(_IMAGENET, crop_padding=0, crop_margin=32),
+        replace(_IMAGENET, crop_padding=0, crop_margin=32, framing="whole"),
         image_size=224,
         backbone="resnet18",
     ),

@@ -26,13 +26,12 @@ from labelaudit.training.batches import Batch
 from labelaudit.training.checkpoint import StageState
 from labelaudit.training.ema import move_average_, start_average
 from labelaudit.training.epoch import LossFn
-from labelaudit.training.job import Job
+from labelaudit.training.job import Job, make_optimizer
 from labelaudit.training.streams import torch_generator
 
 SUMMARY = "two networks with mixup, each held back by the other's averaged weights; their targets are the evidence"
 LEANS_ON_TRUSTED = True
 
-_NETWORKS = 2
 _FORWARD = 1 / 3  # of the cost of a training step: the other's average only looks
 _LONG = 100  # epochs of a network from which mixing pays; measured in docs/methods/elr-plus.md
 
@@ -42,6 +41,7 @@ class Options:
     """Settings of ELR+; why these defaults: docs/methods/elr-plus.md."""
 
     epochs: int = 18  # of each network
+    learners: int = 2  # networks, 1 or 2; one alone has its own average as its teacher
     schedule: Literal["one-cycle", "milestones"] = "one-cycle"  # how the learning rate goes down
     peak_lr: float = 0.1  # highest rate of one-cycle, first rate of milestones
     milestones: tuple[int, ...] = ()  # epochs from which the rate is a tenth
@@ -57,6 +57,7 @@ class Options:
     def __post_init__(self) -> None:
         """Check ranges."""
         require(self.epochs >= 1, "method.epochs", self.epochs, "1 or more")
+        require(self.learners in (1, 2), "method.learners", self.learners, "1 or 2")
         require(0 < self.peak_lr <= 10, "method.peak_lr", self.peak_lr, "above 0, at most 10")
         require(0 <= self.target_momentum < 1, "method.target_momentum", self.target_momentum, "0 to 1, below 1")
         if self.target_weight is not None:
@@ -74,13 +75,13 @@ def fast_options(epochs: int) -> dict[str, Any]:
 
 def training_passes(options: Options) -> float:
     """Return how often each sample goes forward and back, to estimate the time; a plain forward counts a third."""
-    return _NETWORKS * options.epochs * (1 + _FORWARD)
+    return options.learners * options.epochs * (1 + _FORWARD)
 
 
 def run(job: Job, options: Options) -> Evidence:
     """Train both networks and return the mean of what they remember, for every sample of this rank."""
     weight = elr_weight(job.n_classes) if options.target_weight is None else options.target_weight
-    passes = _NETWORKS * options.epochs
+    passes = options.learners * options.epochs
     job.plan({"elr+": passes})
     left_behind = job.finished("elr+")
     if left_behind is None:
@@ -97,22 +98,23 @@ def run(job: Job, options: Options) -> Evidence:
 
 def _train(job: Job, options: Options, *, weight: float) -> dict[str, Tensor]:
     """Return the (2, M, C) evidence of both networks, which take turns of an epoch each; `state.epoch` counts turns."""
-    state = job.new_state("elr+", networks=_NETWORKS)
-    networks = list(state.model.children())
+    learners = options.learners
+    networks = [job.new_network(f"elr+/{number}") for number in range(1, learners + 1)]
     averages = [start_average(job.new_network("elr+/average"), network) for network in networks]
+    state = StageState(nn.ModuleList(networks), make_optimizer(nn.ModuleList(networks), job.train))
     state.model = nn.ModuleList([*networks, *averages])  # so that a checkpoint has them all
-    shape = _NETWORKS, len(job.samples.labels[job.own]), job.n_classes
+    shape = learners, len(job.samples.labels[job.own]), job.n_classes
     state.tables = {name: torch.zeros(shape, device=job.device) for name in ("targets", "evidence")}
     job.resume("elr+", state)
     lr_at = _learning_rate(job, options)
-    turns = _NETWORKS * options.epochs
+    turns = learners * options.epochs
     while state.epoch < turns:
-        me, other = state.epoch % _NETWORKS, 1 - state.epoch % _NETWORKS
+        me, other = state.epoch % learners, (state.epoch + 1) % learners
         loss = _loss(job, options, state, networks[me], averages[other], weight=weight)
         follow = _following(job, options, averages[me], networks[me])
         job.train_epoch("elr+", state, loss, lr_at, epochs=turns, after_step=follow)
-        if state.epoch % _NETWORKS == 0:
-            job.show("elr+", state.epoch // _NETWORKS, options.epochs, *networks)
+        if state.epoch % learners == 0:
+            job.show("elr+", state.epoch // learners, options.epochs, *networks)
         job.checkpoint("elr+", state)
     return {"evidence": state.tables["evidence"]}
 
@@ -126,15 +128,17 @@ def _loss(
     *,
     weight: float,
 ) -> LossFn:
-    """Return the loss of one network in its turn.
+    """Return the loss L = CE(y~, p) + r lambda ln(1 - <q, p>) of one network in its turn.
+
+    y~ are mixed labels, q mixed targets, t <- beta t + (1 - beta) s of what the teacher thinks.
 
     The teacher is the average of the other network. It runs in train mode, by the statistics of the batch, as
     published; what it thinks of the unmixed samples moves this network's targets before they are used.
     """
-    targets, evidence = (state.tables[name][state.epoch % _NETWORKS] for name in ("targets", "evidence"))
+    targets, evidence = (state.tables[name][state.epoch % options.learners] for name in ("targets", "evidence"))
     mixing = numpy_generator(job.seed, "mixing", "elr+", state.epoch)
     pairing = torch_generator(job.seed, "pairing", "elr+", state.epoch)
-    steps = itertools.count(_own_step(job, state.step))
+    steps = itertools.count(_own_step(job, options, state.step))
 
     def loss(_: nn.Module, batch: Batch) -> Tensor:
         with torch.no_grad():
@@ -165,7 +169,7 @@ def _reweighted(labels: Tensor, targets: Tensor) -> Tensor:
 
 def _following(job: Job, options: Options, average: nn.Module, network: nn.Module) -> Callable[[int], None]:
     """Return a function that moves a network's average after a global step."""
-    return lambda step: move_average_(average, network, decay=_decay(options, _own_step(job, step)))
+    return lambda step: move_average_(average, network, decay=_decay(options, _own_step(job, options, step)))
 
 
 def _decay(options: Options, step: int) -> float:
@@ -175,18 +179,18 @@ def _decay(options: Options, step: int) -> float:
     return min(1.0 - 1.0 / (step + 1), options.average_decay)
 
 
-def _own_step(job: Job, step: int) -> int:
+def _own_step(job: Job, options: Options, step: int) -> int:
     """Return how many steps the network whose turn it is has taken before a global step."""
     steps = job.samples.steps()
-    return step // (_NETWORKS * steps) * steps + step % steps
+    return step // (options.learners * steps) * steps + step % steps
 
 
 def _learning_rate(job: Job, options: Options) -> Callable[[int], float]:
     """Return the rate as a function of the global step; both networks go through the whole schedule."""
     steps, peak = job.samples.steps(), options.peak_lr
     if options.schedule == "one-cycle":
-        return lambda step: one_cycle(_own_step(job, step), steps * options.epochs, peak=peak)
-    return lambda step: milestones(_own_step(job, step) // steps + 1, base=peak, at=options.milestones)
+        return lambda step: one_cycle(_own_step(job, options, step), steps * options.epochs, peak=peak)
+    return lambda step: milestones(_own_step(job, options, step) // steps + 1, base=peak, at=options.milestones)
 
 
 # S0, arXiv:2007.00151, published configurations; a milestone of torch's scheduler takes effect in the epoch after it.
@@ -198,13 +202,14 @@ def _published(
     *,
     image_size: int = 32,
     backbone: str = "preact-resnet18",
+    pretrained: bool = False,
     **options: Any,
 ) -> PublishedSchedule:
     momentum, weight = coefficients
     common = {"schedule": "milestones", "peak_lr": 0.02, "epochs": epochs, "milestones": at}
     common |= {"target_momentum": momentum, "target_weight": weight, "evidence_momentum": momentum}
     common |= {"mixup_alpha": 1.0, "average_decay": 0.997}
-    return PublishedSchedule(common | options, train, image_size=image_size, backbone=backbone)
+    return PublishedSchedule(common | options, train, image_size=image_size, backbone=backbone, pretrained=pretrained)
 
 
 _CIFAR10 = TrainSettings(weight_decay=5e-4, normalise="cifar10")
@@ -225,9 +230,17 @@ PAPER = {
         15,
         (8,),
         (0.7, 3.0),
-        TrainSettings(batch_size=64, weight_decay=1e-3, crop_padding=0, crop_margin=32),
+        TrainSettings(
+            batch_size=64,
+            weight_decay=1e-3,
+            crop_padding=0,
+            crop_margin=32,
+            framing="whole",
+            normalise="clothing1m",
+        ),
         image_size=224,
         backbone="resnet50",
+        pretrained=True,
         peak_lr=0.002,
         average_decay=0.9999,
     ),
@@ -235,9 +248,11 @@ PAPER = {
         100,
         (51,),
         (0.7, 3.0),
-        TrainSettings(batch_size=32, weight_decay=5e-4, crop_padding=0, crop_margin=29, normalise="imagenet"),
+        TrainSettings(
+            batch_size=32, weight_decay=5e-4, crop_padding=0, crop_margin=29, framing="whole", normalise="imagenet"
+        ),
         image_size=227,
-        backbone="resnet50",
+        backbone="inception-resnet-v2",
         mixup_alpha=1.5,
     ),
 }

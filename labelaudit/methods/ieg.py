@@ -13,7 +13,8 @@ between two views. Trusted samples are never in the noisy batches.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -78,6 +79,10 @@ class Options:
     consistency_weight: float = 0.5  # k, of the divergence between the two views
     trusted_batch: int = 100  # trusted samples in every step, all classes alike
     average: float = 0.999  # decay of the running average of the weights
+    ends_low: bool = False  # of the warm restarts: end with the last cycle that is over within so many epochs
+    relabels: bool = True  # lambda: take the network's label where the given one would harm; no = weigh alone
+    mixes: bool = True  # learn from mixed trusted and pseudo-labelled samples as well
+    strong_view: Literal["policy", "cutout", "weak"] = "policy"  # AutoAugment and cut-out, cut-out alone, or neither
     record: float = 0.33  # share of the epochs, the last ones, whose training passes join the evidence
 
     def __post_init__(self) -> None:
@@ -99,7 +104,8 @@ class Options:
 _PAPER = PublishedSchedule(
     options={
         "schedule": "restarts",
-        "epochs": 171,  # the model at the lowest rate before 200 epochs of 499 steps: step 85,499
+        "epochs": 200,  # the model at the lowest rate before that: after step 85,499, in epoch 171 of 499 steps
+        "ends_low": True,
         "peak_lr": 0.1,
         "meta": "exact",
         "mixed_weight": 5.0,
@@ -107,18 +113,27 @@ _PAPER = PublishedSchedule(
         "consistency_weight": 20.0,
         "record": 0.0,
     },
-    train=TrainSettings(batch_size=100, weight_decay=5e-4),
+    train=TrainSettings(batch_size=100, weight_decay=5e-4, crop_padding=2, normalise="halves"),
+    backbone="wrn-28-10",
 )
 PAPER = {
-    "cifar10": replace(_PAPER, train=replace(_PAPER.train, normalise="cifar10")),
-    "cifar100": replace(_PAPER, train=replace(_PAPER.train, normalise="cifar100")),
+    "cifar10": _PAPER,
+    "cifar100": _PAPER,
+    "webvision": replace(
+        _PAPER,
+        options={**_PAPER.options, "mixed_weight": 4.0, "consistency_weight": 8.0},
+        train=replace(_PAPER.train, crop_padding=0, crop_margin=32, framing="whole"),
+        image_size=224,
+        backbone="resnet50",
+    ),
 }
 
 
 def training_passes(options: Options) -> float:
     """Return how often each sample goes forward and back, to estimate the time; a plain forward counts a third."""
     look_ahead = _PASSES_OF_EXACT if options.meta == "exact" else _PASSES_OF_LAST_LAYER
-    return options.epochs * (2 + 3 * options.mixed_share + look_ahead) + 1
+    mixed = 3 * options.mixed_share if options.mixes else 0.0
+    return options.epochs * (2 + mixed + look_ahead) + 1
 
 
 _PASSES_OF_EXACT = 2.7  # one more backward pass, one on trusted samples, one in forward mode
@@ -129,41 +144,45 @@ def run(job: Job, options: Options) -> Evidence:
     """Train on both kinds of samples and return the evidence for all of them.
 
     Raises:
-        ConfigError: there is no trusted set, nothing but trusted samples, or more than one process.
+        ConfigError: there is no trusted set, or nothing but trusted samples.
     """
     trusted = _require_trusted(job)
     job = replace(job, train=replace(job.train, compile="no"))  # a step has four shapes of batches, and looks ahead
+    options = replace(options, epochs=_epochs(options, job.samples.steps(int((~trusted).sum()))))
     passes = options.epochs + len(job.samples.inputs.views())
     job.plan({_STAGE: passes})
     left_behind = job.finished(_STAGE)
     if left_behind is None:
         with job.stage(_STAGE, "Learn from what helps the trusted samples", passes):
             left_behind = job.finish(_STAGE, _train(job, options, trusted))
+    kept = job.gathered(left_behind["kept"])
     return evidence_from_probs(
         left_behind["probs"].cpu().numpy(),
-        job.samples.labels.cpu().numpy(),
-        stages={_STAGE: {"trusted": int(trusted.sum()), "kept": float(left_behind["kept"][~trusted].mean())}},
+        job.samples.labels[job.own].cpu().numpy(),
+        stages={_STAGE: {"trusted": int(trusted.sum()), "kept": float(kept[~trusted].mean())}},
         scores={name: left_behind[name][:, 0].cpu().numpy().astype("float64") for name in ("kept", "weight")},
     )
 
 
 def _train(job: Job, options: Options, trusted: Tensor) -> dict[str, Tensor]:
-    """Return (N, C) probabilities, and how often each given label was kept and how much its sample weighed."""
+    """Return (M, C) probabilities, and how often each given label was kept and how much its sample weighed."""
     state = job.new_state(_STAGE, networks=2)  # the one that learns, and the running average of its weights
     network, average = state.model.children()
     start_average(average, network)
-    N, C = len(job.samples), job.n_classes  # noqa: N806
-    state.tables = {
-        name: torch.zeros(N, width, device=job.device) for name, width in (("seen", C), ("kept", 1), ("weight", 1))
-    }
+    widths = {"seen": job.n_classes, "kept": 1, "weight": 1}
+    n_own = len(job.samples.labels[job.own])
+    state.tables = {name: torch.zeros(n_own, width, device=job.device) for name, width in widths.items()}
     job.resume(_STAGE, state)
     stream = TrustedStream(job.samples, trusted, options.trusted_batch)
     lr_at = _learning_rate(job, options, int((~trusted).sum()))
     while state.epoch < options.epochs:
+        records = state.epoch >= options.epochs - max(1, _recorded_epochs(options))
+        # of all samples, because those that this rank sees are not those whose rows it has
+        seen_now = {name: torch.zeros(len(trusted), w, device=job.device) for name, w in widths.items() if records}
         job.train_epoch(
             _STAGE,
             state,
-            _loss(job, state, options, stream),
+            _loss(job, state, options, stream, seen_now),
             lr_at,
             epochs=options.epochs,
             among=~trusted,
@@ -171,6 +190,8 @@ def _train(job: Job, options: Options, trusted: Tensor) -> dict[str, Tensor]:
                 average, network, decay=min(options.average, (1 + step) / (10 + step))
             ),
         )
+        for name, table in seen_now.items():
+            state.tables[name] += job.ranks.sum_(table)[job.own]
         for mean, statistic in zip(average.buffers(), network.buffers(), strict=True):
             mean.copy_(statistic)
         job.show(_STAGE, state.epoch, options.epochs, average)
@@ -182,41 +203,56 @@ def _train(job: Job, options: Options, trusted: Tensor) -> dict[str, Tensor]:
     turns = max(1, _recorded_epochs(options))
     return {
         "probs": (probs + recorded) / 2,
-        "kept": torch.where(trusted[:, None], 1.0, state.tables["kept"] / turns),
+        "kept": torch.where(trusted[job.own, None], 1.0, state.tables["kept"] / turns),
         "weight": state.tables["weight"] / turns,
     }
 
 
-def _loss(job: Job, state: StageState, options: Options, trusted: TrustedStream) -> LossFn:
-    """Return the loss of an epoch's steps, as S1's code has it."""
-    draw = torch_generator(job.seed, "views", _STAGE, state.epoch)
+def _loss(
+    job: Job, state: StageState, options: Options, trusted: TrustedStream, seen_now: Mapping[str, Tensor]
+) -> LossFn:
+    """Return the loss of an epoch's steps, as S1's code has it.
+
+    L = (mean CE(l y + (1 - l) g, z) + sum_i w_i CE(q_i, z_i)) / 2 + L_bp + p L_bu + k KL(softmax z || softmax z^), where
+    q = l0 y + (1 - l0) g.
+
+    Args:
+        job: the scan.
+        state: of the stage.
+        options: its settings.
+        trusted: the batches of trusted samples.
+        seen_now: (N, ...) tables that get what this rank sees; empty where nothing is recorded.
+    """
+    own_stream = (job.ranks.rank,) if job.ranks.rank else ()
+    draw = torch_generator(job.seed, "views", _STAGE, state.epoch, *own_stream)
     steps = itertools.count(state.step)
-    records = state.epoch >= options.epochs - max(1, _recorded_epochs(options))
     network = next(state.model.children())
 
     def loss(_: nn.Module, batch: Batch) -> Tensor:
-        strong = job.samples.look(batch.index, "strong", draw)
+        weak, strong = job.samples.look_twice(batch.index, options.strong_view, draw)
         trusted_inputs, trusted_labels = trusted.batch(next(steps), draw)
         with _drawn_again(job, options), features_seen(network) as features:
-            logits, strong_logits = network(batch.inputs), network(strong)  # (B, C) each
+            logits, strong_logits = network(weak), network(strong)  # (B, C) each
         pseudo = sharpened_pseudo_labels(logits, strong_logits, temperature=options.temperature)
         given = F.one_hot(batch.labels, job.n_classes).float()
         targets = options.given_share * given + (1.0 - options.given_share) * pseudo
         with torch.autocast(job.device.type, enabled=False):
-            tangents = _tangents(job, state, options)(
-                batch.inputs, features[0], logits, targets, trusted_inputs, trusted_labels
+            tangents = _tangents(job, state, options, shares=(batch.share, trusted.share))(
+                weak, features[0], logits, targets, trusted_inputs, trusted_labels
             )
-        B, rate = len(given), options.look_ahead_lr  # noqa: N806
-        weights = helpful_weights(weight_gradients(targets, tangents, lr=rate))  # (B,)
+        B, rate = round(len(given) / batch.share), options.look_ahead_lr  # noqa: N806
+        weights = helpful_weights(weight_gradients(targets, tangents, lr=rate), summed=job.ranks.sum_)  # (B,)
         keep = keeps_given_label(label_gradients(given, pseudo, tangents, lr=rate, weight=1.0 / B))[:, None]
-        if records:
-            state.tables["seen"][batch.index] += torch.softmax(logits.detach().float(), dim=1)
-            state.tables["kept"][batch.index] += keep
-            state.tables["weight"][batch.index] += B * weights[:, None]
-        relabelled = soft_cross_entropy(logits, keep * given + (1.0 - keep) * pseudo)
-        weighted = B * weights * soft_cross_entropy(logits, targets)
-        mixed = _mixed_loss(network, batch.inputs, strong, pseudo, trusted_inputs, trusted_labels, options, draw)
-        return (relabelled + weighted) / 2 + mixed + options.consistency_weight * _divergence(logits, strong_logits)
+        if seen_now:
+            seen_now["seen"][batch.index] += torch.softmax(logits.detach().float(), dim=1)
+            seen_now["kept"][batch.index] += keep
+            seen_now["weight"][batch.index] += B * weights[:, None]
+        losses = B * weights * soft_cross_entropy(logits, targets)
+        if options.relabels:
+            losses = (soft_cross_entropy(logits, keep * given + (1.0 - keep) * pseudo) + losses) / 2
+        if options.mixes:
+            losses = losses + _mixed_loss(network, weak, strong, pseudo, trusted_inputs, trusted_labels, options, draw)
+        return losses + options.consistency_weight * _divergence(logits, strong_logits)
 
     return loss
 
@@ -231,7 +267,7 @@ def _mixed_loss(
     options: Options,
     draw: torch.Generator,
 ) -> Tensor:
-    """Return the loss on mixed pairs of the pool of trusted samples and of both views: a scalar."""
+    """Return L_bp + p L_bu on mixed pairs of the pool of trusted samples and of both views: a scalar."""
     n, device = max(1, round(options.mixed_share * len(inputs))), inputs.device
     chosen = torch.randint(len(trusted_labels), (n,), generator=draw).to(device)
     pool = torch.cat([trusted_inputs[chosen], inputs[:n], strong[:n]])  # (3n, ...)
@@ -254,14 +290,23 @@ def _divergence(logits: Tensor, strong_logits: Tensor) -> Tensor:
     return (log_probs.exp() * (log_probs - torch.log_softmax(strong_logits.float(), dim=1))).sum(dim=1)
 
 
-def _tangents(job: Job, state: StageState, options: Options) -> Callable[..., Tensor]:
-    """Return the function that looks ahead: from the batch and the trusted samples to (B, C) derivatives."""
+def _tangents(job: Job, state: StageState, options: Options, *, shares: tuple[float, float]) -> Callable[..., Tensor]:
+    """Return the function that looks ahead: from the batch and the trusted samples to (B, C) derivatives.
+
+    Args:
+        job: the scan.
+        state: of the stage.
+        options: its settings.
+        shares: this rank's of the batch, and of the trusted samples beside it.
+    """
     network = next(state.model.children())
     is_sgd = job.train.optimizer == "sgd"  # AdamW has no velocity and no L2 term: a plain gradient step stands for it
     step = LookAhead(
         lr=options.look_ahead_lr,
         momentum=job.train.momentum if is_sgd else 0.0,
         weight_decay=job.train.weight_decay if is_sgd else 0.0,
+        shares=shares,
+        ranks=job.ranks,
     )
 
     def velocity(parameter: Tensor) -> Tensor:
@@ -315,6 +360,17 @@ def _learning_rate(job: Job, options: Options, n_noisy: int) -> Callable[[int], 
     return lambda step: one_cycle(step, steps, peak=options.peak_lr)
 
 
+def _epochs(options: Options, steps: int) -> int:
+    """Return how many epochs of so many steps are trained: to the last fall of the rate that ends in time, if asked."""
+    if options.schedule != "restarts" or not options.ends_low:
+        return options.epochs
+    low, end, length = 0.0, float(options.first_cycle_steps), float(options.first_cycle_steps)
+    while end <= options.epochs * steps:
+        low, length = end, length * _CYCLE_GROWTH
+        end += length
+    return math.floor(low / steps) or options.epochs
+
+
 def _recorded_epochs(options: Options) -> int:
     return round(options.record * options.epochs)
 
@@ -323,17 +379,13 @@ def _require_trusted(job: Job) -> Tensor:
     """Return (N,) bool; say which classes have no trusted sample.
 
     Raises:
-        ConfigError: there is no trusted set, nothing but trusted samples, or more than one process.
+        ConfigError: there is no trusted set, or nothing but trusted samples.
     """
     labels = job.samples.labels
-    if job.ranks.size > 1:
-        raise ConfigError(
-            f"method 'ieg' runs in one process; these are {job.ranks.size}.", hint="Start it without torchrun."
-        )
     if job.trusted is None or not job.trusted.any():
         raise ConfigError("method 'ieg' needs a trusted set.", hint="Give --trusted PATH.")
     n = int(job.trusted.sum())
-    if len(job.samples) - n < 2:
+    if len(job.samples) - n < 2 * job.ranks.size:
         raise ConfigError(f"all {n:,} samples are trusted: nothing is left to judge.", hint="Trust a few per class.")
     present, vouched = (int((torch.bincount(of) > 0).sum()) for of in (labels, labels[job.trusted]))
     without = present - vouched

@@ -171,7 +171,7 @@ PAPER = {
     "webvision": _published(
         200,
         (150, 175),
-        TrainSettings(normalise="imagenet", crop_padding=0, crop_margin=32),
+        TrainSettings(normalise="imagenet", crop_padding=0, crop_margin=32, framing="whole"),
         image_size=224,
         backbone="resnet18",
     ),

@@ -76,11 +76,12 @@ def plant_open_set(
     rng: np.random.Generator,
     *,
     confusion: FloatND | None = None,
+    by_column: bool = False,
 ) -> tuple[IntN, IntN]:
     """Return which samples stay, and whose content each of them shows.
 
-    The last `left_out` classes are left out; round(rate M) of the M samples that stay keep their label and show a
-    sample of a class that was left out, each of which is shown at most once.
+    The last `left_out` classes are left out; a share of the M samples that stay keep their label and show a sample of a
+    class that was left out, each of which is shown at most once.
 
     Args:
         labels: (N,) true classes in 0..C-1.
@@ -89,6 +90,9 @@ def plant_open_set(
         rate: share of the samples that stay whose content is replaced.
         rng: source of the draws.
         confusion: (C, C) row = true class, column = what it is taken for; None replaces uniformly.
+        by_column: read the confusion as S2's published code does: show what is taken for the label's class, and replace
+            round(rate M) samples of all; otherwise show what the label's class is taken for, and replace the same share
+            of every class.
 
     Returns:
         (M,) positions that stay, and (M,) positions of what they show: the same, or that of a sample left out.
@@ -97,15 +101,15 @@ def plant_open_set(
         ValueError: the classes left out have too few samples.
 
     Source:
-        S2, arXiv:1912.08741, published code, out-of-distribution noise of ImageNet32/64: uniformly, from a permutation
-        of the others' samples; by confusion, a class with probability proportional to its confusion with the label
-        (plus 1e-5), then its next unused sample. Deviation: where a class is used up, another one is drawn.
+        S2, arXiv:1912.08741, out-of-distribution noise of ImageNet32/64: uniformly, from a permutation of the others'
+        samples, as the published code does; by confusion, a class with probability proportional to its confusion with
+        the label (plus 1e-5), then its next unused sample. Deviation: where a class is used up, another one is drawn.
     """
     require_rate(rate)
     inside = n_classes - left_out
     given = np.asarray(labels)
     stay, pool = np.flatnonzero(given < inside), rng.permutation(np.flatnonzero(given >= inside))
-    chosen = rng.permutation(len(stay))[: round(rate * len(stay))]
+    chosen = choose_rows(given[stay], rate, rng, per_class=confusion is not None and not by_column)
     if len(chosen) > len(pool):
         raise ValueError(
             f"{len(chosen):,} samples are to be replaced, and the {left_out} classes left out have {len(pool):,}."
@@ -114,12 +118,22 @@ def plant_open_set(
     if confusion is None:
         content[chosen] = pool[: len(chosen)]
         return stay, content
+    taken_for = confusion.T if by_column else confusion  # row = label
     unused = {int(c): pool[given[pool] == c].tolist() for c in range(inside, n_classes)}
     for place in chosen:
         left = [c for c, samples in unused.items() if samples]
-        weight = confusion[left, given[stay[place]]] + _FLOOR
+        weight = taken_for[given[stay[place]], left] + _FLOOR
         content[place] = unused[int(rng.choice(left, p=weight / weight.sum()))].pop()
     return stay, content
+
+
+def choose_rows(labels: IntN, rate: float, rng: np.random.Generator, *, per_class: bool) -> IntN:
+    """Return the positions of exactly round(rate n) samples, of each class or of all, in a random order."""
+    if not per_class:
+        return np.asarray(rng.permutation(len(labels))[: round(rate * len(labels))])
+    members = (np.flatnonzero(labels == label) for label in np.unique(labels))
+    chosen = [rng.permutation(mine)[: round(rate * len(mine))] for mine in members]
+    return rng.permutation(np.concatenate([np.empty(0, dtype=np.int64), *chosen]))
 
 
 def long_tail(labels: IntN, n_classes: int, ratio: float, rng: np.random.Generator) -> IntN:

@@ -16,6 +16,8 @@ CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog
 # truck -> automobile, bird -> airplane, deer -> horse, cat <-> dog. S2, arXiv:1912.08741: the text leaves dog -> cat
 # out (`asym_c10_paper`), the published code (followed by `asym_c10`) has it.
 CIFAR10_FLIPS = {9: 1, 2: 0, 4: 7, 3: 5, 5: 3}
+# In the order of the published code of ELR (Liu et al. 2020, arXiv:2007.00151), which works on labels flipped so far.
+CIFAR10_CHAIN = ((9, 1), (2, 0), (3, 5), (5, 3), (4, 7))
 CIFAR10_PAPER_FLIPS = {true: given for true, given in CIFAR10_FLIPS.items() if true != 5}
 BLOCK = 5  # classes per block of block5
 

@@ -7,12 +7,15 @@ always to be reported: `wrong_rate`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from labelaudit.core.arrays import IntN, Table
-from labelaudit.noise.by_sample import plant_ambiguous, plant_by_part
+from labelaudit.noise.by_sample import choose_rows, plant_ambiguous, plant_by_part
 from labelaudit.noise.matrices import (
     BLOCK,
+    CIFAR10_CHAIN,
     CIFAR10_PAPER_FLIPS,
     FloatND,
     block_matrix,
@@ -52,6 +55,8 @@ def plant(
     if spec.name in ("sym_excl", "sym_incl"):
         include_true = spec.name == "sym_incl"
         return plant_symmetric(labels, spec.n_classes, spec.rate, rng, include_true=include_true, exact=exact)
+    if spec.name == "asym_c10_chained":
+        return plant_in_a_chain(labels, CIFAR10_CHAIN, spec.rate, rng, exact=exact)
     if spec.needs == "nothing":
         return plant_by_matrix(labels, _matrix(spec), rng, exact=exact)
     if evidence is None:
@@ -62,7 +67,7 @@ def plant(
         return plant_ambiguous(labels, evidence, spec.rate)
     if spec.name == "instance":
         return plant_by_part(labels, evidence, spec.n_classes, spec.rate, rng)
-    return plant_by_confusion(labels, evidence, spec.rate, rng)
+    return plant_by_confusion(labels, evidence, spec.rate, rng, per_class=spec.name == "confusion")
 
 
 def plant_symmetric(
@@ -121,18 +126,45 @@ def plant_by_matrix(labels: IntN, transition: Table, rng: np.random.Generator, *
     return noisy
 
 
-def plant_by_confusion(labels: IntN, confusion: FloatND, rate: float, rng: np.random.Generator) -> IntN:
-    """Return the labels with round(rate N) of them redrawn from the off-diagonal of their row of a confusion matrix.
+def plant_in_a_chain(
+    labels: IntN, flips: Sequence[tuple[int, int]], rate: float, rng: np.random.Generator, *, exact: bool = True
+) -> IntN:
+    """Return the labels with a share of each class flipped, one class after the other, by the labels as they are then.
+
+    Of cats 40 % become dogs; then 40 % of the dogs become cats, some of which were cats to begin with.
+
+    Args:
+        labels: (N,) true classes; not changed.
+        flips: (from, to) in their order.
+        rate: share of the samples with a label that is flipped, when its turn comes.
+        rng: source of the draws.
+        exact: flip exactly round(rate n); otherwise each with probability `rate`.
+
+    Source:
+        S0, arXiv:2007.00151, published code, asymmetric noise of CIFAR-10. Its text names the flips alone.
+    """
+    require_rate(rate)
+    noisy = np.array(labels, dtype=np.int64)
+    for source, target in flips:
+        noisy[_choose(np.flatnonzero(noisy == source), rate, rng, exact=exact)] = target
+    return noisy
+
+
+def plant_by_confusion(
+    labels: IntN, confusion: FloatND, rate: float, rng: np.random.Generator, *, per_class: bool = True
+) -> IntN:
+    """Return the labels with a share of them redrawn from the off-diagonal of their row of a confusion matrix.
 
     Args:
         labels: (N,) true classes in 0..C-1; not changed.
         confusion: (C, C) row = true class, column = what it is taken for; counts or shares; the diagonal is not read.
         rate: share of samples that get a new label.
         rng: source of the draws.
+        per_class: redraw exactly round(rate n) of the n samples of each class; otherwise round(rate N) of all.
 
     Source:
-        S2, arXiv:1912.08741, published code, non-uniform noise of ImageNet32/64: each row plus 1e-5, the diagonal
-        removed, renormalised.
+        S2, arXiv:1912.08741, non-uniform noise of ImageNet32/64. Its text keeps a share 1 - r of every class clean; its
+        published code draws over the whole dataset. Both: each row plus 1e-5, the diagonal removed, renormalised.
     """
     require_rate(rate)
     matrix = np.asarray(confusion, dtype=np.float64)
@@ -142,11 +174,11 @@ def plant_by_confusion(labels: IntN, confusion: FloatND, rate: float, rng: np.ra
     others = np.where(
         np.eye(len(matrix), dtype=bool), 0.0, matrix / matrix.sum(axis=1, keepdims=True).clip(1e-12) + 1e-5
     )
-    noisy = np.array(labels, dtype=np.int64)
-    chosen = _choose(np.arange(noisy.size), rate, rng, exact=True)
-    for true_class in np.unique(noisy[chosen]):
+    true, noisy = np.asarray(labels), np.array(labels, dtype=np.int64)
+    chosen = choose_rows(true, rate, rng, per_class=per_class)
+    for true_class in np.unique(true[chosen]):
         row = others[true_class] / others[true_class].sum()
-        mine = chosen[np.asarray(labels)[chosen] == true_class]
+        mine = chosen[true[chosen] == true_class]
         noisy[mine] = rng.choice(len(row), size=mine.size, p=row)
     return noisy
 

@@ -23,30 +23,34 @@ NOISES = {
     "sym_incl": "any class, the true one included",
     "asym_c10": "CIFAR-10: truck>automobile, bird>airplane, deer>horse, cat>dog, dog>cat",
     "asym_c10_paper": "the same without dog>cat",
+    "asym_c10_chained": "the same one after the other: cats that have become dogs may become cats again",
     "asym_c100_super": "CIFAR-100: the next class of the superclass",
     "pair": "the next class, the last to the first",
     "block5": "the next class of a block of five",
     "map": "the classes that a map names: map:0.3:cat>dog,dog>cat",
-    "confusion": "another class by a confusion matrix: of a small classifier, or of a file",
+    "confusion": "another class by a confusion matrix, of a small classifier or a file; the same share of every class",
+    "confusion_whole": "the same, a share of the dataset and not of every class",
     "semantic": "labels by a classifier that has seen this share of the data",
     "instance": "by the sample: what lies where a random projection of its features points",
     "ambiguous": "the samples that a small classifier is least sure of, to its second choice",
     "open_set": "the last classes are left out; their samples replace others, which keep their labels",
-    "open_confusion": "the same, by what is confused with what",
+    "open_confusion": "the same, by what the label's class is taken for; the same share of every class",
+    "open_confusion_code": "by what is taken for the label's class, a share of the dataset and not of every class",
 }
 ALIASES = {"sym": "sym_excl", "asym_c100_block5": "block5"}
-_CIFAR_SIZES = {"asym_c10": 10, "asym_c10_paper": 10, "asym_c100_super": 100}
-_OPTIONS = {"map": "a map such as cat>dog", "confusion": "a file", "open_set": "a number of classes"}
-_OPTIONS["open_confusion"] = _OPTIONS["open_set"]
+_CIFAR_SIZES = {"asym_c10": 10, "asym_c10_paper": 10, "asym_c10_chained": 10, "asym_c100_super": 100}
+_CONFUSED, _OPEN_CONFUSED = ("confusion", "confusion_whole"), ("open_confusion", "open_confusion_code")
+_OPEN = ("open_set", *_OPEN_CONFUSED)
+_OPTIONS = {"map": "a map such as cat>dog"} | dict.fromkeys(_CONFUSED, "a file")
+_OPTIONS |= dict.fromkeys(_OPEN, "a number of classes")
 
 Need = Literal["nothing", "probs", "features", "confusion"]
 _NEEDS: dict[str, Need] = {
     "semantic": "probs",
     "ambiguous": "probs",
     "instance": "features",
-    "confusion": "confusion",
-    "open_confusion": "confusion",
 }
+_NEEDS |= dict.fromkeys((*_CONFUSED, *_OPEN_CONFUSED), "confusion")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ class NoiseSpec:
         n_classes: C, at least 2.
         flips: (true, given) pairs of classes, of "map".
         left_out: classes that are left out, of the open sets.
-        file: a confusion matrix, of "confusion"; empty = that of a small classifier.
+        file: a confusion matrix, of "confusion" and "confusion_whole"; empty = that of a small classifier.
     """
 
     name: str
@@ -90,7 +94,7 @@ class NoiseSpec:
     @property
     def is_open(self) -> bool:
         """Whether it replaces what a sample shows, and leaves its label."""
-        return self.name in ("open_set", "open_confusion")
+        return self.name in _OPEN
 
     @property
     def needs(self) -> Need:
@@ -134,9 +138,9 @@ def parse_noise(text: str, n_classes: int, classes: Sequence[str] = ()) -> Noise
             raise ValueError(f"noise {text!r} needs a map after its rate, such as 'map:0.3:cat>dog,dog>cat'.")
         names = classes or [str(number) for number in range(n_classes)]
         return NoiseSpec(name, rate, n_classes, flips=tuple(flips_of(option, names).items()))
-    if name == "confusion":
+    if name in _CONFUSED:
         return NoiseSpec(name, rate, n_classes, file=option)
-    if name in ("open_set", "open_confusion"):
+    if name in _OPEN:
         return NoiseSpec(name, rate, n_classes, left_out=_left_out(option, n_classes))
     return NoiseSpec(name, rate, n_classes)
 

@@ -37,11 +37,14 @@ from labelaudit.training.device import holds
 from labelaudit.training.model_file import FrozenFeatures
 from labelaudit.training.pixel_store import PixelStore
 
-# Channel means and deviations on a 0..1 scale. CIFAR: as in the published DRPL code (spec of S2); ImageNet: the usual.
+# Channel means and deviations on a 0..1 scale. CIFAR: as in the published DRPL code; ImageNet: the usual; Clothing1M:
+# as in the published code of ELR; halves: inputs of -1 to 1, as in that of IEG.
 NORMALISATIONS = {
     "cifar10": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
     "cifar100": ((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "clothing1m": ((0.6959, 0.6537, 0.6371), (0.3113, 0.3192, 0.3214)),
+    "halves": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
 }
 _STATISTICS_SAMPLE = 10_000  # images that the dataset's own channel statistics are taken from
 _STATISTICS_SIDE = 32  # pixels of each of them, evenly spaced: all of a photograph's would take seconds and add nothing
@@ -112,12 +115,12 @@ def _load_images(
     size = recipe.data.image_size
     if size is None or not isinstance(content, Images):
         raise ValueError("images need a resolved image size")
-    with PixelStore(cache, size + recipe.train.crop_margin) as store:
+    with PixelStore(cache, size + recipe.train.crop_margin, framing=recipe.train.framing) as store:
         decoded = decode_with_progress(content, dataset.paths, store, on_event)
         bad = _unreadable(dataset, decoded, on_event)
         settings = recipe.train
         means, deviations = channel_statistics(decoded.pixels, decoded.rows, settings)
-        facts = ImageFacts(size, settings.crop_margin, means, deviations, settings.flip)
+        facts = ImageFacts(size, settings.crop_margin, means, deviations, settings.flip, settings.framing)
         inputs = pixels_on_device(decoded, facts, device, crop_padding=settings.crop_padding)
     odd = dict(decoded.warnings)
     kept = np.setdiff1d(np.arange(len(dataset)), [index for index, _ in bad])

@@ -50,7 +50,7 @@ def recipe_for(facts: Facts, asked: Asked) -> tuple[Recipe, str]:
             hint="Add --weights default or --weights FILE, or leave model.frozen out.",
         )
     size = asked.data.image_size
-    base, why = _frozen(facts, asked, method, size) if frozen else _base_recipe(facts, asked.name, method, size)
+    base, why = _frozen(facts, asked, method, size) if frozen else _base_recipe(facts, asked, method, size)
     backbone = base.model.backbone if asked.model.backbone == "auto" else asked.model.backbone
     recipe = replace(
         base,
@@ -79,10 +79,10 @@ def _shortened(recipe: Recipe, scale: float) -> Recipe:
     return replace(recipe, options=options, epochs_scale=scale)
 
 
-def _base_recipe(facts: Facts, name: str, method: str, size: int | None) -> tuple[Recipe, str]:
-    if name == "fast":
+def _base_recipe(facts: Facts, asked: Asked, method: str, size: int | None) -> tuple[Recipe, str]:
+    if asked.name == "fast":
         return _fast(facts, method, size)
-    return _paper(facts, method, name.partition(":")[2])
+    return _paper(facts, method, asked.name.partition(":")[2], for_classifier=asked.for_classifier)
 
 
 def _fast(facts: Facts, method: str, size: int | None) -> tuple[Recipe, str]:
@@ -165,7 +165,7 @@ def _fast_epochs(facts: Facts, batch_size: int) -> int:
     return max(24, min(60, 1000 // steps_an_epoch))
 
 
-def _paper(facts: Facts, method: str, row: str) -> tuple[Recipe, str]:
+def _paper(facts: Facts, method: str, row: str, *, for_classifier: bool) -> tuple[Recipe, str]:
     """Return the exact schedules, coefficients and parity choices of the paper."""
     if facts.kind != "images":
         raise ConfigError(
@@ -185,9 +185,9 @@ def _paper(facts: Facts, method: str, row: str) -> tuple[Recipe, str]:
         model=ModelSettings(chosen.backbone),
         train=chosen.train,
         method=method,
-        options=chosen.options,
+        options={**chosen.options, **(chosen.classifier if for_classifier else {})},
     )
-    total = sum(value for name, value in chosen.options.items() if name in ("epochs", "stage1_epochs", "stage2_epochs"))
+    total = sum(value for name, value in recipe.options.items() if name in (*_FILLED, "final_epochs"))
     which = row if method == "drpl" else f"{method} on {row}"
     return recipe, f"paper: the published schedule of {which}, {total} epochs of {chosen.backbone}"
 

@@ -46,6 +46,7 @@ class Request:
     device: str = "auto"
     seed: int = 0
     overrides: Mapping[str, str] = field(default_factory=dict)  # `key=value` settings that win over everything
+    for_classifier: bool = False  # the network is what is wanted, not the verdicts
 
     def __post_init__(self) -> None:
         """Check the budget: a mistake in it must not wait until the data is read."""
@@ -172,6 +173,7 @@ class Asked:
     method: str | None = None  # None = what suits the data
     epochs_scale: float = 1.0
     file: Path | None = None  # the recipe file
+    for_classifier: bool = False  # the network is what is wanted, not the verdicts
 
 
 def settle(request: Request) -> Asked:
@@ -207,6 +209,7 @@ def settle(request: Request) -> Asked:
         epochs_scale=plain.epochs_scale,
         overrides={**from_file, **request.overrides},
         file=file,
+        for_classifier=request.for_classifier,
     )
 
 

@@ -46,7 +46,10 @@ class Finish:
     """How a scan trains a classifier on what it suggests, before it ends; the room above fills it in."""
 
     recipe_for: Callable[[Prepared], Recipe] | None  # None: no classifier was asked for
-    train: Callable[[Audit, Recipe, Prepared, Loaded, EventSink, float], Mapping[str, Any]]  # last: when to stop
+    train: Callable[
+        [Audit, Recipe, Prepared, Loaded, EventSink, float, Ranks], Mapping[str, Any]
+    ]  # float: when to stop
+    follow: Callable[[Audit, Recipe, Prepared, Loaded, Ranks], None]  # on the other ranks
 
 
 def scan_dataset(
@@ -65,13 +68,14 @@ def scan_dataset(
     here = launched_ranks()
     with join_ranks(choose_rank_device(request.device, here.local_rank, here.size)) as ranks:
         if not ranks.is_main:
-            return _follow(request.source, root, ranks)
+            return _follow(request.source, root, ranks, finish)
         stopped = _audit_to_go_on_with(request.source, root, ranks, on_event, resume=resume)
         audit, prepared = (
             _new(request, root, ranks, finish) if stopped is None else _gone_on_with(stopped, request, ranks)
         )
         with recorded(audit, on_event) as log:
-            ranks.from_main({"audit": str(audit.path), "recipe": prepared.recipe.to_dict()})
+            told = {"audit": str(audit.path), "recipe": prepared.recipe.to_dict(), "finish": audit.meta.get("finish")}
+            ranks.from_main(told)
             log(Said("note", prepared.why))
             _run(audit, prepared, log, stop_at, ranks, root=root, finish=finish)
         return audit
@@ -82,8 +86,6 @@ def _new(request: Request, root: Path | str, ranks: Ranks, finish: Finish) -> tu
     prepared = prepare(request, rates=Path(root) / HOME / "cache" / "rates.json")
     facts = opening_facts(request.source, prepared, ranks)
     if finish.recipe_for is not None:
-        if ranks.size > 1:
-            raise ConfigError("--finish works in one process.", hint="Scan with torchrun, then `labelaudit train`.")
         facts["finish"] = finish.recipe_for(prepared).to_dict()
     return Audit.create(root, method=prepared.recipe.method, facts=facts), prepared
 
@@ -95,12 +97,14 @@ def _gone_on_with(stopped: Audit, request: Request, ranks: Ranks) -> tuple[Audit
     return stopped, prepared
 
 
-def _follow(source: Path | str, root: Path | str, ranks: Ranks) -> Audit:
+def _follow(source: Path | str, root: Path | str, ranks: Ranks, finish: Finish) -> Audit:
     """Train along with rank 0, which alone writes, maybe on another machine; return the audit that it names."""
     told = ranks.from_main(None)
     prepared = prepare_again(source, recipe_from_dict(told["recipe"]))
     audit = Audit(told["audit"])
-    _learn(audit, prepared, ignore, math.inf, ranks, root=root)
+    loaded, _ = _learn(audit, prepared, ignore, math.inf, ranks, root=root)
+    if told["finish"] is not None:
+        finish.follow(audit, recipe_from_dict(told["finish"]), prepared, loaded, ranks)
     return audit
 
 
@@ -168,7 +172,7 @@ def _run(
     write_findings(frame, audit.findings_path)
     finished = {}
     if finishing is not None:
-        finished = {"finish": finish.train(audit, finishing, prepared, loaded, log, stop_at) or None}
+        finished = {"finish": finish.train(audit, finishing, prepared, loaded, log, stop_at, ranks) or None}
     audit.update(warnings=log.warnings)
     audit.finish(
         {

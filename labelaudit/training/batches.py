@@ -16,7 +16,8 @@ from labelaudit.training.auto_augment import auto_augmented, cut_out
 from labelaudit.training.ranks import ALONE, Ranks
 from labelaudit.training.streams import torch_generator
 
-View = Literal["plain", "mirrored", "augmented", "strong"]  # strong: augmented, and disturbed beyond that
+View = Literal["plain", "mirrored", "augmented"]
+StrongView = Literal["policy", "cutout", "weak"]  # AutoAugment and a cut-out square, the square alone, neither
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,33 +79,42 @@ class Pixels:
         self, raw: Tensor, view: View, draw: torch.Generator, dtype: torch.dtype, part: Part | None = None
     ) -> Tensor:
         """Return (B, 3, size, size) normalised inputs of raw images, channels last in memory."""
-        if view in ("augmented", "strong"):
-            images = self._augmented(raw, draw, part or Part(len(raw)))
-            images = self._disturbed(images, draw) if view == "strong" else images
-        else:
-            images = centre_crop(raw, self.size)
-        if view == "mirrored":
-            images = images.flip(2)
+        if view == "augmented":
+            return self._normalised(self._augmented(raw, draw, part or Part(len(raw))), dtype)
+        images = centre_crop(raw, self.size)
+        return self._normalised(images.flip(2) if view == "mirrored" else images, dtype)
+
+    def two_inputs(
+        self, raw: Tensor, strong: StrongView, draw: torch.Generator, dtype: torch.dtype
+    ) -> tuple[Tensor, Tensor]:
+        """Return augmented inputs, and the same images disturbed further; `weak` is another augmentation instead."""
+        weak = self._augmented(raw, draw, Part(len(raw)))
+        other = self._augmented(raw, draw, Part(len(raw))) if strong == "weak" else self._disturbed(weak, strong, draw)
+        return self._normalised(weak, dtype), self._normalised(other, dtype)
+
+    def _normalised(self, images: Tensor, dtype: torch.dtype) -> Tensor:
         rows = images.reshape(len(images), -1).to(dtype)  # three channels at a time would take ten times as long
         scale, shift = (each.to(dtype).repeat(self.size**2) for each in (self.scale, self.shift))
         return torch.addcmul(shift, rows, scale).view(images.shape).permute(0, 3, 1, 2)
 
-    def _augmented(self, images: Tensor, draw: torch.Generator, part: Part) -> Tensor:
+    def _augmented(
+        self, images: Tensor, draw: torch.Generator, part: Part, *, crop_padding: int | None = None
+    ) -> Tensor:
         B, device = part.whole, images.device  # drawn for the whole batch: the same whoever sees which part
-        room = images.shape[1] + 2 * self.crop_padding - self.size
+        padding = self.crop_padding if crop_padding is None else crop_padding
+        room = images.shape[1] + 2 * padding - self.size
         if room:
             offsets = torch.randint(0, room + 1, (B, 2), generator=draw)[part.mine]
-            images = random_crop(
-                images, offsets.to(device, non_blocking=True), padding=self.crop_padding, size=self.size
-            )
+            images = random_crop(images, offsets.to(device, non_blocking=True), padding=padding, size=self.size)
         if self.flip:
             chosen = (torch.rand(B, generator=draw) < 0.5)[part.mine]
             images = mirror(images, chosen)
         return images
 
-    def _disturbed(self, images: Tensor, draw: torch.Generator) -> Tensor:
+    def _disturbed(self, images: Tensor, strong: StrongView, draw: torch.Generator) -> Tensor:
         """Return AutoAugment's policies, another crop and a cut-out square of half the side on top of it."""
-        images = self._augmented(auto_augmented(images, draw), draw, Part(len(images)))
+        images = auto_augmented(images, draw) if strong == "policy" else images
+        images = self._augmented(images, draw, Part(len(images)), crop_padding=max(1, self.size // 8))
         centres = torch.randint(0, self.size, (len(images), 2), generator=draw)
         return cut_out(images, centres.to(images.device), side=self.size // 2)
 
@@ -132,12 +142,18 @@ class VectorInputs:
     def inputs(
         self, raw: Tensor, view: View, draw: torch.Generator, dtype: torch.dtype, part: Part | None = None
     ) -> Tensor:
-        """Return (B, D) inputs; the only augmentation of vectors is the noise of the strong view."""
-        del part
-        if view == "strong":
-            noise = torch.randn(raw.shape, generator=draw).to(raw.device)
-            raw = raw + _VECTOR_NOISE * raw.std(dim=0, correction=0) * noise
+        """Return (B, D) inputs: vectors are not augmented."""
+        del view, draw, part
         return raw.to(dtype)
+
+    def two_inputs(
+        self, raw: Tensor, strong: StrongView, draw: torch.Generator, dtype: torch.dtype
+    ) -> tuple[Tensor, Tensor]:
+        """Return (B, D) inputs, and the same with noise on them unless the view is weak."""
+        if strong == "weak":
+            return raw.to(dtype), raw.to(dtype)
+        noise = torch.randn(raw.shape, generator=draw).to(raw.device)
+        return raw.to(dtype), (raw + _VECTOR_NOISE * raw.std(dim=0, correction=0) * noise).to(dtype)
 
 
 _VECTOR_NOISE = 0.1  # of each column's deviation in the batch; chosen, not tuned
@@ -187,6 +203,11 @@ class Samples:
         """Return the (B, ...) inputs of the samples at these positions under a view."""
         place = index if self.inputs.is_resident else index.cpu()
         return self.inputs.inputs(self.inputs.fetch(place), view, draw, self.dtype)
+
+    def look_twice(self, index: Tensor, strong: StrongView, draw: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return the (B, ...) inputs of the samples at these positions, augmented, and disturbed beyond that."""
+        place = index if self.inputs.is_resident else index.cpu()
+        return self.inputs.two_inputs(self.inputs.fetch(place), strong, draw, self.dtype)
 
     def in_order(self, *views: View, stream: tuple[str | int, ...] = ()) -> Iterator[Batch]:
         """Yield batches in Dataset order; every rank gets the samples whose rows it has at home.

@@ -99,7 +99,7 @@ def _read(content: Images, names: Sequence[str], store: PixelStore, index: int) 
     try:
         data = content.read(index)
         row = store.find_content(hash_content(data), known_suffix(names[index]))
-        return index, decode_image(data, names[index], store.size) if row is None else row
+        return index, decode_image(data, names[index], store.size, framing=store.framing) if row is None else row
     except OSError as error:
         return index, f"cannot be read: {error.strerror or error}"
     except UnreadableImage as error:

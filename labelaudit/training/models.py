@@ -17,9 +17,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from labelaudit.core.errors import ConfigError, DataError, did_you_mean
+from labelaudit.training.published_networks import InceptionResNetV2, WideResNet, resnet29_v2
 from labelaudit.training.streams import global_stream
 
-OWN_IMAGE_BACKBONES = ("small", "medium", "preact-resnet18", "cifar-resnet34")
+OWN_IMAGE_BACKBONES = (
+    "small",
+    "medium",
+    "preact-resnet18",
+    "cifar-resnet34",
+    "wrn-28-10",
+    "resnet29-v2",
+    "inception-resnet-v2",
+)
 TORCHVISION_FAMILIES = ("resnet", "mobilenet", "convnext", "efficientnet")
 
 
@@ -191,6 +200,9 @@ def build_image_network(name: str, n_classes: int, image_size: int, *, seed: int
         "medium": lambda: small_network(n_classes, image_size, width=64),
         "preact-resnet18": lambda: preact_resnet18(n_classes),
         "cifar-resnet34": lambda: cifar_resnet34(n_classes),
+        "wrn-28-10": lambda: WideResNet(n_classes),
+        "resnet29-v2": lambda: resnet29_v2(n_classes),
+        "inception-resnet-v2": lambda: InceptionResNetV2(n_classes),
     }
     build = builders.get(name, lambda: _torchvision_network(name, n_classes))
     return initialised(build, seed=seed, stream=stream).to(memory_format=torch.channels_last)

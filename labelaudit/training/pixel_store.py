@@ -1,6 +1,6 @@
 """Decoded pixels on disk: bounded memory for this scan, and the next scan of the same images starts at once.
 
-    <folder>/<size>/
+    <folder>/<size>/   or <size>-whole/, where images are squeezed and not cut
     ├── pixels.u8     rows of size * size * 3 bytes; only ever grows
     ├── rows.parquet  which row holds what; written after the pixels, atomically, every 30 seconds and at the end
     └── lock
@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 
 from labelaudit.core.errors import DataError
 from labelaudit.core.files import write_atomically
+from labelaudit.functional.images import Framing
 
 DECODER_VERSION = 4  # change it when the same bytes decode to other pixels, or are described in other words
 DEFAULT_LIMIT_BYTES = 20 * 2**30
@@ -71,6 +72,7 @@ class PixelStore:
     Args:
         folder: of all sizes; None = keep nothing for the next scan.
         size: pixels of a side.
+        framing: which part of an image they show.
         limit_bytes: what all sizes together may keep; the least recently used go first.
         save_every_s: seconds between two writes of the index; it is also written at the end.
     """
@@ -80,10 +82,12 @@ class PixelStore:
         folder: Path | None,
         size: int,
         *,
+        framing: Framing = "centre",
         limit_bytes: int = DEFAULT_LIMIT_BYTES,
         save_every_s: float = SAVE_EVERY_S,
     ) -> None:
         self.size = size
+        self.framing: Framing = framing
         self.row_bytes = size * size * 3
         self.columns: dict[str, list[str]] = {name: [] for name in _SCHEMA.names}  # of `Row`, (R,) each
         self._home = folder
@@ -174,7 +178,7 @@ class PixelStore:
     def _locked_folder(self) -> Path | None:
         if self._home is None:
             return None
-        folder = self._home / str(self.size)
+        folder = self._home / (str(self.size) if self.framing == "centre" else f"{self.size}-{self.framing}")
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._open.enter_context(FileLock(folder / "lock", timeout=0))

@@ -19,11 +19,15 @@ class TrustedStream:
         counts = torch.bincount(labels)
         self._counts = counts[counts > 0]
         self._starts = self._counts.cumsum(dim=0) - self._counts
-        self.size = max(2, min(batch_size, len(index)))
+        self.size = max(2, min(batch_size, len(index)))  # over all ranks
+        ranks = samples.ranks
+        self._part = ranks.part if self.size >= 2 * ranks.size else slice(None)  # few are looked at by every rank
+        n_own = len(range(self.size)[self._part])
+        self.share = n_own / self.size if self.size >= 2 * ranks.size else 1.0 / ranks.size
 
     def positions(self, step: int) -> Tensor:
-        """Return (T,) positions in the Dataset of a step's trusted samples."""
-        turn = torch.arange(step * self.size, (step + 1) * self.size, device=self._members.device)
+        """Return (T,) positions in the Dataset of this rank's part of a step's trusted samples."""
+        turn = torch.arange(step * self.size, (step + 1) * self.size, device=self._members.device)[self._part]
         group, visit = turn % len(self._counts), turn // len(self._counts)
         return self._members[self._starts[group] + visit % self._counts[group]]
 

@@ -178,6 +178,47 @@ def test_a_rank_that_is_killed_ends_the_other_with_a_message(killed, tmp_path):
     assert json.loads((audit / "audit.json").read_text())["status"] == ("running" if killed == 0 else "interrupted")
 
 
+def test_ieg_train_and_finish_run_by_two_ranks_and_write_one_model_each(tmp_path):
+    write_table(tmp_path, 301)
+    table = pd.read_csv(tmp_path / "t.csv")
+    _, _, true = blobs(301, 4, rate=0.15, spread=1.5)
+    trusted = pd.DataFrame({"id": np.arange(301), "label": table["label"]})[table["label"] == [f"c{i}" for i in true]]
+    trusted.groupby("label").head(4)[["id"]].to_csv(tmp_path / "trusted.csv", index=False)
+    scan = ["scan", "t.csv", "--device", "cpu", "--method", "ieg", "--trusted", "trusted.csv", "-o", "epochs=6"]
+    scan += ["-o", "train.batch_size=32", "--finish", "elr+", "-o", "finish.epochs=3"]
+    scan_alone([*scan, "--root", "one"], tmp_path)
+    both = ["--nproc-per-node", "2", "-m", "labelaudit"]
+    process = start_torchrun(*both, *scan, "--root", "two", cwd=tmp_path)
+    assert process.wait(timeout=TIMEOUT_S) == 0, output(tmp_path, "torchrun")
+    correlation, alike = agreement(findings(tmp_path / "one"), findings(tmp_path / "two"))
+    assert correlation > 0.9  # other noise on the strong views, and other trusted samples beside each part
+    assert alike > 0.95
+    (audit,) = (tmp_path / "two" / ".labelaudit" / "audits").iterdir()
+    assert json.loads((audit / "audit.json").read_text())["results"]["finish"]["method"] == "elr+"
+    assert (audit / "finish" / "model.safetensors").exists()
+
+    train = [
+        "train",
+        "t.csv",
+        "--root",
+        "two",
+        "--labels",
+        "split",
+        "--test",
+        "t.csv",
+        "--device",
+        "cpu",
+        "-o",
+        "epochs=6",
+    ]
+    process = start_torchrun(*both, *train, "--out", "model", cwd=tmp_path, name="train")
+    assert process.wait(timeout=TIMEOUT_S) == 0, output(tmp_path, "train")
+    meta = json.loads((tmp_path / "model" / "train.json").read_text())
+    assert meta["status"] == "finished"
+    assert meta["results"]["test"]["accuracy"]["last"] > 0.8
+    assert output(tmp_path, "train", "stdout").count("model.safetensors") <= 1
+
+
 def test_a_mistake_is_told_once(tmp_path):
     write_table(tmp_path, 200)
     words = ["scan", "t.csv", "-o", "epoch=3", "--device", "cpu"]

@@ -18,11 +18,16 @@ _SAMPLES, _CLASSES = 36, 3
 # Settings under which a step has several passes, beside those of the fast recipe.
 _LOOKING: list[tuple[str, dict[str, Any]]] = [
     ("drpl", {"stage2": "pseudo-labels", "relabel_from": 1}),
+    ("drpl", {"stage2": "pseudo-labels", "relabel_from": 1, "final_epochs": 2, "mixture": "published"}),
     ("bootstrap", {"variant": "dy-h", "weights": "batch"}),
+    ("bootstrap", {"variant": "m-dyr-s", "half_labels": True, "mixture": "gaussian"}),
     ("bootstrap", {"variant": "md-dyr-sh", "weights": "batch"}),
     ("dividemix", {"views": 2, "unlabelled_ramp_epochs": 0}),
+    ("elr", {"term": "kl"}),
     ("elr+", {"mixup_alpha": 1.0}),
+    ("elr+", {"mixup_alpha": 1.0, "learners": 1}),
     ("ieg", {"meta": "exact"}),
+    ("ieg", {"relabels": False, "mixes": False, "strong_view": "weak"}),
 ]
 _CASES: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in (*LEARNERS, *FINISHERS)] + _LOOKING
 

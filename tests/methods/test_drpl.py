@@ -91,10 +91,10 @@ def test_first_targets_keep_given_labels_on_the_labelled_side():
     job = vector_job(values, given, 4)
     labelled = torch.arange(40) < 10
     probs = torch.full((40, 4), 0.25)
-    targets = drpl._first_targets(job, drpl.Options(), labelled, probs)
+    targets = drpl._first_targets(job, drpl.Options(), "stage2", labelled, probs)
     assert torch.equal(targets[:10].argmax(dim=1), job.samples.labels[:10])
     assert torch.equal(targets[10:], probs[10:])
-    random_targets = drpl._first_targets(job, PAPER_LIKE, labelled, probs)[10:]
+    random_targets = drpl._first_targets(job, PAPER_LIKE, "stage2", labelled, probs)[10:]
     assert torch.equal(random_targets.sum(dim=1), torch.ones(30))
     assert set(random_targets.unique().tolist()) == {0.0, 1.0}
 
@@ -153,7 +153,39 @@ def test_a_split_that_leaves_nothing_labelled_keeps_the_lower_half_and_says_so()
     job = vector_job(values, given, 4, on_event=said.append)
     confidence = torch.linspace(0.3, 0.9, 40)
     probs = torch.full((40, 4), 0.0).scatter(1, job.samples.labels[:, None], confidence[:, None])
-    labelled = drpl._labelled_side(job, torch.ones(40), probs, drpl.Options(stage1_threshold=0.1))
+    labelled = drpl._labelled_side(job, torch.ones(40), probs, 0.1)
     assert labelled.tolist() == [False] * 20 + [True] * 20
     assert said[0].text == "0 samples have p(noisy) of 0.1 or less: the half with the lower losses is kept"
-    assert drpl._labelled_side(job, torch.zeros(40), probs, drpl.Options()).all()
+    assert drpl._labelled_side(job, torch.zeros(40), probs, 0.5).all()
+
+
+def test_the_final_training_learns_from_what_stage_two_split_off_and_alone_is_shown():
+    values, given, true = blobs(300, 3, rate=0.3)
+    shown, targets, noisy = [], {}, {}
+    job = dataclasses.replace(vector_job(values, given, 3), on_classifier=shown.append)
+
+    class Spy(Job):
+        def checkpoint(self, stage, state):
+            targets.setdefault(stage, []).append(state.tables["targets"].clone())
+
+    spy = Spy(**{field.name: getattr(job, field.name) for field in dataclasses.fields(job)})
+    options = dataclasses.replace(PAPER_LIKE, final_epochs=3, final_milestones=(2,))
+    evidence = drpl.run(spy, options)
+    noisy = evidence.scores["stage2_noisy"]
+    one_hot = torch.nn.functional.one_hot(job.samples.labels, 3).float()
+    held = (targets["final"][-1] == one_hot).all(dim=1).numpy()
+    assert (held == (noisy <= 0.5)).mean() > 0.97  # a prediction may be as sure as a label
+    assert held[noisy <= 0.5].all()
+    assert [(each.stage, each.epoch, each.epochs) for each in shown] == [("final", n, 3) for n in (1, 2, 3)]
+    assert auroc(noisy, given != true) > 0.95
+    without = drpl.run(vector_job(values, given, 3), PAPER_LIKE)
+    assert np.array_equal(without.losses, evidence.losses)
+
+
+def test_the_published_rows_train_a_classifier_where_one_is_wanted():
+    lengths = {
+        name: (row.classifier["final_epochs"], row.classifier["final_milestones"]) for name, row in drpl.PAPER.items()
+    }
+    assert lengths.pop("webvision") == (200, (150, 175))
+    assert set(lengths.values()) == {(300, (150, 225))}
+    assert all(drpl.Options(**row.options).final_epochs == 0 for row in drpl.PAPER.values())

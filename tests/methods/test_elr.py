@@ -146,3 +146,24 @@ def test_the_weight_is_that_published_for_so_many_classes_unless_it_is_given(n_c
     job = vector_job(values, given, n_classes)
     assert elr.run(job, SHORT).stages == {"elr": {"target_weight": weight}}
     assert elr.run(job, dataclasses.replace(SHORT, target_weight=1.5)).stages == {"elr": {"target_weight": 1.5}}
+
+
+def test_the_ablations_replace_the_term_by_a_divergence_or_leave_it_out():
+    logits, labels = np.array([[2.0, 0.0, -1.0], [0.5, 0.1, 0.3]]), [1, 0]
+    p, found = softmax(logits), {}
+    cross_entropy = -np.log(p[np.arange(2), labels])
+    for term in ("none", "kl"):
+        job, state = started(2, 3)
+        state.tables["targets"] = torch.full((2, 3), 1.0)
+        options = elr.Options(term=term, target_momentum=0.0)
+        found[term] = visit(elr._loss(job, options, state, weight=3.0), Logits(logits), labels).detach().numpy()
+        shifted = elr.Options(term=term, target_momentum=0.5)
+        job, state = started(2, 3)
+        state.tables["targets"] = torch.tensor([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
+        found[f"{term}-away"] = (
+            visit(elr._loss(job, shifted, state, weight=3.0), Logits(logits), labels).detach().numpy()
+        )
+    assert found["none"] == pytest.approx(cross_entropy, rel=1e-5)
+    assert found["kl"] == pytest.approx(cross_entropy, rel=1e-4)  # the target is the prediction
+    target = 0.5 * np.array([1.0, 0.0, 0.0]) + 0.5 * p
+    assert found["kl-away"] == pytest.approx(cross_entropy + 3 * (target * np.log(target / p)).sum(axis=1), rel=1e-4)

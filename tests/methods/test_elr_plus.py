@@ -110,7 +110,7 @@ def test_the_targets_of_trusted_samples_are_their_labels_and_the_table_stays_the
 
 def test_networks_take_turns_and_each_goes_through_the_whole_schedule():
     job = small_job(64)  # 2 steps an epoch
-    own = [elr_plus._own_step(job, step) for step in range(12)]
+    own = [elr_plus._own_step(job, elr_plus.Options(), step) for step in range(12)]
     assert own == [0, 1, 0, 1, 2, 3, 2, 3, 4, 5, 4, 5]
     options = dataclasses.replace(SHORT, schedule="milestones", milestones=(2, 3))
     lr_at = elr_plus._learning_rate(job, options)
@@ -190,3 +190,14 @@ def test_the_average_follows_its_own_network_only():
 def test_short_fast_schedules_do_not_mix():
     assert elr_plus.fast_options(24) == {"epochs": 24, "mixup_alpha": 0.0}
     assert elr_plus.fast_options(150) == {"epochs": 150, "mixup_alpha": 1.0}
+
+
+def test_a_learner_alone_is_taught_by_its_own_average_and_shown_alone():
+    values, given, _ = blobs(60, 3, rate=0.2)
+    shown: list[Any] = []
+    job = dataclasses.replace(vector_job(values, given, 3), on_classifier=shown.append)
+    options = elr_plus.Options(epochs=2, learners=1, peak_lr=0.01, mixup_alpha=1.0)
+    evidence = elr_plus.run(job, options)
+    assert [(each.epoch, each.epochs, len(each.models)) for each in shown] == [(1, 2, 1), (2, 2, 1)]
+    assert len(evidence.losses) == 60
+    assert [elr_plus._own_step(job, options, step) for step in range(4)] == [0, 1, 2, 3]

@@ -16,7 +16,6 @@ from labelaudit.functional.meta_weights import normalised_logits
 from labelaudit.functional.metrics import auroc
 from labelaudit.methods import ieg
 from labelaudit.training.job import Job
-from labelaudit.training.ranks import Ranks
 from tests.methods.jobs import blobs, image_job, vector_job
 
 SHORT = ieg.Options(epochs=6, peak_lr=0.01)
@@ -171,8 +170,24 @@ def test_the_learning_rate_restarts_by_step():
 def test_the_published_schedule_ends_with_its_last_whole_cycle():
     published = ieg.PAPER["cifar10"]
     job, _ = clouds(n=40)
-    rate = ieg._learning_rate(job, ieg.Options(**published.options), 49_900)
+    options = ieg.Options(**published.options)
+    rate = ieg._learning_rate(job, options, 49_900)
     assert rate(171 * 499 - 1) < 1e-4 < rate(85_500)
+
+
+@pytest.mark.parametrize(("steps", "epochs"), [(499, 171), (495, 172), (490, 174), (1, 200)])
+def test_the_published_schedule_ends_where_its_rate_is_lowest_whatever_the_trusted_samples_take_away(steps, epochs):
+    options = ieg.Options(**ieg.PAPER["cifar100"].options)
+    assert ieg._epochs(options, steps) == epochs
+    assert ieg._epochs(dataclasses.replace(options, schedule="one-cycle"), steps) == 200
+
+
+@pytest.mark.parametrize("changes", [{"relabels": False}, {"mixes": False}, {"strong_view": "weak"}])
+def test_a_part_that_is_left_out_changes_the_loss(changes):
+    job, _ = image_job(60, 3)
+    job = trusting(job, np.ones(60, dtype=bool))
+    whole, part = (ieg.run(job, dataclasses.replace(SHORT, epochs=2, **each)).losses for each in ({}, changes))
+    assert not np.allclose(whole, part)
 
 
 def test_a_job_without_trusted_samples_is_refused():
@@ -189,13 +204,6 @@ def test_nothing_left_to_judge_is_an_error():
     values, given, _ = blobs(40, 2, rate=0.1)
     job = dataclasses.replace(vector_job(values, given, 2), trusted=torch.ones(40, dtype=torch.bool))
     with pytest.raises(ConfigError, match=r"all 40 samples are trusted: nothing is left to judge\."):
-        ieg.run(job, SHORT)
-
-
-def test_several_processes_are_refused():
-    job, _ = clouds(n=40)
-    job = dataclasses.replace(job, samples=dataclasses.replace(job.samples, ranks=Ranks(0, 2)))
-    with pytest.raises(ConfigError, match=r"method 'ieg' runs in one process; these are 2\."):
         ieg.run(job, SHORT)
 
 

@@ -25,3 +25,19 @@ def test_every_step_of_a_page_names_a_function_of_the_method(name):
 
 def _module(name, file):
     return require_method(name) if file is None else import_module(f"labelaudit.{file.replace('/', '.')}")
+
+
+# Methods of a paper, whose pages say in one table how paper, published code and this program differ.
+_OF_PAPERS = ("baselines", "bootstrap", "dividemix", "drpl", "elr", "elr-plus", "forward", "ieg", "joint")
+_DIFFERENCES = "| subject | paper | published code | here | why |"
+
+
+@pytest.mark.parametrize("page", _OF_PAPERS)
+def test_a_page_of_a_paper_has_one_table_of_what_differs_and_fills_every_cell_that_must_be(page):
+    text = (PAGES / f"{page}.md").read_text(encoding="utf-8")
+    assert text.count(_DIFFERENCES) == 1
+    body = text.split(_DIFFERENCES)[1].split("\n\n")[0].splitlines()[2:]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in body]
+    assert len(rows) >= 4
+    assert all(len(row) == 5 for row in rows)
+    assert [row[0] for row in rows if not (row[1] and row[2] and row[3])] == []  # a dash where nothing is said

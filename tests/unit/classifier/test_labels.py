@@ -27,7 +27,11 @@ def dataset(given=(0, 1, 2, 0)):
 @pytest.fixture
 def audit(tmp_path):
     """An audit that keeps s0, would relabel s1 as cow, asks for a review of s2, and would relabel s3 as bee."""
-    made = Audit.create(tmp_path, method="drpl", facts={"dataset": {"classes": CLASSES}})
+    return made_audit(tmp_path)
+
+
+def made_audit(root, *, facts=None, **scores):
+    made = Audit.create(root, method="drpl", facts={"dataset": {"classes": CLASSES}, **(facts or {})})
     top = np.array([[0, 1, 2, 3, 4], [2, 1, 0, 3, 4], [2, 3, 0, 1, 4], [1, 0, 2, 3, 4]])
     frame = build_findings(
         dataset(),
@@ -48,6 +52,8 @@ def audit(tmp_path):
         details=("", "", "", ""),
     )
     write_findings(frame, made.findings_path)
+    if scores:
+        made.write_arrays("evidence", **scores)
     made.finish({})
     return made
 
@@ -105,6 +111,15 @@ def test_a_split_keeps_the_labels_that_the_audit_keeps(audit):
     assert labels.targets[0].tolist() == [1, 0, 0, 0, 0, 0, 0]
     assert labels.targets[2] == pytest.approx([0, 0, 0.5, 0.3, 0, 0.1, 0.1])
     assert labels.describe() == "1 as given, 3 taken without their label"
+
+
+@pytest.mark.parametrize(("threshold", "fixed"), [(0.5, [False, True, True, False]), (0.05, [False] * 4)])
+def test_a_split_by_the_published_posterior_is_that_of_the_final_training(threshold, fixed, tmp_path):
+    facts = {"recipe": {"options": {"stage2_threshold": threshold}}}
+    audit = made_audit(tmp_path, facts=facts, score_stage2_noisy=np.array([0.6, 0.5, 0.1, 0.9]))
+    labels = training_labels(dataset(), HASHES, audit, "split")
+    assert labels.fixed is not None
+    assert labels.fixed.tolist() == fixed
 
 
 def test_a_sample_with_another_content_or_label_is_taken_as_given(audit):

@@ -9,7 +9,7 @@ from labelaudit.core.shortened import shortened
 from labelaudit.methods.registry import METHODS, require_method
 
 # Whole numbers of the methods that do not belong to the schedule: everything else must be shortened with it.
-NO_EPOCHS = {"networks", "views", "trusted_batch", "folds", "rounds", "components", "neighbours"}
+NO_EPOCHS = {"networks", "learners", "views", "trusted_batch", "folds", "rounds", "components", "neighbours"}
 
 
 def test_epochs_milestones_phases_and_steps_are_multiplied_and_nothing_else():
@@ -41,6 +41,12 @@ def test_the_full_scale_changes_nothing():
 def test_every_phase_keeps_an_epoch_and_the_order_of_their_lengths():
     short = shortened({"epochs": 300, "warmup_epochs": 105, "bootstrap_from": 110, "milestones": (100, 250)}, 0.001)
     assert short == {"warmup_epochs": 1, "bootstrap_from": 2, "epochs": 3, "milestones": (1, 1)}
+
+
+def test_a_warm_up_of_two_parts_leaves_an_epoch_for_what_follows():
+    options = {"epochs": 300, "warmup_epochs": 105, "dynamic_epochs": 5, "temperature_epochs": 89}
+    short = shortened(options, 0.005)
+    assert short["epochs"] == short["warmup_epochs"] + short["dynamic_epochs"] + 1
 
 
 def test_what_is_never_stays_never():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.mixture import GaussianMixture
 
-from labelaudit.functional.gaussian_mixture import low_loss_posterior
+from labelaudit.functional.gaussian_mixture import fit_two_gaussians, high_loss_posterior, low_loss_posterior
 
 
 def losses_of(n: int, share: float, seed: int = 0):
@@ -42,3 +42,13 @@ def test_losses_that_are_all_alike_say_that_nothing_is_noisy(losses):
 
 def test_two_different_losses_are_parted():
     assert low_loss_posterior(np.array([0.1, 2.0])) == pytest.approx([1.0, 0.0], abs=1e-6)
+
+
+def test_the_high_side_of_a_fitted_mixture_is_the_rest_of_the_low_one_and_applies_to_other_losses():
+    losses = losses_of(2000, 0.3)
+    mixture = fit_two_gaussians(losses)
+    assert mixture is not None
+    assert mixture.means[0] < mixture.means[1]
+    assert high_loss_posterior(mixture, losses) == pytest.approx(1.0 - low_loss_posterior(losses), abs=1e-6)
+    assert high_loss_posterior(mixture, np.array([0.1, 3.2])).round(2).tolist() == [0.0, 1.0]
+    assert fit_two_gaussians(np.ones(5)) is None

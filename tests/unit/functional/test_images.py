@@ -50,6 +50,17 @@ def test_the_centre_is_cropped_as_if_all_were_scaled_first():
     assert (decoded.width, decoded.height) == (48, 16)
 
 
+def test_the_whole_image_can_be_squeezed_into_the_square():
+    pixels = np.zeros((8, 24, 3), dtype=np.uint8)
+    pixels[:, 20:] = 255  # the right end, which the middle does not show
+    cut = decode_image(encoded(pixels), "a.png", 8)
+    whole = decode_image(encoded(pixels), "a.png", 8, framing="whole")
+    assert not cut.pixels.any()
+    assert (whole.pixels[:, 7] == 255).all()
+    assert not whole.pixels[:, :6].any()
+    assert cut.pixel_hash == whole.pixel_hash
+
+
 def test_a_long_thin_strip_does_not_explode():
     decoded = decode_image(encoded(np.full((1, 20_000), 7, dtype=np.uint8)), "a.png", 64)
     assert (decoded.pixels == 7).all()

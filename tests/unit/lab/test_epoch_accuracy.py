@@ -52,3 +52,16 @@ def test_a_line_that_a_crash_cut_off_is_passed_over(tmp_path):
     with path.open("a", encoding="utf-8") as file:
         file.write("s,3,3,0.")
     assert read_epochs(path) == rows
+
+
+def test_top_five_and_another_test_set_are_of_the_last_epoch():
+    rows = [EpochAccuracy("s", n, 2, 0.5, None, 0.6 + n / 10, 0.1 * n, 0.2 * n) for n in (1, 2)]
+    found = accuracies(rows)
+    assert [found.of(measure) for measure in ("top5", "other", "other-top5", "tpr")] == [0.8, 0.2, 0.4, None]
+    assert accuracies(curve([0.1])).of("top5") is None
+
+
+def test_epochs_of_an_older_version_are_read_without_the_later_columns(tmp_path):
+    path = tmp_path / "epochs.csv"
+    path.write_text("stage,epoch,epochs,test,held_out\ns,1,2,0.25,\n", encoding="utf-8")
+    assert read_epochs(path) == [EpochAccuracy("s", 1, 2, 0.25)]

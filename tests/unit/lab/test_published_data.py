@@ -12,9 +12,11 @@ from PIL import Image
 
 from labelaudit.core.dataset import Dataset, Vectors
 from labelaudit.core.errors import ConfigError, DataError
-from labelaudit.lab.published_data import read_published_split, with_published_noise, with_trusted
+from labelaudit.lab.published_data import Sources, read_published_split, with_published_noise, with_trusted
 from labelaudit.lab.published_tables import imagenet_classes, require_setting
+from labelaudit.lab.reproduction import read_confusion
 from labelaudit.noise.matrices import CIFAR10_CLASSES
+from tests.published_copies import sources_of, synset, write_cifar10, write_cifar100, write_folders, write_webvision
 
 
 def dataset(per_class=50, n_classes=10):
@@ -90,6 +92,14 @@ def test_labels_by_people_come_from_their_file(tmp_path):
     assert (split.wrong, split.train.given.tolist(), split.held_out) == (0.2, given.tolist(), None)
 
 
+def test_trusted_samples_keep_their_labels_also_where_a_file_has_the_noise(tmp_path):
+    trusted = with_trusted(dataset(), 10, seed=0)
+    np.savez(tmp_path / "semantic.npz", label=(dataset().given + 1) % 10)
+    split = noisy("ieg/cifar10/semantic", trusted, labels=str(tmp_path / "semantic.npz"))
+    assert (split.train.given == dataset().given).tolist() == split.train.trusted.tolist()
+    assert split.wrong == 0.8
+
+
 def test_the_official_file_is_read_by_the_column_of_the_setting(tmp_path):
     true = dataset().given
     columns = {
@@ -141,12 +151,17 @@ def put(root, name):
     Image.new("RGB", (8, 8)).save(root / name)
 
 
+def read_split(root, name="drpl/cifar10/clean"):
+    clean = read_published_split(require_setting(name), Sources(root), seed=0)
+    return clean.train, clean.test
+
+
 def test_class_folders_below_train_and_test_are_read_as_a_pair(tmp_path):
     for name in CIFAR10_CLASSES:
         put(tmp_path, f"train/{name}/1.png")
     put(tmp_path, "test/dog/1.png")
     put(tmp_path, "test/ship/1.png")
-    train, test = read_published_split(require_setting("drpl/cifar10/clean"), tmp_path, seed=0)
+    train, test = read_split(tmp_path)
     assert (len(train), test.classes, test.given.tolist()) == (10, train.classes, [5, 8])
     assert any("10 training images; the published figures are of 50,000" in remark.text for remark in train.remarks)
 
@@ -156,7 +171,7 @@ def test_another_dataset_is_refused_with_its_classes(tmp_path):
         put(tmp_path, f"train/{name}/1.png")
         put(tmp_path, f"test/{name}/1.png")
     with pytest.raises(DataError, match="2 classes, but cifar10 has 10: cat, dog"):
-        read_published_split(require_setting("drpl/cifar10/clean"), tmp_path, seed=0)
+        read_split(tmp_path)
 
 
 def test_a_test_class_that_training_lacks_is_named(tmp_path):
@@ -164,7 +179,7 @@ def test_a_test_class_that_training_lacks_is_named(tmp_path):
         put(tmp_path, f"train/{name}/1.png")
     put(tmp_path, "test/zebra/1.png")
     with pytest.raises(DataError, match="test classes that training does not have: 'zebra'"):
-        read_published_split(require_setting("drpl/cifar10/clean"), tmp_path, seed=0)
+        read_split(tmp_path)
 
 
 def write_imagenet(root, n=1000):
@@ -176,7 +191,7 @@ def write_imagenet(root, n=1000):
 
 def test_imagenet_is_read_as_its_hundred_classes_in_the_published_order(tmp_path):
     write_imagenet(tmp_path)
-    train, test = read_published_split(require_setting("drpl/imagenet32/sym-excl-0.4"), tmp_path, seed=0)
+    train, test = read_split(tmp_path, "drpl/imagenet32/sym-excl-0.4")
     assert (len(train), train.n_classes, test.n_classes) == (100, 100, 100)
     chosen = imagenet_classes()
     assert train.classes == tuple(str(number + 1) for number in chosen)
@@ -185,8 +200,62 @@ def test_imagenet_is_read_as_its_hundred_classes_in_the_published_order(tmp_path
 
 def test_open_set_noise_gets_the_other_nine_hundred_classes_as_well(tmp_path):
     write_imagenet(tmp_path)
-    train, test = read_published_split(require_setting("drpl/imagenet32/open-set-0.4"), tmp_path, seed=0)
+    train, test = read_split(tmp_path, "drpl/imagenet32/open-set-0.4")
     assert (len(train), train.n_classes, test.n_classes, len(test)) == (1000, 1000, 100, 100)
     assert train.classes[:100] == test.classes
     with pytest.raises(ValueError, match="Dataset"):
         dataclasses.replace(test, given=test.given + 100)
+
+
+def clean_of(name, root):
+    setting = require_setting(name)
+    return read_published_split(setting, sources_of(setting, root), seed=0)
+
+
+def test_foreign_images_are_one_class_more_that_noise_puts_in_the_place_of_ours(tmp_path):
+    write_cifar10(tmp_path / "cifar10-10")
+    write_cifar100(tmp_path / "cifar100-10", per_class=1)
+    write_folders(tmp_path / "imagenet", ["n01", "n02"], 6)
+    clean = clean_of("ieg/cifar10/open-both", tmp_path)
+    assert clean.train.classes == (*CIFAR10_CLASSES, "foreign")
+    assert np.bincount(clean.train.given).tolist()[10] == 24  # twelve from each
+    assert clean.train.trusted.sum() == 20
+    assert clean.train.content.read(len(clean.train) - 1) == (tmp_path / "imagenet/n02/5.png").read_bytes()
+    assert not clean.train.trusted[clean.train.given == 10].any()
+    split = noisy("ce/cifar10/open-both/wrn-28-10", clean.train)
+    assert split.train.classes == CIFAR10_CLASSES
+    assert split.is_wrong.tolist() == [name.startswith("foreign") for name in split.train.paths]
+    assert split.is_wrong.sum() == 12
+    with pytest.raises(ConfigError, match=r"come from CIFAR-100 and ImageNet: 2 folder\(s\), not 0"):
+        read_published_split(require_setting("ieg/cifar10/open-both"), Sources(tmp_path / "cifar10-10"), seed=0)
+
+
+def test_web_images_get_trusted_ones_of_imagenet_and_its_validation_images_by_their_synsets(tmp_path):
+    write_webvision(tmp_path / "webvision")
+    write_folders(tmp_path / "imagenet", [synset(3), synset(1), "n99999999"], 12)
+    clean = clean_of("ieg/webvision-mini/real", tmp_path)
+    assert np.bincount(clean.train.given[clean.train.trusted]).tolist() == [0, 10, 0, 10]
+    assert (len(clean.train), len(clean.test)) == (100 + 20, 50)
+    assert np.bincount(clean.other_test.given).tolist() == [0, 12, 0, 12]
+    assert clean.other_test.classes == clean.train.classes
+    with pytest.raises(ConfigError, match="its trusted images come from ImageNet, 10 of each class") as caught:
+        read_published_split(require_setting("ieg/webvision-mini/real"), Sources(tmp_path / "webvision"), seed=0)
+    assert caught.value.hint == "Name the class folders with --trusted DIR."
+
+
+def test_a_confusion_of_all_imagenet_is_brought_into_the_order_of_our_classes(tmp_path):
+    whole = np.arange(1_000_000, dtype=np.float32).reshape(1000, 1000)
+    np.save(tmp_path / "all.npy", whole)
+    inside = list(imagenet_classes())
+    few = read_confusion(require_setting("drpl/imagenet32/confusion-0.3"), str(tmp_path / "all.npy"), 100)
+    assert few[3, 7] == whole[inside[3], inside[7]]
+    others = [number for number in range(1000) if number not in inside]
+    many = read_confusion(require_setting("drpl/imagenet32/open-confusion-0.3"), str(tmp_path / "all.npy"), 1000)
+    assert many[3, 100] == whole[inside[3], others[0]]
+    assert many[100, 3] == whole[others[0], inside[3]]
+    np.save(tmp_path / "few.npy", whole[:100, :100])
+    assert (
+        read_confusion(require_setting("drpl/imagenet32/confusion-0.3"), str(tmp_path / "few.npy"), 100)[3, 7] == 3007
+    )
+    with pytest.raises(DataError, match="100 rows"):
+        read_confusion(require_setting("drpl/imagenet32/open-confusion-0.3"), str(tmp_path / "few.npy"), 1000)

@@ -49,20 +49,24 @@ def test_an_open_set_leaves_the_last_classes_out_and_shows_each_of_their_samples
     assert len(set(content.tolist())) == len(content)
 
 
-def test_an_open_set_by_confusion_shows_what_is_confused_with_the_label(rng):
+@pytest.mark.parametrize(("by_column", "expected"), [(False, {(0, 2), (1, 3)}), (True, {(0, 3), (1, 2)})])
+def test_an_open_set_by_confusion_follows_the_row_of_the_label_or_as_published_its_column(by_column, expected, rng):
     labels = np.repeat(np.arange(4), 100)
     confusion = np.zeros((4, 4))
+    confusion[0, 2] = confusion[1, 3] = 1.0  # our classes 0 and 1 are taken for 2 and 3
     confusion[3, 0] = confusion[2, 1] = 1.0  # class 3 is taken for 0, and 2 for 1
-    stay, content = plant_open_set(labels, 4, 2, 0.3, rng, confusion=confusion)
+    stay, content = plant_open_set(labels, 4, 2, 0.3, rng, confusion=confusion, by_column=by_column)
     replaced = content != stay
     pairs = set(zip(labels[stay[replaced]].tolist(), labels[content[replaced]].tolist(), strict=True))
-    assert pairs == {(0, 3), (1, 2)}
+    assert pairs == expected
+    per_class = np.bincount(labels[stay[replaced]]).tolist()
+    assert per_class == [30, 30] or (by_column and sum(per_class) == 60)
 
 
 def test_an_open_set_goes_on_with_another_class_when_one_is_used_up(rng):
     labels = np.array([0] * 20 + [1] * 20 + [2] * 2 + [3] * 20)
     confusion = np.zeros((4, 4))
-    confusion[2] = 1.0
+    confusion[:2, 2] = 1.0
     stay, content = plant_open_set(labels, 4, 2, 0.25, rng, confusion=confusion)
     shown = labels[content[content != stay]]
     assert sorted(shown.tolist()) == [2, 2] + [3] * 8

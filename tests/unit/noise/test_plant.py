@@ -12,7 +12,7 @@ from labelaudit.noise.matrices import (
     cifar10_asym_matrix,
     pair_flip_matrix,
 )
-from labelaudit.noise.plant import plant, plant_by_confusion, plant_by_matrix, plant_symmetric, wrong_rate
+from labelaudit.noise.plant import plant, plant_by_matrix, plant_symmetric, wrong_rate
 from labelaudit.noise.spec import NoiseSpec, parse_noise
 
 CIFAR10_LABELS = np.repeat(np.arange(10), 500)
@@ -90,12 +90,30 @@ def test_a_map_moves_the_classes_that_it_names(rng):
 def test_confusion_noise_has_exactly_the_rate_and_goes_where_the_row_says(rng):
     labels = np.repeat(np.arange(3), 1_000)
     confusion = np.array([[90, 9, 1], [0, 50, 50], [0, 0, 0]])
-    noisy = plant_by_confusion(labels, confusion, 0.3, rng)
+    noisy = plant(labels, parse_noise("confusion:0.3", 3), rng, evidence=confusion)
     found = flips(labels, noisy)
-    assert wrong_rate(noisy, labels) == 0.3
+    assert [int((noisy != labels)[labels == label].sum()) for label in range(3)] == [300] * 3
     assert found[0, 1] / (found[0, 1] + found[0, 2]) == pytest.approx(0.9, abs=0.05)
     assert found.get((1, 0), 0) <= 2  # only the 1e-5 that every cell gets
     assert found[2, 0] == pytest.approx(found[2, 1], rel=0.3)  # a row without counts is uniform
+
+
+def test_confusion_noise_as_the_published_code_draws_it_has_its_rate_over_the_dataset_alone(rng):
+    labels = np.repeat(np.arange(3), 1_000)
+    noisy = plant(labels, parse_noise("confusion_whole:0.3", 3), rng, evidence=np.ones((3, 3)))
+    per_class = [int((noisy != labels)[labels == label].sum()) for label in range(3)]
+    assert sum(per_class) == 900
+    assert per_class != [300] * 3
+
+
+def test_chained_flips_take_some_cats_back_from_the_dogs(rng):
+    labels = np.repeat(np.arange(10), 1_000)
+    noisy = plant(labels, parse_noise("asym_c10_chained:0.4", 10), rng)
+    found = flips(labels, noisy)
+    assert {pair: found[pair] for pair in ((9, 1), (2, 0), (4, 7))} == {(9, 1): 400, (2, 0): 400, (4, 7): 400}
+    taken_back = 400 - found[3, 5]
+    assert found[5, 3] + taken_back == 560  # 40 % of 1,400 that were called dogs
+    assert wrong_rate(noisy, labels) == pytest.approx(0.184, abs=0.003)
 
 
 def test_noise_by_a_classifier_takes_its_answers(rng):
@@ -204,7 +222,7 @@ def test_options_of_a_noise_are_parsed():
         (
             "salt:0.2",
             10,
-            "unknown noise 'salt'; known: none, sym_excl, sym_incl, asym_c10, .*open_confusion, sym, asym_c1",
+            "unknown noise 'salt'; known: none, sym_excl, sym_incl, asym_c10, .*open_confusion_code, sym, asym_c1",
         ),
         ("sym", 10, r"needs a rate after a colon, such as 'sym_excl:0\.2', not nothing"),
         ("pair:lots", 10, r"needs a rate after a colon, such as 'pair:0\.2', not 'lots'"),

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from labelaudit.training import batches as module
 from labelaudit.training.augment import mirror, random_crop
 from labelaudit.training.batches import Batch, Pixels, Samples, VectorInputs
 from labelaudit.training.streams import torch_generator
@@ -238,13 +239,25 @@ def test_some_of_the_samples_are_the_same_wherever_the_pixels_are():
     assert torch.equal(streamed.take(index).fetch(torch.arange(3)), resident.pixels[index])
 
 
-def test_the_strong_view_of_images_is_another_one_and_comes_from_its_draw():
+@pytest.mark.parametrize("strong", ["policy", "cutout", "weak"])
+def test_the_strong_view_of_images_is_another_one_and_comes_from_its_draw(strong):
     samples = pictures(6)
     index = torch.tensor([4, 1])
-    first, again, other = (samples.look(index, "strong", torch_generator(seed, "look")) for seed in (0, 0, 1))
-    assert first.shape == (2, 3, 8, 8)
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
+    first, again, other = (samples.look_twice(index, strong, torch_generator(seed, "look")) for seed in (0, 0, 1))
+    assert first[0].shape == first[1].shape == (2, 3, 8, 8)
+    assert torch.equal(first[0], again[0])
+    assert torch.equal(first[1], again[1])
+    assert not torch.equal(first[0], first[1])
+    assert not torch.equal(first[1], other[1])
+    weak = samples.look(index, "augmented", torch_generator(0, "look"))
+    assert torch.equal(first[0], weak)
+
+
+def test_the_strong_view_is_the_weak_one_disturbed(monkeypatch):
+    samples, given = pictures(6), []
+    monkeypatch.setattr(module, "auto_augmented", lambda images, _: given.append(images) or images)
+    weak, _ = samples.look_twice(torch.tensor([4, 1]), "policy", torch_generator(0, "look"))
+    assert torch.allclose(normalised(given[0]), weak)
 
 
 def test_looking_at_some_samples_gives_those_samples_wherever_the_pixels_are():
@@ -259,5 +272,7 @@ def test_looking_at_some_samples_gives_those_samples_wherever_the_pixels_are():
 def test_the_strong_view_of_vectors_is_noise_of_a_tenth_of_each_columns_deviation():
     values = torch.randn(4000, 2, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 50.0])
     samples = Samples(VectorInputs(values), torch.zeros(4000, dtype=torch.long), 4, torch.float32, 0)
-    noise = samples.look(torch.arange(4000), "strong", torch_generator(0, "look")) - values
+    weak, strong = samples.look_twice(torch.arange(4000), "policy", torch_generator(0, "look"))
+    assert torch.equal(weak, values)
+    noise = strong - values
     assert (noise.std(dim=0) / values.std(dim=0)).tolist() == pytest.approx([0.1, 0.1], rel=0.05)

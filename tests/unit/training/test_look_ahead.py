@@ -9,6 +9,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from labelaudit.functional.meta_weights import label_gradients, weight_gradients
+from labelaudit.training import look_ahead
 from labelaudit.training.look_ahead import LookAhead, exact_tangents, features_seen, last_layer, last_layer_tangents
 
 B, T, C, SHARE, STEP = 6, 5, 3, 0.9, LookAhead(lr=0.1, momentum=0.9, weight_decay=5e-4)
@@ -130,3 +131,19 @@ def test_looking_ahead_moves_neither_the_running_statistics_nor_the_gradients(to
     exact_tangents(model, toy["inputs"], logits, targets, toy["trusted"], toy["labels"], step=STEP, velocities={})
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_the_central_difference_of_several_ranks_is_the_forward_mode_derivative(toy):
+    model = toy["model"]
+    params = {name: value.detach() for name, value in model.named_parameters()}
+    direction = {name: torch.randn_like(value) for name, value in params.items()}
+    before = {name: value.clone() for name, value in model.named_buffers()}
+    logits, tangents = look_ahead._central_difference(model, params, direction, toy["inputs"])
+    exact = torch.func.jvp(
+        lambda at: functional_call(model, at | look_ahead._copied_buffers(model), (toy["inputs"],)),
+        (params,),
+        (direction,),
+    )
+    assert torch.allclose(logits, exact[0], rtol=1e-3, atol=1e-3)
+    assert torch.allclose(tangents, exact[1], rtol=1e-3, atol=1e-3)
+    assert all(torch.equal(value, before[name]) for name, value in model.named_buffers())

@@ -24,6 +24,7 @@ from labelaudit.training.models import (
     small_network,
     torchvision_backbones,
 )
+from labelaudit.training.published_networks import weightless_shortcut
 
 
 def sides_seen(model: nn.Module, images: Tensor) -> tuple[list[int], Tensor]:
@@ -155,7 +156,8 @@ def test_a_torchvision_network_has_as_many_logits_as_classes():
         ("preact_resnet18", "Did you mean 'preact-resnet18'?"),
         (
             "zzz",
-            "Known: small, medium, preact-resnet18, cifar-resnet34,"
+            "Known: small, medium, preact-resnet18, cifar-resnet34, wrn-28-10, resnet29-v2,"
+            " inception-resnet-v2,"
             " torchvision's resnet, mobilenet, convnext, efficientnet families.",
         ),
     ],
@@ -263,3 +265,23 @@ def test_the_resnet34_for_cifar_halves_the_image_three_times_only():
     assert model(torch.zeros(1, 3, 32, 32)).shape == (1, 7)
     assert seen == [torch.Size([1, 512, 4, 4])]
     assert sum(parameter.numel() for parameter in model.parameters()) == pytest.approx(21.28e6, rel=0.001)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "parameters"),
+    [("wrn-28-10", 32, 36.3e6), ("resnet29-v2", 32, 0.85e6), ("inception-resnet-v2", 75, 54.4e6)],
+)
+def test_published_networks_have_their_known_sizes_and_learn_in_every_weight(name, size, parameters):
+    model = build_image_network(name, 10, size, seed=0, stream="a")
+    assert sum(each.numel() for each in model.parameters()) == pytest.approx(parameters, rel=0.02)
+    logits = model(torch.rand(2, 3, size, size))
+    assert logits.shape == (2, 10)
+    (logits - logits.detach().flip(1) + 1).square().sum().backward()
+    assert all(each.grad is not None and each.grad.abs().sum() > 0 for each in model.parameters())
+
+
+def test_a_weightless_shortcut_averages_and_pads_with_zeros():
+    x = torch.arange(16.0).view(1, 1, 4, 4)
+    out = weightless_shortcut(x, 4, 2)
+    assert out[0, 1].tolist() == [[2.5, 4.5], [10.5, 12.5]]
+    assert not out[0, [0, 2, 3]].any()

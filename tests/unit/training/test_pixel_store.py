@@ -58,10 +58,10 @@ def files(folder: Path, n: int) -> ImageFiles:
 def scan(content: ImageFiles, cache: Path, monkeypatch, *, reads: list[str] | None = None):
     """Decode through the store; `reads` gets the names of the images that were decoded."""
 
-    def counted(data, name, size):
+    def counted(data, name, size, *, framing):
         if reads is not None:
             reads.append(name)
-        return decode_image(data, name, size)
+        return decode_image(data, name, size, framing=framing)
 
     monkeypatch.setattr(decode, "decode_image", counted)
     with PixelStore(cache, SIZE) as store:
@@ -69,6 +69,18 @@ def scan(content: ImageFiles, cache: Path, monkeypatch, *, reads: list[str] | No
         result = found.pixels[found.rows].copy()
     monkeypatch.undo()
     return found, result
+
+
+def test_squeezed_images_are_kept_apart_from_cut_ones(tmp_path):
+    pixels = np.zeros((8, 24, 3), dtype=np.uint8)
+    pixels[:, 20:] = 255
+    Image.fromarray(pixels).save(tmp_path / "wide.png")
+    seen = []
+    for framing in ("centre", "whole", "centre"):
+        with PixelStore(tmp_path / "cache", SIZE, framing=framing) as store:
+            found = decode_images(ImageFiles((tmp_path / "wide.png",)), ["wide.png"], store, on_samples=lambda _: None)
+            seen.append((bool(found.pixels[found.rows].any()), found.reused))
+    assert seen == [(False, 0), (True, 0), (False, 1)]
 
 
 def test_rows_come_back_in_the_next_process(tmp_path):

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from labelaudit.training.batches import Samples, VectorInputs
-from labelaudit.training.tested import share_right
+from labelaudit.training.tested import share_right, shares_right
 
 
 class Fixed(nn.Module):
@@ -43,3 +43,10 @@ def test_networks_are_left_in_the_mode_that_they_were_in():
     training, evaluating = Fixed(1.0, 1.0).train(), Fixed(1.0, 1.0).eval()
     share_right([training, evaluating], samples([0, 1], [[2.0, 1.0], [1.0, 2.0]]))
     assert (training.training, evaluating.training) == (True, False)
+
+
+def test_a_label_among_the_five_best_counts_apart_from_the_best_one():
+    columns = [[float(10 - j) for j in range(10)]] * 4  # class 0 is the surest, class 9 the least
+    found = samples([0, 4, 5, 9], columns)
+    assert shares_right([Fixed(*[1.0] * 10)], found) == (0.25, 0.5)
+    assert shares_right([Fixed(1.0, 1.0)], samples([0, 1], [[1.0, 2.0], [1.0, 2.0]])) == (0.5, 1.0)
