@@ -13,6 +13,7 @@ from labelaudit.cli import options as opt
 from labelaudit.cli.console import make_console, reports_errors
 from labelaudit.cli.progress import ScanProgress
 from labelaudit.core.errors import ConfigError
+from labelaudit.core.shown import in_log
 
 if TYPE_CHECKING:
     from labelaudit.gate.result import CheckReport
@@ -162,7 +163,7 @@ def check(
         from labelaudit.gate.settings import render_settings
 
         settings = settings_in_force(config, profile=profile, overrides=overrides)
-        typer.echo(render_settings(settings), nl=False)
+        typer.echo(in_log(render_settings(settings)), nl=False)
         return
     from labelaudit.api.check import check as run
     from labelaudit.gate.formats import parse_formats

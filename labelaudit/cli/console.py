@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 import typer
 
 from labelaudit.core.errors import LabelAuditError, SaidElsewhere, is_disk_full
+from labelaudit.core.shown import in_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,18 +26,27 @@ _PLAIN_WIDTH = 100  # columns where there is no terminal to ask
 
 
 def make_console(*, stderr: bool = False, no_color: bool = False) -> Console:
-    """Return a rich console; without a terminal it is plain and 100 columns wide unless COLUMNS says otherwise."""
+    """Return a rich console; without a terminal it is plain and 100 columns wide unless COLUMNS says otherwise.
+
+    Whatever is printed there is shown, never obeyed: see `core/shown.py`.
+    """
     from rich.console import Console
+
+    from labelaudit.cli.guard import Guard
 
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else _PLAIN_WIDTH
     # without emoji: a class may be called :cat:
-    return Console(stderr=stderr, no_color=no_color or None, highlight=False, emoji=False, soft_wrap=False, width=width)
+    console = Console(
+        stderr=stderr, no_color=no_color or None, highlight=False, emoji=False, soft_wrap=False, width=width
+    )
+    console.push_render_hook(Guard())
+    return console
 
 
 def print_json(value: object) -> None:
     """Print one JSON object to stdout."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.write(in_json(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)) + "\n")
 
 
 def reports_errors(command: Callable[P, R]) -> Callable[P, R]:

@@ -13,6 +13,7 @@ import numpy as np
 from labelaudit.core.dataset import Content, Dataset, FilesBelow, ImageFiles, Remark
 from labelaudit.core.errors import DataError, shorten
 from labelaudit.core.recipe import DataSettings
+from labelaudit.core.shown import in_shell
 from labelaudit.functional.images import begins_like_image, image_suffixes
 from labelaudit.sources.labels import encode_labels
 from labelaudit.sources.split_folders import TopFolder, find_levels
@@ -231,7 +232,7 @@ def _nothing_found(source: Path, tally: Tally) -> DataError:
     tables = [path for path in source.iterdir() if path.suffix.lower() in TABLE_SUFFIXES]
     if tables:
         likeliest = min(tables, key=lambda path: (TABLE_SUFFIXES.index(path.suffix.lower()), path))  # JSON is the last
-        hint = f"To read the labels from a table: labelaudit scan {likeliest}"
+        hint = f"To read the labels from a table: labelaudit scan {in_shell(likeliest)}"
     elif tally.links_out:
         hint = f"{tally.links_out:,} symbolic links leave the folder: --follow-links reads what they lead to."
     else:
