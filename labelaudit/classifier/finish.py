@@ -78,8 +78,8 @@ def finish_scan(
         log: told what happens.
         stop_at: seconds of the monotonic clock.
     """
-    folder = audit.path / FOLDER
-    plan = Plan(source=str(audit.meta["source"]), root="", audit=str(audit.path), labels="suggested")
+    folder = audit.file(FOLDER)
+    plan = Plan(source=str(audit.fact("source")), root="", audit=str(audit.path), labels="suggested")
     if (folder / "train.json").exists():
         run = TrainingRun(folder)
         run.update(status="running")

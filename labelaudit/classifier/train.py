@@ -25,6 +25,7 @@ from labelaudit.core.events import EventSink, Said
 from labelaudit.core.files import plain
 from labelaudit.core.model_facts import ModelFacts
 from labelaudit.core.recipe import DataSettings, ModelSettings, from_dict, recipe_from_dict
+from labelaudit.core.shown import in_shell
 from labelaudit.scanning.learn import precision_for, run_method
 from labelaudit.scanning.load import Loaded, load_inputs
 from labelaudit.scanning.network import with_features
@@ -133,7 +134,7 @@ def _plan(found: TrainingData, wanted: Wanted) -> Plan:
     if kind != "given" and found.audit is None:
         raise ConfigError(
             f"--labels {kind} needs a finished audit of {found.source}.",
-            hint=f"Run `labelaudit scan {found.source}` first, or train on --labels given.",
+            hint=f"Run `labelaudit scan {in_shell(found.source)}` first, or train on --labels given.",
         )
     return Plan(
         source=found.source,
@@ -160,7 +161,7 @@ def _model_settings(found: TrainingData, request: Request) -> ModelSettings:
     """Return the network that was asked for, by itself or with a recipe, else the audit's."""
     if found.audit is None or request.recipe is not None or request.model != ModelSettings():
         return request.model
-    stored = found.audit.meta["recipe"].get("model") or {}
+    stored = found.audit.fact("recipe").get("model") or {}
     return ModelSettings(stored.get("backbone", "auto"), stored.get("weights", "none"))
 
 

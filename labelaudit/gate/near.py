@@ -104,7 +104,7 @@ def split_names(split: str | None) -> list[str]:
 
 
 def _read_arrays(audit: Audit, n: int) -> dict[str, NDArray[Any]] | None:
-    path = audit.path / f"{NEAR_NAME}.npz"
+    path = audit.file(f"{NEAR_NAME}.npz")
     if not path.exists():
         return None
     try:

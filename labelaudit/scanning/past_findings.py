@@ -36,9 +36,9 @@ class Past:
         table = read_table(audit.findings_path)
         scanned = ~np.isin(np.asarray(table["issue"]), [str(issue) for issue in SET_ASIDE_ACTIONS])
         self.table = table.filter(pa.array(scanned))
-        self.policy = from_dict(PolicySettings, audit.meta["recipe"].get("policy") or {}, prefix="policy.")
-        self.noise_rate = float(audit.meta["results"].get("noise_rate") or 0.0)
-        self.is_lost = has_general_doubt(audit.meta["results"])
+        self.policy = from_dict(PolicySettings, audit.fact("recipe").get("policy") or {}, prefix="policy.")
+        self.noise_rate = float(audit.fact("results").get("noise_rate") or 0.0)
+        self.is_lost = has_general_doubt(audit.fact("results"))
         self.aside = set(table.filter(pa.array(~scanned))["sample_id"].to_pylist())
         self.evidence_path = audit.evidence_path
         self.unseen = unseen_rows(audit, len(self))  # (N,) judged by networks that never saw them
@@ -211,7 +211,7 @@ def joined_near_hashes(
 
 def unseen_rows(audit: Audit, n: int) -> BoolN:
     """Return (n,) which scanned samples of an audit its networks never saw."""
-    path = audit.path / f"{UNSEEN}.npz"
+    path = audit.file(f"{UNSEEN}.npz")
     if not path.exists():
         return np.zeros(n, dtype=np.bool_)
     with np.load(path, allow_pickle=False) as stored:

@@ -87,7 +87,7 @@ def _new(request: Request, root: Path | str, ranks: Ranks, finish: Finish) -> tu
 
 def _gone_on_with(stopped: Audit, request: Request, ranks: Ranks) -> tuple[Audit, Prepared]:
     """Return a stopped audit that runs again, and its own settings."""
-    prepared = prepare_again(request.source, recipe_from_dict(stopped.meta["recipe"]))
+    prepared = prepare_again(request.source, stopped.recipe)
     stopped.update(status="running", error=None, **ranks_fact(ranks))
     return stopped, prepared
 
