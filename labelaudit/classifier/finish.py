@@ -78,7 +78,7 @@ def finish_scan(
         log: told what happens.
         stop_at: seconds of the monotonic clock.
     """
-    folder = audit.file(FOLDER)
+    folder = audit.folder(FOLDER)
     plan = Plan(source=str(audit.fact("source")), root="", audit=str(audit.path), labels="suggested")
     if (folder / "train.json").exists():
         run = TrainingRun(folder)

@@ -76,7 +76,7 @@ class TrainingRun:
     @property
     def checkpoints_path(self) -> Path:
         """The folder from where a stopped training goes on; raises DataError where it is a link."""
-        return own_path(self.path / "checkpoints")
+        return own_path(self.path / "checkpoints", folder=True)
 
     @property
     def model_path(self) -> Path:

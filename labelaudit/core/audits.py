@@ -93,12 +93,16 @@ class Audit:
         return audit
 
     def file(self, name: str) -> Path:
-        """Return the path of a file or folder of the audit, there or not.
+        """Return the path of a file of the audit, there or not.
 
         Raises:
             DataError: it, or a folder on the way from the one that holds `.labelaudit`, is a link or no file.
         """
         return own_path(self.path / name)
+
+    def folder(self, name: str) -> Path:
+        """Return the path of a folder of the audit; as `file`."""
+        return own_path(self.path / name, folder=True)
 
     @property
     def findings_path(self) -> Path:
@@ -113,7 +117,7 @@ class Audit:
     @property
     def checkpoints_path(self) -> Path:
         """The folder from where an interrupted scan goes on."""
-        return self.file("checkpoints")
+        return self.folder("checkpoints")
 
     @property
     def evidence_path(self) -> Path:

@@ -11,8 +11,10 @@ import os
 import secrets
 import stat
 import time
+import tomllib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from errno import EFBIG, EINVAL
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -23,7 +25,7 @@ MOST_TEXT = 256 * 2**20  # bytes of a file of ours that is read as a whole
 _ABANDONED_S = 3600.0  # age of a half-written file that nobody is writing any more, where locks do not tell
 
 
-def own_path(path: Path, *, root: Path | None = None) -> Path:
+def own_path(path: Path, *, root: Path | None = None, folder: bool = False) -> Path:
     """Return the path of a file or folder of ours, made sure that no link leads it elsewhere.
 
     Strangers lay out repositories: a `decisions.jsonl` that is a link to a start-up file of the shell would be
@@ -33,9 +35,10 @@ def own_path(path: Path, *, root: Path | None = None) -> Path:
         path: need not exist.
         root: the folder below which nothing may be a link; the user named it. None = the one that holds
             `.labelaudit`, else the file's own folder.
+        folder: it is one of ours, not a file.
 
     Raises:
-        DataError: a component below the root is a link or leads upwards, or the path is neither file nor folder.
+        DataError: a component below the root is a link or leads upwards, or what lies there is of another kind.
     """
     path = path.absolute()
     top = _root_of(path) if root is None else root.absolute()
@@ -55,8 +58,9 @@ def own_path(path: Path, *, root: Path | None = None) -> Path:
                 f"{place} is a symbolic link, and labelaudit follows none below {top}.",
                 hint="Put the file or folder itself there; --root and --audit name another place.",
             )
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise DataError(f"{place} is no file, but {_kind_of(mode)}.", hint="Remove it.")
+        if stat.S_IFMT(mode) != (stat.S_IFDIR if folder or place != path else stat.S_IFREG):
+            wanted = "folder" if folder or place != path else "file"
+            raise DataError(f"{place} is no {wanted}, but {_kind_of(mode)}.", hint="Remove it.")
     return path
 
 
@@ -64,14 +68,10 @@ def open_own(path: Path, *, root: Path | None = None) -> BinaryIO:
     """Open a file of ours for reading, as `own_path` allows.
 
     Raises:
-        DataError: as `own_path`, or it is a folder.
+        DataError: as `own_path`.
         FileNotFoundError: it does not exist; other errors of the system as they come.
     """
-    handle = os.open(own_path(path, root=root), os.O_RDONLY | _SAFE)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise DataError(f"{path} is no file.", hint="Remove it.")
-    return os.fdopen(handle, "rb")
+    return os.fdopen(os.open(own_path(path, root=root), os.O_RDONLY | _SAFE), "rb")
 
 
 def read_own(path: Path, *, root: Path | None = None, most: int = MOST_TEXT) -> bytes:
@@ -81,6 +81,13 @@ def read_own(path: Path, *, root: Path | None = None, most: int = MOST_TEXT) -> 
     if len(data) > most:
         raise DataError(f"{path} has more than {most // 2**20:,} MiB: labelaudit wrote no such file.")
     return data
+
+
+def empty(folder: Path) -> None:
+    """Remove the files of a folder of ours, which stays; links go, what they lead to does not."""
+    for file in own_path(folder, folder=True).iterdir():
+        with suppress(IsADirectoryError, PermissionError):  # none of ours: unlinking a folder is refused
+            file.unlink()
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -93,7 +100,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         write: writes the whole file to the path that it is given. If it raises, `path` stays as it was.
     """
     if HOME in path.parts:
-        own_path(path.parent)
+        own_path(path.parent, folder=True)
     _remove_left_over(path)
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     held = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | _SAFE, 0o666)
@@ -153,6 +160,31 @@ def parse_json(data: bytes | str) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return what a TOML file of the user says; raises OSError as `read_regular`, and ValueError where it is none."""
+    data = read_regular(path, most=16 * 2**20)
+    try:
+        return tomllib.loads(data.decode("utf-8"))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def read_regular(path: Path, *, most: int = MOST_TEXT) -> bytes:
+    """Return the bytes of a file that the user named, through links where there are any.
+
+    Raises:
+        OSError: it cannot be read, it is a pipe or a device that may never end, or it has more than `most` bytes.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(mode := os.fstat(handle).st_mode):
+            raise OSError(EINVAL, f"it is no file, but {_kind_of(mode)}", str(path))
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise OSError(EFBIG, f"it has more than {most // 2**20:,} MiB", str(path))
+    return data
+
+
 def keep_out_of_git(folder: Path) -> None:
     """Give a folder of ours a .gitignore that leaves all of it out, unless it has one."""
     if not (folder / ".gitignore").exists():
@@ -190,7 +222,13 @@ def _short_number(text: str) -> int:
 
 
 _SAFE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
-_KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 def _kind_of(mode: int) -> str:

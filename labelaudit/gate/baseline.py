@@ -13,7 +13,7 @@ from pathlib import Path
 
 from labelaudit.core.decisions import DECISIONS, Decision, Key, Known
 from labelaudit.core.errors import DataError, shorten
-from labelaudit.core.files import write_text
+from labelaudit.core.files import read_regular, write_text
 
 BASELINE_SCHEMA = 1
 COLUMNS = ("content_hash", "given_label", "verdict", "label", "who", "when", "why", "path")
@@ -49,7 +49,7 @@ def read_baseline(path: Path) -> dict[Key, Known]:
         DataError: the file cannot be read, or lines of it are no entries; names the first five.
     """
     try:
-        lines = path.read_bytes().decode("utf-8").removesuffix("\n").split("\n")
+        lines = read_regular(path).decode("utf-8").removesuffix("\n").split("\n")
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
@@ -142,7 +142,7 @@ def _require_title(path: Path, lines: list[str]) -> None:
     title = next((line for line in lines if line.startswith("# labelaudit baseline")), None)
     if title == _TITLE:
         return
-    found = f"it begins with {lines[0][:60]!r}" if title is None else f"it is {title.removeprefix('# ')!r}"
+    found = f"it does not begin with {_TITLE!r}" if title is None else f"it is {title[2:80]!r}"
     raise DataError(
         f"{path} is no baseline of version {BASELINE_SCHEMA}: {found}.",
         hint="Write one with `labelaudit baseline`, or use the version of labelaudit that wrote it.",

@@ -13,6 +13,7 @@ from labelaudit.core.dataset import fingerprint
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.events import Event, EventSink, Said, WorkPlanned, ignore
 from labelaudit.core.evidence import Evidence
+from labelaudit.core.files import empty
 from labelaudit.core.findings import build_findings, write_findings
 from labelaudit.core.recipe import Recipe, recipe_from_dict
 from labelaudit.gate.near import NEAR_NAME, near_arrays
@@ -172,8 +173,7 @@ def _run(
             **finished,
         }
     )
-    for file in audit.checkpoints_path.iterdir():
-        file.unlink()
+    empty(audit.checkpoints_path)
 
 
 def _planning_finish(on_event: EventSink, recipe: Recipe, n: int) -> EventSink:

@@ -138,7 +138,7 @@ def test_a_half_written_file_is_named_as_damaged(tmp_path):
 def test_a_file_without_counters_is_named_as_damaged(tmp_path):
     path = tmp_path / "s.safetensors"
     save_file({"model/a": torch.zeros(1)}, path)
-    assert problem(path, new_state()) == f"{path} is damaged: 'counters'"
+    assert problem(path, new_state()) == f"{path} is damaged: 'counters'."
     save_file({"model/a": torch.zeros(1)}, path, metadata={"counters": "{"})
     assert problem(path, new_state()).startswith(f"{path} is damaged: Expecting property name")
 
