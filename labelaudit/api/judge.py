@@ -13,7 +13,7 @@ import pyarrow as pa
 from labelaudit.core.audits import Audit, find_audit
 from labelaudit.core.dataset import IntN
 from labelaudit.core.errors import ConfigError, DataError
-from labelaudit.core.evidence import read_evidence
+from labelaudit.core.evidence import read_evidence, require_classes
 from labelaudit.core.findings import (
     SET_ASIDE_ACTIONS,
     Action,
@@ -31,6 +31,7 @@ from labelaudit.scanning.results import judged_results
 
 _OWN_FACTS = frozenset(
     {"schema", "name", "status", "method", "created", "finished", "labelaudit", "results", "error", "judged_from"}
+    | {"files", "seal"}
     | {"finish"}  # the classifier stays in the old audit, whose suggestions it learnt from
 )
 _KEPT = ("unseen.npz", "near.npz", "model.safetensors", "MODEL.md", "decisions.jsonl")
@@ -64,6 +65,8 @@ def judge(audit: Audit | Path | str | None = None, *, overrides: Mapping[str, st
             hint="Scan the data again.",
         )
     classes = np.array(old.fact("dataset", "classes"))
+    require_classes(old.evidence_path, evidence, len(classes))
+    old.require_labels(table["given_label"].unique().to_pylist())
     given = _positions(np.asarray(table["given_label"])[scanned], classes)
     verdicts = judge_evidence(
         evidence,

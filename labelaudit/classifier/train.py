@@ -161,7 +161,7 @@ def _model_settings(found: TrainingData, request: Request) -> ModelSettings:
     """Return the network that was asked for, by itself or with a recipe, else the audit's."""
     if found.audit is None or request.recipe is not None or request.model != ModelSettings():
         return request.model
-    stored = found.audit.fact("recipe").get("model") or {}
+    stored = (found.audit.meta.get("recipe") or {}).get("model") or {}
     return ModelSettings(stored.get("backbone", "auto"), stored.get("weights", "none"))
 
 

@@ -43,7 +43,7 @@ from labelaudit.training.model_file import CARD_NAME, MODEL_NAME, StoredModel, r
 DUE_SHARE = 0.1  # of samples that the networks never saw, from which a full scan is due
 _OWN_FACTS = frozenset(
     {"schema", "name", "status", "method", "created", "finished", "labelaudit", "results", "error", "fingerprint"}
-    | {"judged_from", "updated_from", "update", "finish", "stage_seconds", "ranks"}
+    | {"judged_from", "updated_from", "update", "finish", "stage_seconds", "ranks", "files", "seal"}
 )
 
 
@@ -118,7 +118,7 @@ def _networks_of(audit: Audit) -> StoredModel:
         raise DataError(
             f"{audit.path.name} has no networks to judge with.", hint="Scan the data again, without --update."
         )
-    return read_model(audit.path)
+    return read_model(audit.file(MODEL_NAME))
 
 
 def _in_its_classes(dataset: Dataset, classes: tuple[str, ...]) -> Dataset:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labelaudit.cli import options as opt
-from labelaudit.cli.console import make_console, reports_errors
+from labelaudit.cli.console import drop_stdout, make_console, reports_errors
 from labelaudit.cli.progress import ScanProgress
 from labelaudit.core.errors import ConfigError
 from labelaudit.core.shown import in_log
@@ -182,7 +181,7 @@ def check(
     try:
         _write(report, formats, quiet=quiet, no_color=no_color)
     except (BrokenPipeError, SystemExit):  # the reader of our stdout has gone (rich says so by SystemExit)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # and the gate has failed all the same
+        drop_stdout()  # and the gate has failed all the same
     if not report.passed and not exit_zero:
         raise typer.Exit(1)
 

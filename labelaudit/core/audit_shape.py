@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from labelaudit.core.manifest import MANIFEST_SHAPE
 from labelaudit.core.shape import (
     Misfit,
     anything,
@@ -85,6 +86,17 @@ _WITNESSES = record(
     }
 )
 _FINISH = record({"method": text, "model": text}, labels=maybe(map_of(whole())))
+_range = record({"low": number(), "high": number()})
+_ANSWERS = record(
+    {
+        "looked_at": whole(),
+        "suspects": whole(),
+        "answers": whole(),
+        "errors_left_among_suspects": _range,
+        "errors_left": _range,
+        "next": record({"looks": whole(), "low": number(), "high": number()}),
+    }
+)
 _ANNOTATOR = record({"name": text, "answers": whole(), "accuracy": share, "low": share, "high": share})
 _ANNOTATORS = record(
     {
@@ -110,6 +122,7 @@ _RESULTS = record(
     stages=maybe(map_of(anything)),
     seconds=maybe(map_of(number(0.0))),
     finish=maybe(_FINISH),
+    answers=maybe(_ANSWERS),
 )
 AUDIT_SHAPE = record(
     {"status": one_of("running", "interrupted", "failed", "finished")},
@@ -140,5 +153,7 @@ AUDIT_SHAPE = record(
     stage_seconds=maybe(map_of(number(0.0))),
     warnings=maybe(list_of(text)),
     finish=maybe(_RECIPE),
+    files=maybe(MANIFEST_SHAPE),
+    seal=maybe(text),
     ranks=maybe(record(size=whole(), launch=text)),
 )

@@ -18,10 +18,10 @@ from __future__ import annotations
 import io
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from labelaudit.core.audit_shape import AUDIT_SHAPE, is_name
 from labelaudit.core.errors import ConfigError, DataError, damaged
@@ -35,7 +35,8 @@ from labelaudit.core.files import (
     write_json,
     write_text,
 )
-from labelaudit.core.recipe import Recipe, recipe_from_dict
+from labelaudit.core.manifest import FILES, SEAL, manifest_of, seal_of
+from labelaudit.core.recipe import Recipe, from_dict, recipe_from_dict
 from labelaudit.core.runs import Account
 from labelaudit.core.shown import in_shell
 from labelaudit.core.version import VERSION
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+T = TypeVar("T")
 AUDIT_SCHEMA = 1
 _AUDITS, _LATEST, _META = "audits", "latest", "audit.json"
 
@@ -152,7 +154,23 @@ class Audit:
         try:
             return recipe_from_dict(self.fact("recipe"))
         except (ConfigError, TypeError) as error:
-            raise damaged(self.path / _META, f"recipe: {error}") from error
+            problem = error.problem if isinstance(error, ConfigError) else str(error)
+            raise damaged(self.path / _META, f"recipe: {problem}") from error
+
+    def section(self, kind: type[T], name: str) -> T:
+        """Return a section of the recipe, the defaults where audit.json has none; raises DataError as `recipe` does."""
+        try:
+            return from_dict(kind, (self.meta.get("recipe") or {}).get(name) or {}, prefix=f"{name}.")
+        except (ConfigError, TypeError) as error:
+            problem = error.problem if isinstance(error, ConfigError) else str(error)
+            raise damaged(self.path / _META, f"recipe.{problem}") from error
+
+    def require_labels(self, labels: Iterable[str | None]) -> None:
+        """Raise DataError where findings have a label that audit.json does not name among the classes."""
+        classes = (self.meta.get("dataset") or {}).get("classes")
+        strange = [] if classes is None else sorted({label for label in labels if label is not None} - {*classes})
+        if strange:
+            raise damaged(self.findings_path, f"label {strange[0]!r} is no class of audit.json")
 
     @property
     def status(self) -> str:
@@ -214,7 +232,7 @@ class Audit:
         self._account.read_unfinished()
         if not self.findings_path.exists():
             raise ValueError(f"{self.path.name} cannot finish without {self.findings_path.name}")
-        self._account.finish(results=dict(results))
+        self._account.finish(seal=(SEAL, seal_of), results=dict(results), **{FILES: manifest_of(self.path)})
         write_text(own_path(self.home / _LATEST), self.path.name + "\n")
 
     def fail(self, text: str) -> None:

@@ -12,13 +12,13 @@ import secrets
 import stat
 import time
 import tomllib
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from errno import EFBIG, EINVAL
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from errno import EFBIG, EINVAL, ENOSPC
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-from labelaudit.core.errors import DataError
+from labelaudit.core.errors import DataError, is_disk_full
 
 HOME = ".labelaudit"  # the folder with everything of ours
 MOST_TEXT = 256 * 2**20  # bytes of a file of ours that is read as a whole
@@ -106,9 +106,10 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     held = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | _SAFE, 0o666)
     try:
         _lock(held)
-        write(part)
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
+        with naming(path):
+            write(part)
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())
         if os.name == "nt":  # Windows renames no open file
             os.close(held)
             held = -1
@@ -118,6 +119,21 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             os.close(held)
         part.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let errors of the system that name no file, as of a full disk, name the one that is being written."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            error.filename = str(path)
+        raise
+    except Exception as error:  # safetensors and others say it in words of their own
+        if is_disk_full(error):
+            raise OSError(ENOSPC, "No space left on device", str(path)) from error
+        raise
 
 
 def write_text(path: Path, text: str) -> None:
@@ -140,9 +156,10 @@ def append_line(path: Path, record: Mapping[str, Any], *, root: Path | None = No
     with os.fdopen(handle, "ab+") as file:
         is_new = file.tell() == 0
         torn = b"" if file.tell() == 0 or _last_byte(file) == b"\n" else b"\n"  # a crash cut the last line off
-        file.write(torn + (json.dumps(plain(record)) + "\n").encode())
-        file.flush()
-        os.fsync(file.fileno())
+        with naming(path):
+            file.write(torn + (json.dumps(plain(record)) + "\n").encode())
+            file.flush()
+            os.fsync(file.fileno())
     if is_new:
         _sync_folder(path.parent)
 
@@ -155,9 +172,11 @@ def parse_json(data: bytes | str) -> Any:
             than 64 bits, nesting too deep.
     """
     try:
-        return json.loads(data, parse_constant=_no_number, parse_float=_finite_number, parse_int=_short_number)
+        value = json.loads(data, parse_constant=_no_number, parse_float=_finite_number, parse_int=_short_number)
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise ValueError(_TOO_DEEP) from None
+    _require_shallow(value, _DEPTH)
+    return value
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -204,6 +223,17 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+_DEPTH, _TOO_DEEP = 60, "it is nested too deeply"
+
+
+def _require_shallow(value: Any, left: int) -> None:
+    if left == 0:
+        raise ValueError(_TOO_DEEP)
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        if isinstance(item, dict | list):
+            _require_shallow(item, left - 1)
 
 
 def _no_number(text: str) -> float:

@@ -5,7 +5,7 @@ Audits, trainings and reproductions share it. Their status is running, interrupt
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,9 +81,17 @@ class Account:
         """Note that the run ended before its time, and why."""
         self.update(status=status, finished=exact_now(), error=text)
 
-    def finish(self, **facts: Any) -> None:
-        """Note that the run is done, for good."""
-        self.update(status="finished", finished=exact_now(), error=None, **facts)
+    def finish(self, *, seal: tuple[str, Callable[[Mapping[str, Any]], str]] | None = None, **facts: Any) -> None:
+        """Note that the run is done, for good.
+
+        Args:
+            seal: a key, and what makes its value of all the others.
+            **facts: what else the file says from now on.
+        """
+        whole = self.read_unfinished() | {"status": "finished", "finished": exact_now(), "error": None, **facts}
+        if seal is not None:
+            whole |= {seal[0]: seal[1](whole)}
+        write_json(own_path(self.path), whole)
 
     def append_event(self, record: Mapping[str, Any]) -> None:
         """Add one line to events.jsonl beside the file."""

@@ -82,6 +82,7 @@ def open_audit(
         baseline=read_baseline(path) if path.exists() else None,
         decisions=read_decisions(found),
     )
+    found.require_labels([*opened.columns.given.names, *opened.columns.suggested.names])
     now = as_answered(found, opened.columns, opened.known, opened.decisions)
     return opened if now is None else replace(opened, audit=now.audit, columns=now.columns)
 

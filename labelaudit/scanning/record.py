@@ -220,7 +220,9 @@ def recorded(audit: Record, on_event: EventSink) -> Iterator[AuditLog]:
     except Timeout:
         raise DataError(f"another process is working on {audit.path}.", hint="Wait until it ends.") from None
     except BaseException as error:
-        with suppress(OSError):  # a disk too full for the note: the audit stays "running", and goes on as well
+        with suppress(
+            OSError, ValueError
+        ):  # it had finished; or a disk too full for the note: the audit stays "running", and goes on as well
             _note_end(audit, error, log.place)
         raise
 

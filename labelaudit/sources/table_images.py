@@ -129,9 +129,9 @@ def locate_images(
     """Return where the images of these paths are: on this machine, or behind URLs."""
     replace = settings.replace_prefix
     if tree is not None and (replace is not None or not _names_urls(texts)):
-        return locate(texts, tree, column=column, replace=replace)
+        return locate(texts, tree, column=column, replace=replace, follow_links=settings.follow_links)
     if tree is not None and column is not None:  # addresses of a store whose files may lie here
-        here = locate(texts, tree, column=column)
+        here = locate(texts, tree, column=column, follow_links=settings.follow_links)
         if any(here.exists[i] for i, text in enumerate(texts) if text is not None and is_url(text.strip())):
             return here
     return locate_remote(texts, image_root(table, settings.image_root), table.store)
