@@ -17,7 +17,7 @@ from labelaudit.api.baseline import Written, take_decisions_over
 from labelaudit.core.audits import Audit
 from labelaudit.core.decisions import Known, record_decision
 from labelaudit.core.errors import ConfigError, count, did_you_mean, shorten
-from labelaudit.core.ids import unicode_of
+from labelaudit.core.ids import id_of, unicode_of
 from labelaudit.core.runs import now
 from labelaudit.gate.columns import FindingColumns
 from labelaudit.gate.compare import find_data, positions_of
@@ -89,6 +89,7 @@ def _rows_of(opened: Opened, samples: Sequence[Path | str], data: Path | None) -
         forms = [name, name.replace(os.sep, "/")]
         if isinstance(found, Path) and found.is_dir():
             forms.append(os.path.relpath(Path(name).absolute(), found.absolute()).replace(os.sep, "/"))
+        forms += [spelled for form in forms if (spelled := id_of(form)) != form]
         row = next((row for form in forms if (row := _row_of(columns, form)) is not None), None)
         if row is None:
             unknown.append(name)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
+from labelaudit.core.arrow import numbers_of, text_array
 from labelaudit.core.errors import DAMAGE, DataError, damaged
 from labelaudit.core.files import own_path
 from labelaudit.core.issues import FINDINGS_SCHEMA, SCHEMA_KEY, SET_ASIDE_ACTIONS, Action, Issue
@@ -112,7 +116,7 @@ def _misfits(table: pa.Table) -> Iterator[str]:
         yield from _beyond(table["loss"], "loss", -1e30, 1e30)
     if "rank" in names:
         yield from _beyond(table["rank"], "rank", 1, table.num_rows)
-        if table.num_rows and pc.count_distinct(table["rank"]).as_py() != table.num_rows:
+        if table.num_rows and np.bincount(_numbers(table["rank"], 1)).max() > 1:
             yield "column rank has a number twice"
 
 
@@ -124,7 +128,7 @@ def _unknown(column: pa.ChunkedArray, name: str, words: list[str]) -> Iterator[s
 
 def _gaps(table: pa.Table) -> Iterator[str]:
     """Yield the columns that lack values of scanned rows."""
-    aside = pc.is_in(_plain(table["issue"]), value_set=pa.array([str(issue) for issue in SET_ASIDE_ACTIONS]))
+    aside = pc.is_in(_plain(table["issue"]), value_set=text_array([str(issue) for issue in SET_ASIDE_ACTIONS]))
     for name in _OF_SCANNED:
         if name not in table.column_names or not table[name].null_count:
             continue
@@ -145,9 +149,15 @@ def _uneven(table: pa.Table, labels: str, probs: str, scanned: pa.ChunkedArray) 
 
 
 def _beyond(column: pa.ChunkedArray, name: str, low: float, high: float) -> Iterator[str]:
-    fits = pc.and_(pc.greater_equal(column, low), pc.less_equal(column, high))  # NaN fits nothing
-    if not pc.all(fits, min_count=0).as_py():
+    values = _numbers(column, low)
+    if not bool(((values >= low) & (values <= high)).all()):  # NaN fits nothing
         yield f"column {name} has values that are not from {low:g} to {high:g}"
+
+
+def _numbers(column: pa.ChunkedArray, missing: float) -> NDArray[Any]:
+    """Return the values of a column; without pyarrow's own comparisons, which import pandas."""
+    chunks = [numbers_of(chunk, missing) for chunk in column.chunks]
+    return np.concatenate(chunks) if chunks else np.empty(0)
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from labelaudit.core.audits import HOME
 from labelaudit.core.errors import ConfigError, DataError
-from labelaudit.core.files import keep_out_of_git
+from labelaudit.core.files import keep_out_of_git, own_path
 from labelaudit.core.recipe import Recipe, recipe_from_dict
 from labelaudit.core.runs import Account, now
 from labelaudit.core.version import VERSION
@@ -120,13 +120,13 @@ class Run:
         """Note what is run; a run that goes on must be of the same samples with the same noise."""
         before = self._facts.get("fingerprint")
         if before is None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            shutil.rmtree(own_path(self.folder, folder=True), ignore_errors=True)
         elif before != stamp:
             raise DataError(
                 f"the data or its noise changed since the run began: fingerprint {before} then, {stamp} now.",
                 hint="Start anew without --resume.",
             )
-        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        own_path(self.checkpoints, folder=True).mkdir(parents=True, exist_ok=True)
         if self.folder.parent.parent.name == HOME:
             keep_out_of_git(self.folder.parent.parent)
         self._facts |= {"recipe": recipe.to_dict(), "fingerprint": stamp}
@@ -175,9 +175,9 @@ def add_result(done: Reproduction) -> None:
         "finished": now(),
     }
     done.results.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(done.results.with_name(f".{done.results.name}.lock")):
+    with FileLock(own_path(done.results.with_name(f".{done.results.name}.lock"))):
         is_new = not done.results.exists()
-        with done.results.open("a", newline="", encoding="utf-8") as file:
+        with own_path(done.results).open("a", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, row, lineterminator="\n")
             if is_new:
                 writer.writeheader()

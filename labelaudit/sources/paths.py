@@ -140,7 +140,7 @@ def locate(
     texts = _with_prefix(texts, replace)
     direct = _locate_as(texts, tree.root)
     if not follow_links:
-        direct = _without_strangers(direct, tree.root)
+        direct = without_strangers(direct, tree.root)
     lost = {
         position: path.removeprefix("./")
         for position, path in enumerate(direct.shown)
@@ -149,10 +149,10 @@ def locate(
     if column is None or not lost:
         return direct
     found = _with_found(direct, lost, tree.find(lost, sum(text is not None for text in texts)), tree.root, column)
-    return found if follow_links else _without_strangers(found, tree.root)
+    return found if follow_links else without_strangers(found, tree.root)
 
 
-def _without_strangers(located: Located, root: Path) -> Located:
+def without_strangers(located: Located, root: Path) -> Located:
     """Return where the images are, without files that a table may not name: secrets could be shown to its maker.
 
     What lies outside of the root must be named as an image, and no link may lead there; --follow-links says that links

@@ -76,6 +76,7 @@ def restore_stage_(state: StageState, tensors: dict[str, Tensor], counters: dict
 def save_tensors(path: Path, tensors: dict[str, Tensor], counters: dict[str, int]) -> None:
     """Write named tensors and whole numbers, atomically."""
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    own_path(path.parent, folder=True).mkdir(parents=True, exist_ok=True)  # somebody may have tidied up meanwhile
     write_atomically(path, lambda to: save_file(plain, to, metadata={"counters": json.dumps(counters)}))
 
 

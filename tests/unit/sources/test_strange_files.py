@@ -12,6 +12,8 @@ from PIL import Image
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.recipe import DataSettings
 from labelaudit.sources.read import read_dataset
+from labelaudit.sources.remote_paths import PlacedImages
+from labelaudit.sources.urls import Url
 
 
 def picture(path, shade):
@@ -117,6 +119,16 @@ def test_links_out_are_read_where_the_user_says_so(photos, table, tmp_path):
     (photos / "x.png").symlink_to("../blobs/0a1b")
     assert len(table("x.png").set_aside) == 1
     assert len(table("x.png", follow_links=True)) == 7
+
+
+def test_an_address_that_cannot_be_fetched_is_one_row():
+    class Store:
+        def read(self, place):
+            raise ConfigError(f"{place}: reading http:// needs the extra http.")
+
+    images = PlacedImages([Url("http://127.0.0.1/x.png")], Store())
+    with pytest.raises(OSError, match="needs the extra http"):
+        images.read(0)
 
 
 def test_names_that_are_no_text_are_spelled_out_and_stay_apart(photos):
