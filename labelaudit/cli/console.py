@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_USAGE = typer.BadParameter.__mro__[:-3]  # what typer itself turns into a message: usage errors and their bases
+_USAGE: tuple[type[Exception], ...] = typer.BadParameter.__mro__[:-3]  # type: ignore[assignment]  # what typer tells
 debugging: ContextVar[bool] = ContextVar("debugging", default=False)  # --debug
 _PLAIN_WIDTH = 100  # columns where there is no terminal to ask
 
@@ -103,10 +103,10 @@ def _ending(error: BaseException) -> int:
     elif isinstance(error, MemoryError):
         say_error("there is too little memory.", "Smaller batches (-o train.batch_size=32) or images need less.")
     else:
-        place = traceback.extract_tb(error.__traceback__)[-1]
+        last = traceback.extract_tb(error.__traceback__)[-1]
         text = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         say_error(
-            f"unexpected, {text} ({PurePath(place.filename).name}:{place.lineno}).",
+            f"unexpected, {text} ({PurePath(last.filename).name}:{last.lineno}).",
             f"It is a mistake of labelaudit: run it again with {DEBUG} and report what it says.",
         )
     return FAILED

@@ -26,6 +26,7 @@ from labelaudit.core.files import own_path, write_atomically
 
 DEFAULT_LIMIT_BYTES = 10 * 2**30
 _KEY_BYTES = 16
+_DAMAGE: tuple[type[Exception], ...] = (*DAMAGE, SafetensorError)
 
 Vectors = NDArray[np.float16]  # (N, D)
 
@@ -113,7 +114,7 @@ def _read(path: Path, places: dict[bytes, list[int]], dimension: int) -> list[tu
                 return []
             vectors = part.get_tensor("vectors")
         path.touch()  # used now
-    except (*DAMAGE, SafetensorError):
+    except _DAMAGE:
         return None
     if vectors.shape != (len(keys), dimension) or vectors.dtype != np.float16:
         return None

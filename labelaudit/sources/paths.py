@@ -162,10 +162,10 @@ def without_strangers(located: Located, root: Path) -> Located:
     exists = located.exists.copy()
     for position in np.flatnonzero(exists).tolist():
         file = located.files[position]
-        place = None if isinstance(file, Url) else fence.leaves(os.fspath(file))
+        place = None if isinstance(file, Url) else fence.leaves(str(file))
         if place is None:
             continue
-        if os.path.islink(os.fspath(file)):  # noqa: PTH114
+        if os.path.islink(str(file)):  # noqa: PTH114
             why[position] = f"{file} is a symbolic link out of {root}; --follow-links reads it"
         elif not _has_suffix(place):
             why[position] = f"{file} is outside of {root} and not named as an image; --follow-links reads it"

@@ -20,6 +20,8 @@ from labelaudit.core.files import own_path, parse_json, write_atomically
 from labelaudit.core.shape import map_of, whole
 from labelaudit.training.optimizers import Optimizer
 
+_DAMAGE: tuple[type[Exception], ...] = (*DAMAGE, SafetensorError)
+
 
 @dataclass
 class StageState:
@@ -91,7 +93,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, int]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             counters = parse_json((file.metadata() or {})["counters"])
             map_of(whole())(counters, "counters")
-    except (*DAMAGE, SafetensorError) as error:
+    except _DAMAGE as error:
         raise damaged(path, error, hint="Delete it and scan again.") from error
     return tensors, counters
 

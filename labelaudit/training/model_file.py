@@ -26,6 +26,7 @@ from labelaudit.training.models import MultilayerPerceptron, build_image_network
 
 MODEL_NAME, CARD_NAME = "model.safetensors", "MODEL.md"
 _HEADER = "labelaudit"
+_DAMAGE: tuple[type[Exception], ...] = (*DAMAGE, SafetensorError)
 
 Weights = Mapping[str, Tensor]  # a network's state
 
@@ -91,7 +92,7 @@ def read_model(path: Path | str) -> StoredModel:
             features = FrozenFeatures(weights, tensors["features/mean"], tensors["features/deviation"])
         for weights in networks:
             _require_room(facts, weights)
-    except (*DAMAGE, SafetensorError) as error:
+    except _DAMAGE as error:
         raise damaged(file, error, hint="Train or scan again.") from error
     return StoredModel(facts, networks, features)
 
