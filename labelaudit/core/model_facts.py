@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, Literal
 
-from labelaudit.core.errors import ConfigError, DataError
+from labelaudit.core.errors import ConfigError, DataError, damaged
 from labelaudit.core.recipe import from_dict, require
 
 MODEL_SCHEMA = 1
@@ -99,8 +99,9 @@ def model_facts_from_dict(values: Mapping[str, Any], *, source: str) -> ModelFac
     Raises:
         DataError: another schema version, or values that no model has; names `source`.
     """
-    if not isinstance(values, Mapping) or values.get("schema") != MODEL_SCHEMA:
-        values = values if isinstance(values, Mapping) else {}
+    if not isinstance(values, Mapping):
+        raise damaged(source, "its header is no object", hint="Train or scan again.")
+    if values.get("schema") != MODEL_SCHEMA:
         raise DataError(
             f"{source} has model schema {values.get('schema')}; this labelaudit reads schema {MODEL_SCHEMA}.",
             hint=f"It was written by labelaudit {values.get('labelaudit')}; use that version, or train again.",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from labelaudit.core.decisions import DECISIONS, Decision, Key, Known
 from labelaudit.core.errors import DataError, shorten
-from labelaudit.core.files import read_regular, write_text
+from labelaudit.core.files import write_text
 
 BASELINE_SCHEMA = 1
 COLUMNS = ("content_hash", "given_label", "verdict", "label", "who", "when", "why", "path")
@@ -45,11 +45,13 @@ class Here:
 def read_baseline(path: Path) -> dict[Key, Known]:
     """Return the entries of a baseline; of several on one sample, as a merge may leave them, the last decision.
 
+    The user named it, maybe a pipe such as <(git show main:...), or `place_of_baseline` did, which is a file.
+
     Raises:
         DataError: the file cannot be read, or lines of it are no entries; names the first five.
     """
     try:
-        lines = read_regular(path).decode("utf-8").removesuffix("\n").split("\n")
+        lines = path.read_bytes().decode("utf-8").removesuffix("\n").split("\n")
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:

@@ -61,7 +61,9 @@ def test_headers_that_lie_are_named(model, changed, problem):
     assert problem in str(caught.value)
 
 
-@pytest.mark.parametrize("header", ["[]", "3", "null", "{", "NaN", "[" * 5000, '{"schema": 1}', '{"schema": 1e999}'])
+@pytest.mark.parametrize(
+    "header", ["[]", "3", "null", "true", "{", "NaN", "[" * 5000, '{"schema": 1}', '{"schema": 1e999}']
+)
 def test_headers_that_are_none_are_named(model, header):
     with pytest.raises(DataError, match=r"model\.safetensors"):
         read_model(model(header))
