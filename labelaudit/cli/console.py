@@ -81,25 +81,27 @@ def _ending(error: BaseException) -> int:
     """Say why a command ends and what to do; return the exit code."""
     if isinstance(error, SaidElsewhere):
         return error.exit_code
-    if isinstance(error, LabelAuditError):
-        say_error(error.problem, error.hint)
-        return error.exit_code
     if isinstance(error, KeyboardInterrupt) or stop_was_asked():
         say_error("stopped.", str(error) or None if isinstance(error, KeyboardInterrupt) else None)
         return INTERRUPTED
+    if isinstance(error, LabelAuditError):
+        say_error(error.problem, error.hint)
+        return error.exit_code
     if isinstance(error, BrokenPipeError) and error.filename is None:  # the reader of our stdout has gone
         drop_stdout()
         return 0
     if debugging.get():
         sys.stderr.write(in_log("".join(traceback.format_exception(error))))
     if is_disk_full(error):
-        drop_stdout()
-        place = f"on the disk: {error}" if getattr(error, "filename", "") is not None else "for standard output"
+        is_stdout = isinstance(error, OSError) and error.filename is None
+        place = "for standard output" if is_stdout else f"on the disk: {error}"
         say_error(f"no space is left {place}", "Free some; `scan` and `train` then take --resume.")
+        drop_stdout() if is_stdout else None
     elif isinstance(error, OSError):
-        drop_stdout() if error.filename is None else None
-        place = "standard output" if error.filename is None else error.filename
+        is_stdout = error.filename is None and error.errno in (errno.EBADF, errno.EIO)
+        place = "standard output" if is_stdout else error.filename or type(error).__name__
         say_error(f"{place}: {error.strerror or error}.", _NEXT_STEP.get(error.errno or 0))
+        drop_stdout() if is_stdout else None
     elif isinstance(error, MemoryError):
         say_error("there is too little memory.", "Smaller batches (-o train.batch_size=32) or images need less.")
     else:

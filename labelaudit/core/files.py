@@ -103,7 +103,8 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         own_path(path.parent, folder=True)
     _remove_left_over(path)
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    held = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | _SAFE, 0o666)
+    with naming(path):
+        held = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | _SAFE, 0o666)
     try:
         _lock(held)
         with naming(path):
@@ -123,11 +124,11 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Let errors of the system that name no file, as of a full disk, name the one that is being written."""
+    """Let errors of the system that name no file, or the part that is to become one, name what is being written."""
     try:
         yield
     except OSError as error:
-        if error.filename is None and error.errno is not None:
+        if error.errno is not None and (error.filename is None or str(error.filename).endswith(".part")):
             error.filename = str(path)
         raise
     except Exception as error:  # safetensors and others say it in words of their own
@@ -271,14 +272,16 @@ def _root_of(path: Path) -> Path:
     return above[0] if above else path.parent
 
 
-def _lock(handle: int) -> bool:
-    """Lock an open file for as long as it is open; False where another process has it, or the system has no locks."""
+def _lock(handle: int) -> bool | None:
+    """Lock an open file for as long as it is open; False where another has it, None where the system has no locks."""
     try:
         import fcntl
 
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (ImportError, OSError):
+    except BlockingIOError:
         return False
+    except (ImportError, OSError):
+        return None
     return True
 
 
@@ -297,7 +300,8 @@ def _remove_if_abandoned(name: str) -> None:
     handle = os.open(name, os.O_RDONLY | _SAFE)
     try:
         seen = os.fstat(handle)
-        if stat.S_ISREG(seen.st_mode) and (_lock(handle) or time.time() - seen.st_mtime > _ABANDONED_S):
+        is_free = _lock(handle) if stat.S_ISREG(seen.st_mode) else False
+        if is_free or (is_free is None and time.time() - seen.st_mtime > _ABANDONED_S):
             Path(name).unlink()
     finally:
         os.close(handle)
