@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from labelaudit.api.scan import scan as scan
     from labelaudit.api.train import train as train
     from labelaudit.api.update import update as update
+    from labelaudit.api.verify import verify as verify
     from labelaudit.core.audits import Audit as Audit
     from labelaudit.core.errors import ConfigError as ConfigError
     from labelaudit.core.errors import DataError as DataError
@@ -56,6 +57,7 @@ _HOMES = {
     "show": "labelaudit.api.load",
     "judge": "labelaudit.api.judge",
     "update": "labelaudit.api.update",
+    "verify": "labelaudit.api.verify",
     "init": "labelaudit.api.init",
     "ask": "labelaudit.api.ask",
     "check": "labelaudit.api.check",

@@ -1,6 +1,6 @@
 """`python -m labelaudit` is the command line."""
 
-from labelaudit.cli.app import main
+from labelaudit.cli.entry import main
 
 if __name__ == "__main__":
     main()

@@ -10,8 +10,9 @@ from filelock import FileLock
 from labelaudit.core.audits import Audit
 from labelaudit.core.decisions import Key, Known
 from labelaudit.core.errors import ConfigError, count
+from labelaudit.core.files import own_path
 from labelaudit.gate.baseline import Change, ratcheted, read_baseline, renewed, with_decisions, write_baseline
-from labelaudit.gate.opened import open_audit, place, settings_in_force, what_is_here
+from labelaudit.gate.opened import open_audit, place_of_baseline, settings_in_force, what_is_here
 
 _LOCK = "baseline.lock"  # in .labelaudit; two people may mark samples at once
 
@@ -51,12 +52,11 @@ def baseline(
         DataError: there is no finished audit, the old file is damaged, or it cannot be written to.
     """
     settings = settings_in_force(config)
-    path = Path(output).expanduser() if output is not None else place(settings, settings.places.baseline)
-    assert path is not None
+    path = Path(output).expanduser() if output is not None else place_of_baseline(settings)
     if ratchet and not path.exists():
         raise ConfigError(f"{path} does not exist, so it cannot shrink.", hint="Leave --ratchet out to write it.")
     opened = open_audit(settings, audit, baseline=path if path.exists() else None)
-    with FileLock(opened.audit.home / _LOCK):
+    with FileLock(own_path(opened.audit.home / _LOCK)):
         old = read_baseline(path) if path.exists() else {}
         change = (ratcheted if ratchet else renewed)(old, what_is_here(opened), opened.decisions.known)
         write_baseline(path, change.entries)
@@ -67,7 +67,7 @@ def take_decisions_over(audit: Audit, path: Path, decisions: dict[Key, Known]) -
     """Put decisions into a baseline; None where there is no such file."""
     if not path.exists():
         return None
-    with FileLock(audit.home / _LOCK):
+    with FileLock(own_path(audit.home / _LOCK)):
         change = with_decisions(read_baseline(path), decisions)
         write_baseline(path, change.entries)
     return Written(path, change)

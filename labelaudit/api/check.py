@@ -11,6 +11,7 @@ import numpy as np
 from labelaudit.core.audits import Audit, list_audits
 from labelaudit.core.dataset import BoolN
 from labelaudit.core.errors import DataError, shorten
+from labelaudit.core.recipe import DataSettings, TrainSettings
 from labelaudit.gate.baseline import ratcheted
 from labelaudit.gate.changes import changed_files, changed_rows, changed_samples, repository_root
 from labelaudit.gate.columns import FindingColumns, read_given_labels
@@ -124,16 +125,15 @@ def _leaks(opened: Opened, now: DataNow | str, near: Near | str, limits: Limits)
     if limits.max_leaks is None and limits.max_near_leaks is None:
         return SplitLeaks("off", "off")
     meta = opened.audit.meta
-    recipe: Mapping[str, Any] = meta.get("recipe") or {}
-    size = (recipe.get("data") or {}).get("image_size") or _SIZE
-    margin = (recipe.get("train") or {}).get("crop_margin") or 0
+    size = opened.audit.section(DataSettings, "data").image_size or _SIZE
+    train = opened.audit.section(TrainSettings, "train")
     return find_leaks(
         opened.columns,
         now,
         split=(meta.get("dataset") or {}).get("split"),
         near="off" if limits.max_near_leaks is None else near,
-        size=int(size) + int(margin),
-        framing=(recipe.get("train") or {}).get("framing") or "centre",
+        size=size + train.crop_margin,
+        framing=train.framing,
     )
 
 

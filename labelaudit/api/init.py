@@ -13,7 +13,7 @@ from labelaudit.core.files import write_text
 from labelaudit.gate.compare import find_data
 from labelaudit.gate.limits import Limits
 from labelaudit.gate.result import CheckReport
-from labelaudit.gate.settings import BASELINE_FILE, OWN_FILE, toml_value
+from labelaudit.gate.settings import BASELINE_FILE, OWN_FILE, may_name, toml_value
 from labelaudit.gate.suspect_rules import percent
 
 _LEAST_NOISE = 0.02  # what is certain of a few hundred labels moves by a point when one more is wrong
@@ -47,7 +47,7 @@ def init(
     found = audit if isinstance(audit, Audit) else find_audit(audit)  # not by the settings that are replaced
     report = check(found, data=data, ignore_settings=True)
     source = find_data(found, None if data is None else str(data))
-    text = _render(report, home=_relative(found.home.parent, path), data=_source(source, path))
+    text = _render(report, path, home=_relative(found.home.parent, path), data=_source(source, path))
     try:
         write_text(path, text)
     except OSError as error:
@@ -62,7 +62,7 @@ def fitted_noise(measured: float) -> float:
     return min(1.0, round(math.ceil(round(wanted / step, 6)) * step, 6))
 
 
-def _render(report: CheckReport, *, home: str, data: str | None) -> str:
+def _render(report: CheckReport, path: Path, *, home: str, data: str | None) -> str:
     measured = {result.rule: result.measured for result in report.results if not result.subject}
     smallest = min((r.measured or 0.0 for r in report.results if r.rule == "min-class-samples"), default=0.0)
     noise = measured["max-noise"] or 0.0
@@ -72,8 +72,8 @@ def _render(report: CheckReport, *, home: str, data: str | None) -> str:
 # Settings of labelaudit check, fitted to the audit {report.audit_name}.
 # All rules and settings: docs/reference/check.md; in force: labelaudit check --print-config
 
-audit = {toml_value(home)}  # a folder with .labelaudit/
-{f"data = {toml_value(data)}" if data else '# data = "photos"'}  # the dataset
+{_place(path, "audit", home)}  # a folder with .labelaudit/
+{_place(path, "data", data)}  # the dataset
 baseline = {toml_value(BASELINE_FILE)}  # known suspects; labelaudit baseline writes it
 
 [check]
@@ -119,6 +119,12 @@ max_unjudged = {int(measured.get("max-unjudged") or 0)}
 # [profiles.nightly]
 # max_noise = {fitted_noise(noise)}
 """
+
+
+def _place(path: Path, name: str, value: str | None) -> str:
+    """Return a line of settings that names a place, as a comment where the file may not name it."""
+    is_named = value is not None and may_name(path, name, value)
+    return f"{'' if is_named else '# '}{name} = {toml_value(value if value is not None else 'photos')}"
 
 
 def _noisiest(report: CheckReport) -> str:

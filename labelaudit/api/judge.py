@@ -13,7 +13,7 @@ import pyarrow as pa
 from labelaudit.core.audits import Audit, find_audit
 from labelaudit.core.dataset import IntN
 from labelaudit.core.errors import ConfigError, DataError
-from labelaudit.core.evidence import read_evidence
+from labelaudit.core.evidence import read_evidence, require_classes
 from labelaudit.core.findings import (
     SET_ASIDE_ACTIONS,
     Action,
@@ -24,13 +24,14 @@ from labelaudit.core.findings import (
     read_table,
     write_findings,
 )
-from labelaudit.core.recipe import PolicySettings, Recipe, recipe_from_dict, with_overrides
+from labelaudit.core.recipe import PolicySettings, Recipe, with_overrides
 from labelaudit.judging.policy import judge as judge_evidence
 from labelaudit.scanning.past_findings import decide_unseen, has_general_doubt, joined_results, unseen_rows
 from labelaudit.scanning.results import judged_results
 
 _OWN_FACTS = frozenset(
     {"schema", "name", "status", "method", "created", "finished", "labelaudit", "results", "error", "judged_from"}
+    | {"files", "seal"}
     | {"finish"}  # the classifier stays in the old audit, whose suggestions it learnt from
 )
 _KEPT = ("unseen.npz", "near.npz", "model.safetensors", "MODEL.md", "decisions.jsonl")
@@ -51,7 +52,7 @@ def judge(audit: Audit | Path | str | None = None, *, overrides: Mapping[str, st
     """
     old = Audit(audit.path) if isinstance(audit, Audit) else find_audit(audit)  # people's answers come on top again
     meta = old.require_finished().meta
-    recipe = _with_policy(recipe_from_dict(meta["recipe"]), overrides or {})
+    recipe = _with_policy(old.recipe, overrides or {})
     evidence = read_evidence(old.evidence_path)
     table = read_table(old.findings_path)
     issues = np.asarray(table["issue"])
@@ -63,7 +64,9 @@ def judge(audit: Audit | Path | str | None = None, *, overrides: Mapping[str, st
             f"{old.path} has evidence for {len(evidence.losses):,} samples and findings for {len(seen):,}.",
             hint="Scan the data again.",
         )
-    classes = np.array(meta["dataset"]["classes"])
+    classes = np.array(old.fact("dataset", "classes"))
+    require_classes(old.evidence_path, evidence, len(classes))
+    old.require_labels(table["given_label"].unique().to_pylist())
     given = _positions(np.asarray(table["given_label"])[scanned], classes)
     verdicts = judge_evidence(
         evidence,
@@ -81,13 +84,13 @@ def judge(audit: Audit | Path | str | None = None, *, overrides: Mapping[str, st
         results = joined_results(results, np.asarray(judged["clean_prob"])[scanned], unseen)
     facts = {name: value for name, value in meta.items() if name not in _OWN_FACTS}
     facts |= {"recipe": recipe.to_dict(), "judged_from": old.path.name}
-    new = Audit.create(old.home.parent, method=meta["method"], facts=facts)
+    new = Audit.create(old.home.parent, method=old.fact("method"), facts=facts)
     shutil.copyfile(old.evidence_path, new.evidence_path)
     for file in _KEPT:
-        if (old.path / file).exists():
-            shutil.copyfile(old.path / file, new.path / file)
+        if old.file(file).exists():
+            shutil.copyfile(old.file(file), new.file(file))
     write_findings(frame_of(judged), new.findings_path)
-    new.finish({name: value for name, value in meta["results"].items() if name != "finish"} | results)
+    new.finish({name: value for name, value in old.fact("results").items() if name != "finish"} | results)
     return new
 
 

@@ -17,6 +17,7 @@ from labelaudit.api.baseline import Written, take_decisions_over
 from labelaudit.core.audits import Audit
 from labelaudit.core.decisions import Known, record_decision
 from labelaudit.core.errors import ConfigError, count, did_you_mean, shorten
+from labelaudit.core.ids import id_of, unicode_of
 from labelaudit.core.runs import now
 from labelaudit.gate.columns import FindingColumns
 from labelaudit.gate.compare import find_data, positions_of
@@ -64,7 +65,8 @@ def mark(
     opened = open_audit(settings, audit, baseline=baseline)
     rows = _rows_of(opened, samples, place(settings, settings.places.data))
     _require_sense(opened, rows, verdict, why, label)
-    when, name = now(), who or user_name()
+    when, name = now(), unicode_of(who or user_name())
+    why, label = unicode_of(why), None if label is None else unicode_of(label)
     decisions = []
     for row in rows:
         sample = opened.columns.sample(row)
@@ -87,6 +89,7 @@ def _rows_of(opened: Opened, samples: Sequence[Path | str], data: Path | None) -
         forms = [name, name.replace(os.sep, "/")]
         if isinstance(found, Path) and found.is_dir():
             forms.append(os.path.relpath(Path(name).absolute(), found.absolute()).replace(os.sep, "/"))
+        forms += [spelled for form in forms if (spelled := id_of(form)) != form]
         row = next((row for form in forms if (row := _row_of(columns, form)) is not None), None)
         if row is None:
             unknown.append(name)
@@ -152,8 +155,16 @@ def _require_sense(opened: Opened, rows: list[int], verdict: str, why: str, labe
 def user_name() -> str:
     """Return who is at the keyboard: git's user.name, else the name of the account."""
     try:
-        done = subprocess.run(["git", "config", "user.name"], capture_output=True, text=True, check=False)
-        name = done.stdout.strip()
+        done = subprocess.run(["git", "config", "user.name"], capture_output=True, check=False)
+        name = _decoded(done.stdout).strip()
     except OSError:  # no git
         name = ""
     return name or getpass.getuser()
+
+
+def _decoded(data: bytes) -> str:
+    """Return a name that was typed when UTF-8 was not yet everywhere."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")

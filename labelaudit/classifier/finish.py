@@ -82,8 +82,8 @@ def finish_scan(
         stop_at: seconds of the monotonic clock.
         ranks: who shares the work; the others call `finish_along`.
     """
-    folder = audit.path / FOLDER
-    plan = Plan(source=str(audit.meta["source"]), root="", audit=str(audit.path), labels="suggested")
+    folder = audit.folder(FOLDER)
+    plan = Plan(source=str(audit.fact("source")), root="", audit=str(audit.path), labels="suggested")
     if (folder / "train.json").exists():
         run = TrainingRun(folder)
         run.update(status="running")

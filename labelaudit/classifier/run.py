@@ -17,11 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from labelaudit.core.errors import ConfigError, DataError
+from labelaudit.core.files import own_path
 from labelaudit.core.runs import Account, exact_now
+from labelaudit.core.shape import anything, map_of, one_of, record
 from labelaudit.training.model_file import MODEL_NAME
 
 TRAINING_SCHEMA = 1
 _META = "train.json"
+_SHAPE = record({"status": one_of("running", "interrupted", "failed", "finished")}, plan=map_of(anything))
 
 
 class TrainingRun:
@@ -29,9 +32,7 @@ class TrainingRun:
 
     def __init__(self, folder: Path | str) -> None:
         self.path = Path(folder).expanduser().absolute()
-        self.checkpoints_path = self.path / "checkpoints"
-        self.model_path = self.path / MODEL_NAME
-        self._account = Account(self.path / _META, "training", TRAINING_SCHEMA, again="Train again.")
+        self._account = Account(self.path / _META, "training", TRAINING_SCHEMA, again="Train again.", shape=_SHAPE)
 
     @classmethod
     def create(cls, folder: Path | str, facts: Mapping[str, Any], *, overwrite: bool = False) -> TrainingRun:
@@ -51,9 +52,10 @@ class TrainingRun:
                 f"a training was stopped in {folder}.",
                 hint="Go on with it with --resume, choose another --out, or begin anew with --overwrite.",
             )
+        folder = run.checkpoints_path
         try:
-            shutil.rmtree(run.checkpoints_path, ignore_errors=True)  # of a training that was given up
-            run.checkpoints_path.mkdir(parents=True)
+            shutil.rmtree(folder, ignore_errors=True)  # of a training that was given up
+            folder.mkdir(parents=True)
             (run.path / "events.jsonl").unlink(missing_ok=True)
             run._account.begin({"created": exact_now(), **facts})
         except OSError as error:
@@ -70,6 +72,16 @@ class TrainingRun:
                 hint="Leave --resume out to start one.",
             )
         return run
+
+    @property
+    def checkpoints_path(self) -> Path:
+        """The folder from where a stopped training goes on; raises DataError where it is a link."""
+        return own_path(self.path / "checkpoints", folder=True)
+
+    @property
+    def model_path(self) -> Path:
+        """Where the model ends up; raises DataError where it is a link."""
+        return own_path(self.path / MODEL_NAME)
 
     @property
     def meta(self) -> dict[str, Any]:

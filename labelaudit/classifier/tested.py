@@ -13,11 +13,12 @@ import torch
 
 from labelaudit.classifier.answers import load_readable, on_frozen_backbone
 from labelaudit.core.dataset import Dataset, IntN
-from labelaudit.core.errors import DataError, count, did_you_mean, shorten
+from labelaudit.core.errors import DataError, count, damaged, did_you_mean, shorten
 from labelaudit.core.events import EpochTested, EventSink, Said
-from labelaudit.core.files import write_text
+from labelaudit.core.files import parse_json, read_own, write_text
 from labelaudit.core.model_facts import ModelFacts
 from labelaudit.core.recipe import DataSettings
+from labelaudit.core.shape import map_of, share
 from labelaudit.exports.csv_cells import csv_line
 from labelaudit.functional.metrics import expected_calibration_error
 from labelaudit.sources.read import read_dataset
@@ -91,6 +92,16 @@ def load_test(
     return TestData(str(dataset.source), inputs, labels[readable.kept])
 
 
+def _read_figures(file: Path) -> dict[str, dict[str, float]]:
+    """Return the accuracy of each epoch of each stage; raises DataError where the file is damaged."""
+    try:
+        figures: dict[str, dict[str, float]] = parse_json(read_own(file))
+        map_of(map_of(share))(figures, "")
+    except ValueError as error:
+        raise damaged(file, error, hint="Train again.") from error
+    return figures
+
+
 class Tested:
     """Tests what a method shows after every epoch, and keeps the figures on disk, so that a training can go on.
 
@@ -103,7 +114,7 @@ class Tested:
 
     def __init__(self, data: TestData, precision: torch.dtype, file: Path, on_event: EventSink) -> None:
         self._data, self._precision, self._file, self._on_event = data, precision, file, on_event
-        self._figures: dict[str, dict[str, float]] = json.loads(file.read_text()) if file.exists() else {}
+        self._figures: dict[str, dict[str, float]] = _read_figures(file) if file.exists() else {}
 
     def __call__(self, shown: Classifier) -> None:
         """Test the networks of an epoch."""

@@ -26,6 +26,7 @@ from labelaudit.core.events import EventSink, Said, ignore
 from labelaudit.core.files import plain
 from labelaudit.core.model_facts import ModelFacts, model_facts_from_dict
 from labelaudit.core.recipe import DataSettings, ModelSettings, from_dict, recipe_from_dict
+from labelaudit.core.shown import in_shell
 from labelaudit.scanning.learn import precision_for, run_method
 from labelaudit.scanning.load import Loaded, load_inputs
 from labelaudit.scanning.network import with_features
@@ -188,7 +189,7 @@ def _plan(found: TrainingData, wanted: Wanted) -> Plan:
     if kind != "given" and found.audit is None:
         raise ConfigError(
             f"--labels {kind} needs a finished audit of {found.source}.",
-            hint=f"Run `labelaudit scan {found.source}` first, or train on --labels given.",
+            hint=f"Run `labelaudit scan {in_shell(found.source)}` first, or train on --labels given.",
         )
     return Plan(
         source=found.source,
@@ -215,7 +216,7 @@ def _model_settings(found: TrainingData, request: Request) -> ModelSettings:
     """Return the network that was asked for, by itself or with a recipe, else the audit's."""
     if found.audit is None or request.recipe is not None or request.model != ModelSettings():
         return request.model
-    stored = found.audit.meta["recipe"].get("model") or {}
+    stored = (found.audit.meta.get("recipe") or {}).get("model") or {}
     return ModelSettings(stored.get("backbone", "auto"), stored.get("weights", "none"))
 
 

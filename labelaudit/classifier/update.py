@@ -20,6 +20,7 @@ from labelaudit.core.errors import ConfigError, DataError, count, did_you_mean, 
 from labelaudit.core.events import EventSink, Said
 from labelaudit.core.evidence import evidence_from_probs
 from labelaudit.core.findings import write_findings
+from labelaudit.core.shown import in_shell
 from labelaudit.functional.images import hash_content
 from labelaudit.gate.compare import content_hash_of, data_settings
 from labelaudit.gate.near import NEAR_NAME, kept_hashes, near_arrays
@@ -42,7 +43,7 @@ from labelaudit.training.model_file import CARD_NAME, MODEL_NAME, StoredModel, r
 DUE_SHARE = 0.1  # of samples that the networks never saw, from which a full scan is due
 _OWN_FACTS = frozenset(
     {"schema", "name", "status", "method", "created", "finished", "labelaudit", "results", "error", "fingerprint"}
-    | {"judged_from", "updated_from", "update", "finish", "stage_seconds", "ranks"}
+    | {"judged_from", "updated_from", "update", "finish", "stage_seconds", "ranks", "files", "seal"}
 )
 
 
@@ -107,17 +108,17 @@ def audit_to_update(source: Path | str | None, root: Path | str) -> Audit:
     if found is None:
         raise ConfigError(
             f"there is no finished scan of {source} in {Path(root).absolute()} to update.",
-            hint=f"Run `labelaudit scan {source}` first.",
+            hint=f"Run `labelaudit scan {in_shell(source)}` first.",
         )
     return found
 
 
 def _networks_of(audit: Audit) -> StoredModel:
-    if not (audit.path / MODEL_NAME).exists():
+    if not audit.file(MODEL_NAME).exists():
         raise DataError(
             f"{audit.path.name} has no networks to judge with.", hint="Scan the data again, without --update."
         )
-    return read_model(audit.path)
+    return read_model(audit.file(MODEL_NAME))
 
 
 def _in_its_classes(dataset: Dataset, classes: tuple[str, ...]) -> Dataset:
@@ -208,7 +209,8 @@ def _write(
     unseen = np.where(row_of >= 0, past.unseen[row_of], True)[left]  # noqa: FBT003 - a value, not a switch
     meta = old.meta
     facts = {name: value for name, value in meta.items() if name not in _OWN_FACTS}
-    facts["dataset"] = {**meta["dataset"], "samples": len(kept), "set_aside": len(kept.set_aside), "split": kept.split}
+    counts = {"samples": len(kept), "set_aside": len(kept.set_aside), "split": kept.split}
+    facts["dataset"] = {**old.fact("dataset"), **counts}
     share = float(unseen.mean())
     due = (
         f"{share:.0%} of the samples were never seen by the networks; a full scan is due"
@@ -220,10 +222,10 @@ def _write(
     did = {"judged": judged, "kept": taken_over, "gone": gone, "unseen_share": share}
     facts |= {"updated_from": old.path.name, "update": did, "fingerprint": fingerprint(kept, own_hashes)}
     frame = findings_of(columns, kept, left, own_hashes)
-    new = Audit.create(old.home.parent, method=meta["method"], facts=facts | {"warnings": warnings})
+    new = Audit.create(old.home.parent, method=old.fact("method"), facts=facts | {"warnings": warnings})
     for name in (MODEL_NAME, CARD_NAME, old.decisions_path.name):
-        if (old.path / name).exists():
-            shutil.copyfile(old.path / name, new.path / name)
+        if old.file(name).exists():
+            shutil.copyfile(old.file(name), new.file(name))
     new.write_arrays(UNSEEN, rows=unseen)
     evidence = kept_evidence(past, row_of[left][row_of[left] >= 0])
     if evidence is not None:
@@ -232,7 +234,7 @@ def _write(
     if near is not None:
         new.write_arrays(NEAR_NAME, **near_arrays(kept, near))
     write_findings(frame, new.findings_path)
-    new.finish(joined_results(meta["results"], columns["clean_prob"][left], row_of[left] < 0))
+    new.finish(joined_results(old.fact("results"), columns["clean_prob"][left], row_of[left] < 0))
     for text in warnings:
         on_event(Said("warning", text))
     return Updated(new, judged, taken_over, gone, due)

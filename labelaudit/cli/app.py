@@ -14,16 +14,19 @@ from labelaudit.cli.baseline import baseline, mark
 from labelaudit.cli.bench import bench
 from labelaudit.cli.bench_own import growth, intervals, probs, speed
 from labelaudit.cli.check import check
+from labelaudit.cli.console import debugging
 from labelaudit.cli.demo import demo
 from labelaudit.cli.export import export, show
 from labelaudit.cli.init import init
 from labelaudit.cli.judge import judge
+from labelaudit.cli.last_door import DEBUG, enter
 from labelaudit.cli.methods import methods
 from labelaudit.cli.plant import plant
 from labelaudit.cli.predict import export_model, predict
 from labelaudit.cli.reproduce import reproduce
 from labelaudit.cli.scan import inspect, scan
 from labelaudit.cli.train import train
+from labelaudit.cli.verify import verify
 from labelaudit.core.version import VERSION
 
 app = typer.Typer(
@@ -46,8 +49,11 @@ Version = Annotated[
 ]
 
 
+Debug = Annotated[bool, typer.Option(DEBUG, help="Show the traceback of an unexpected error.")]
+
+
 @app.callback()
-def root(version: Version = False) -> None:
+def root(version: Version = False, debug: Debug = False) -> None:
     """Find the wrong labels of a dataset: which ones, what they should be, and how sure.
 
     Exit codes: 0 done, 1 a check failed, 2 usage or settings, 3 data or run-time, 130 interrupted (scan --resume).
@@ -61,6 +67,7 @@ def root(version: Version = False) -> None:
       labelaudit export --suspect.csv
     """
     del version
+    debugging.set(debug)
 
 
 def _help_text(command: Callable[..., object]) -> str:
@@ -81,6 +88,7 @@ for command in (
     export,
     show,
     judge,
+    verify,
     init,
     check,
     baseline,
@@ -99,5 +107,5 @@ app.add_typer(bench_app, name="bench")
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; `entry.main` does it, too, and hears requests to stop while this file is imported."""
+    enter(lambda: app)

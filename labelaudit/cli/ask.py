@@ -11,6 +11,7 @@ import typer
 from labelaudit.cli import options as opt
 from labelaudit.cli.console import make_console, print_json, reports_errors
 from labelaudit.core.errors import ConfigError, count
+from labelaudit.core.shown import in_shell
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -66,7 +67,7 @@ def ask(
     if write is not None:
         written = write_questions(write, n, audit=audit, config=config, baseline=baseline)
         console.print(f"wrote {count(written, 'question')} to {write}; answer them, then:", markup=False)
-        console.print(f"  labelaudit ask --from {write}", markup=False, soft_wrap=True)
+        console.print(f"  labelaudit ask --from {in_shell(write)}", markup=False, soft_wrap=True)
         return
     if from_ is not None:
         asked = take_answers(from_, audit=audit, who=who, config=config, baseline=baseline)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labelaudit.cli import options as opt
-from labelaudit.cli.console import make_console, reports_errors
+from labelaudit.cli.console import drop_stdout, make_console, reports_errors
 from labelaudit.cli.progress import ScanProgress
 from labelaudit.core.errors import ConfigError
+from labelaudit.core.shown import in_log
 
 if TYPE_CHECKING:
     from labelaudit.gate.result import CheckReport
@@ -162,7 +162,7 @@ def check(
         from labelaudit.gate.settings import render_settings
 
         settings = settings_in_force(config, profile=profile, overrides=overrides)
-        typer.echo(render_settings(settings), nl=False)
+        typer.echo(in_log(render_settings(settings)), nl=False)
         return
     from labelaudit.api.check import check as run
     from labelaudit.gate.formats import parse_formats
@@ -181,7 +181,7 @@ def check(
     try:
         _write(report, formats, quiet=quiet, no_color=no_color)
     except (BrokenPipeError, SystemExit):  # the reader of our stdout has gone (rich says so by SystemExit)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # and the gate has failed all the same
+        drop_stdout()  # and the gate has failed all the same
     if not report.passed and not exit_zero:
         raise typer.Exit(1)
 

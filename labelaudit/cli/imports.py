@@ -6,6 +6,8 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from labelaudit.cli.last_door import stop_was_asked
+
 
 @contextmanager
 def importing() -> Iterator[None]:
@@ -20,3 +22,5 @@ def importing() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+    if stop_was_asked():  # some packages take the interrupt for a failed import of their own
+        raise KeyboardInterrupt

@@ -18,34 +18,49 @@ from __future__ import annotations
 import io
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from labelaudit.core.errors import DataError
-from labelaudit.core.files import append_line, keep_out_of_git, write_atomically, write_json, write_text
+from labelaudit.core.audit_shape import AUDIT_SHAPE, is_name
+from labelaudit.core.errors import ConfigError, DataError, damaged
+from labelaudit.core.files import HOME as HOME
+from labelaudit.core.files import (
+    append_line,
+    keep_out_of_git,
+    own_path,
+    read_own,
+    write_atomically,
+    write_json,
+    write_text,
+)
+from labelaudit.core.manifest import FILES, SEAL, manifest_of, seal_of
+from labelaudit.core.recipe import Recipe, from_dict, recipe_from_dict
 from labelaudit.core.runs import Account
+from labelaudit.core.shown import in_shell
 from labelaudit.core.version import VERSION
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+T = TypeVar("T")
 AUDIT_SCHEMA = 1
-HOME = ".labelaudit"
 _AUDITS, _LATEST, _META = "audits", "latest", "audit.json"
 
 
 class Audit:
-    """The folder of one scan and its results; opening it reads nothing."""
+    """The folder of one scan and its results; opening it reads nothing.
+
+    Every path of a file in it comes from `file`, which raises DataError where a link leads elsewhere.
+    """
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path).absolute()
-        self.findings_path = self.path / "findings.parquet"
-        self.decisions_path = self.path / "decisions.jsonl"
-        self.checkpoints_path = self.path / "checkpoints"  # from where an interrupted scan goes on
-        self._account = Account(self.path / _META, "audit", AUDIT_SCHEMA, again="Scan the data again.")
+        self._account = Account(
+            self.path / _META, "audit", AUDIT_SCHEMA, again="Scan the data again.", shape=AUDIT_SHAPE
+        )
         self._findings: pd.DataFrame | None = None
         self._results: Mapping[str, Any] | None = None  # that stand for those of audit.json, with people's answers
         self._judged: Callable[[pd.DataFrame], pd.DataFrame] | None = None  # the findings with people's answers
@@ -63,24 +78,54 @@ class Audit:
         Raises:
             DataError: the folder cannot be written to.
         """
+        if not is_name(method):
+            raise DataError(f"{method!r} cannot be the method of an audit: its folder is named by it.")
         created = datetime.now(UTC)
         name = f"{created:%Y%m%d-%H%M%S}-{method}-{secrets.token_hex(3)}"
         audit = cls(Path(root) / HOME / _AUDITS / name)
+        folder = audit.checkpoints_path
         try:
-            audit.checkpoints_path.mkdir(parents=True)
+            folder.mkdir(parents=True)
             keep_out_of_git(audit.home)
         except OSError as error:
             raise DataError(f"cannot write to {root}: {error.strerror}.", hint="Choose another folder.") from error
         opening = {"schema": AUDIT_SCHEMA, "name": name, "status": "running", "method": method}
         times = {"created": created.isoformat(), "finished": None, "labelaudit": VERSION}
-        write_json(audit.path / _META, {**opening, **times, **facts, "results": {}, "error": None})
+        write_json(audit.file(_META), {**opening, **times, **facts, "results": {}, "error": None})
         return audit
+
+    def file(self, name: str) -> Path:
+        """Return the path of a file of the audit, there or not.
+
+        Raises:
+            DataError: it, or a folder on the way from the one that holds `.labelaudit`, is a link or no file.
+        """
+        return own_path(self.path / name)
+
+    def folder(self, name: str) -> Path:
+        """Return the path of a folder of the audit; as `file`."""
+        return own_path(self.path / name, folder=True)
+
+    @property
+    def findings_path(self) -> Path:
+        """One row per sample."""
+        return self.file("findings.parquet")
+
+    @property
+    def decisions_path(self) -> Path:
+        """What people decided."""
+        return self.file("decisions.jsonl")
+
+    @property
+    def checkpoints_path(self) -> Path:
+        """The folder from where an interrupted scan goes on."""
+        return self.folder("checkpoints")
 
     @property
     def evidence_path(self) -> Path:
         """The evidence, for judging again; audits of version 0.1 call it verdicts.npz."""
-        old = self.path / "verdicts.npz"
-        return old if old.exists() else self.path / "evidence.npz"
+        old = self.file("verdicts.npz")
+        return old if old.exists() else self.file("evidence.npz")
 
     @property
     def home(self) -> Path:
@@ -93,6 +138,39 @@ class Audit:
         # Not kept: another program may be writing it.
         meta = self._account.read()
         return meta if self._results is None else meta | {"results": dict(self._results)}
+
+    def fact(self, *keys: str) -> Any:
+        """Return what audit.json says under keys within each other; raises DataError where it does not say it."""
+        value: Any = self.meta
+        for key in keys:
+            value = value.get(key) if isinstance(value, Mapping) else None
+            if value is None:
+                raise damaged(self.path / _META, f"it has no {'.'.join(keys)}")
+        return value
+
+    @property
+    def recipe(self) -> Recipe:
+        """The settings of the scan; raises DataError where audit.json has none, or none that can be used."""
+        try:
+            return recipe_from_dict(self.fact("recipe"))
+        except (ConfigError, TypeError) as error:
+            problem = error.problem if isinstance(error, ConfigError) else str(error)
+            raise damaged(self.path / _META, f"recipe: {problem}") from error
+
+    def section(self, kind: type[T], name: str) -> T:
+        """Return a section of the recipe, the defaults where audit.json has none; raises DataError as `recipe` does."""
+        try:
+            return from_dict(kind, (self.meta.get("recipe") or {}).get(name) or {}, prefix=f"{name}.")
+        except (ConfigError, TypeError) as error:
+            problem = error.problem if isinstance(error, ConfigError) else str(error)
+            raise damaged(self.path / _META, f"recipe.{problem}") from error
+
+    def require_labels(self, labels: Iterable[str | None]) -> None:
+        """Raise DataError where findings have a label that audit.json does not name among the classes."""
+        classes = (self.meta.get("dataset") or {}).get("classes")
+        strange = [] if classes is None else sorted({label for label in labels if label is not None} - {*classes})
+        if strange:
+            raise damaged(self.findings_path, f"label {strange[0]!r} is no class of audit.json")
 
     @property
     def status(self) -> str:
@@ -140,7 +218,8 @@ class Audit:
         meta = self.meta
         if meta["status"] != "finished":
             reason = f" ({meta['error']})" if meta.get("error") else ""
-            hint = _NEXT_STEP.get(meta["status"], _NEXT_STEP["failed"]).format(source=meta.get("source", "DATA"))
+            source = in_shell(meta.get("source") or "DATA")
+            hint = _NEXT_STEP.get(meta["status"], _NEXT_STEP["failed"]).format(source=source)
             raise DataError(f"{self.path} is not finished: its status is {meta['status']}{reason}.", hint=hint)
         return self
 
@@ -153,8 +232,8 @@ class Audit:
         self._account.read_unfinished()
         if not self.findings_path.exists():
             raise ValueError(f"{self.path.name} cannot finish without {self.findings_path.name}")
-        self._account.finish(results=dict(results))
-        write_text(self.home / _LATEST, self.path.name + "\n")
+        self._account.finish(seal=(SEAL, seal_of), results=dict(results), **{FILES: manifest_of(self.path)})
+        write_text(own_path(self.home / _LATEST), self.path.name + "\n")
 
     def fail(self, text: str) -> None:
         """Note that the scan ended with an error."""
@@ -183,7 +262,7 @@ class Audit:
                 raise ValueError(f"array {key!r} holds Python objects, which need pickle")
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)  # type: ignore[arg-type]  # its stub mixes the arrays up with allow_pickle
-        path = self.path / f"{name}.npz"
+        path = self.file(f"{name}.npz")
         write_atomically(path, lambda part: part.write_bytes(buffer.getbuffer()))
         return path
 
@@ -221,7 +300,8 @@ def find_audit(path: Path | str | None = None) -> Audit:
     if found is not None:
         return found.require_finished()
     place = f"in {start} or above" if path is None else f"of {path} in {here} or above, nor any in {start}"
-    raise DataError(f"no audit {place}.", hint=f"Run `labelaudit scan {'DATA' if path is None else path}` first.")
+    data = "DATA" if path is None else in_shell(path)
+    raise DataError(f"no audit {place}.", hint=f"Run `labelaudit scan {data}` first.")
 
 
 def audits_of(source: Path | str, root: Path | str) -> Iterator[Audit]:
@@ -235,9 +315,10 @@ def audits_of(source: Path | str, root: Path | str) -> Iterator[Audit]:
     for audit in reversed(list_audits(root)):
         try:
             named = str(audit.meta.get("source", ""))
-        except DataError:  # damaged, or of another version
+            is_of_it = resolve_source(_seen_from(audit.home.parent, named)) == wanted
+        except (DataError, OSError, RuntimeError, ValueError):  # damaged, of another version, or no path of this system
             continue
-        if resolve_source(_seen_from(audit.home.parent, named)) == wanted:
+        if is_of_it:
             yield audit
 
 
@@ -279,10 +360,10 @@ def _seen_from(root: Path, source: str) -> Path | str:
 def _latest(home: Path) -> Audit | None:
     """Return the audit that `latest` names, else the newest finished one, else the newest."""
     try:
-        name = Path((home / _LATEST).read_text("utf-8").strip()).name  # a name, never a path to elsewhere
-    except (OSError, UnicodeDecodeError):
+        name = read_own(home / _LATEST, most=1000).decode("utf-8").strip()
+    except (OSError, UnicodeDecodeError, DataError):
         name = ""
-    if name and (home / _AUDITS / name / _META).exists():
+    if is_name(name) and (home / _AUDITS / name / _META).exists():
         return Audit(home / _AUDITS / name)
     audits = list_audits(home.parent)
     finished = [audit for audit in audits if _is_finished(audit)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol, overload
@@ -19,8 +19,10 @@ from labelaudit.core.arrays import FloatNC as FloatNC
 from labelaudit.core.arrays import FloatND as FloatND
 from labelaudit.core.arrays import IntN as IntN
 from labelaudit.core.errors import DataError, shorten
+from labelaudit.core.files import read_regular
 from labelaudit.core.model_facts import ColumnFacts
 
+MOST_IMAGE = 2**30  # bytes of a file that is read as an image
 SMALLEST_CLASS = 5  # samples; a smaller class cannot be judged: it is warned of, and its suspects go to review
 
 
@@ -65,8 +67,8 @@ class ImageFiles:
         return len(self.files)
 
     def read(self, index: int) -> bytes:
-        """Return the bytes of one file; raises OSError as the file system does."""
-        return self.files[index].read_bytes()
+        """Return the bytes of one file; raises OSError as the system does, and for what is no file or too large."""
+        return read_regular(self.files[index], most=MOST_IMAGE)
 
     def texts(self) -> Iterator[str]:
         """Yield the paths as text."""
@@ -305,9 +307,14 @@ def fingerprint(dataset: Dataset, content_hashes: Sequence[str]) -> str:
         dataset: N samples.
         content_hashes: (N,) one for each sample.
     """
-    digest = hashlib.sha256()
     labels = [dataset.classes[label] for label in dataset.given.tolist()]
-    rows = [("classes", *dataset.classes), *sorted(zip(dataset.sample_ids, content_hashes, labels, strict=True))]
+    return fingerprint_of(dataset.classes, zip(dataset.sample_ids, content_hashes, labels, strict=True))
+
+
+def fingerprint_of(classes: Sequence[str], samples: Iterable[tuple[str, str, str]]) -> str:
+    """Return the fingerprint of (sample id, content hash, given label) of each sample, in any order."""
+    digest = hashlib.sha256()
+    rows = [("classes", *classes), *sorted(samples)]
     for start in range(0, len(rows), _BLOCK):
         text = "".join("\x1f".join(row) + "\x1e" for row in rows[start : start + _BLOCK])
         digest.update(text.encode("utf-8", "surrogateescape"))

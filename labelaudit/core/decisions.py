@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 from labelaudit.core.audits import Audit
 from labelaudit.core.errors import DataError
+from labelaudit.core.files import parse_json, read_own
+from labelaudit.core.ids import unicode_of
 
 DECISION_SCHEMA = 1
 Decision = Literal["open", "ok", "wrong"]
@@ -55,7 +56,7 @@ def record_decision(audit: Audit, known: Known, *, sample_id: str, asked: float 
         sample_id: its sample.
         asked: the sample was drawn by lot, and with which probability one question was about it; None = it was chosen.
     """
-    fields = {_KEY if name == "decision" else name: value for name, value in asdict(known).items()}
+    fields = {_KEY if name == "decision" else name: unicode_of(value) for name, value in asdict(known).items()}
     drawn = {} if asked is None else {"asked": asked}
     audit.append_decision({"schema": DECISION_SCHEMA, "sample_id": sample_id, **fields, **drawn})
 
@@ -68,7 +69,7 @@ def read_decisions(audit: Audit) -> Decisions:
     """
     path = audit.decisions_path
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_own(path).decode("utf-8").removesuffix("\n").split("\n")
     except FileNotFoundError:
         return Decisions({})
     except (OSError, UnicodeDecodeError) as error:
@@ -77,20 +78,22 @@ def read_decisions(audit: Audit) -> Decisions:
     asked: dict[Key, float] = {}
     damaged = []
     for number, line in enumerate(lines, start=1):
+        if not line and len(lines) == 1:
+            break  # an empty file
         record = _record(line)
         if record is None:
             damaged.append(number)
             continue
         decision = _decision(record, f"{path}:{number}")
         known[decision.key] = decision
-        if isinstance(record.get("asked"), float):
-            asked[decision.key] = record["asked"]
+        if isinstance(drawn := record.get("asked"), float) and 0 < drawn <= 1:
+            asked[decision.key] = drawn
     return Decisions(known, tuple(damaged), asked)
 
 
 def _record(line: str) -> dict[str, Any] | None:
     try:
-        record = json.loads(line)
+        record = parse_json(line)
     except ValueError:
         return None
     return record if isinstance(record, dict) else None
@@ -99,9 +102,15 @@ def _record(line: str) -> dict[str, Any] | None:
 def _decision(record: dict[str, Any], place: str) -> Known:
     if record.get("schema") != DECISION_SCHEMA or record.get(_KEY) not in DECISIONS:
         raise DataError(
-            f"{place}: schema {record.get('schema')}, verdict {record.get(_KEY)!r}; "
+            f"{place}: schema {repr(record.get('schema'))[:40]}, verdict {repr(record.get(_KEY))[:40]}; "
             f"this labelaudit reads schema {DECISION_SCHEMA}.",
             hint="Use the version of labelaudit that wrote it.",
         )
-    texts = {name: str(record.get(name) or "") for name in Known.__dataclass_fields__ if name != "decision"}
-    return Known(decision=record[_KEY], **texts)
+    texts = {name: record.get(name) or "" for name in Known.__dataclass_fields__ if name != "decision"}
+    for name, value in texts.items():
+        if not isinstance(value, str):
+            raise DataError(f"{place}: {name} is {repr(value)[:60]}, expected text.", hint=_RESTORE)
+    return Known(decision=record[_KEY], **{name: unicode_of(text) for name, text in texts.items()})
+
+
+_RESTORE = "labelaudit writes no such line: restore the file, or remove the line."

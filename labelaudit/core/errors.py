@@ -10,6 +10,9 @@
 
 from __future__ import annotations
 
+import struct
+import zipfile
+import zlib
 from collections.abc import Iterable
 from difflib import get_close_matches
 from errno import EDQUOT, ENOSPC
@@ -57,9 +60,43 @@ class StopAsked(KeyboardInterrupt):
     """The scan reached the time after which it was asked to stop; like Ctrl-C, it can be resumed."""
 
 
-def is_disk_full(error: BaseException) -> bool:
-    """Whether an error says that no space is left; some libraries say so in words only."""
-    return getattr(error, "errno", None) in (ENOSPC, EDQUOT) or "No space left on device" in str(error)
+# What the readers of numpy, zipfile, json and others raise on bytes that are not what they should be. Only to be caught
+# around such a reader, never around code of ours.
+DAMAGE: tuple[type[Exception], ...] = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    MemoryError,
+    RuntimeError,  # too deep, not implemented
+    EOFError,
+    SyntaxError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def damaged(path: object, error: BaseException | str, *, hint: str = "Scan the data again.") -> DataError:
+    """Return the error for a file whose content cannot be used, in one line whatever a reader said."""
+    text = error if isinstance(error, str) else getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return DataError(f"{path} is damaged: {' '.join(text.split())[:300].rstrip('.')}.", hint=hint)
+
+
+_FULL = "No space left on device"
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether an error, or the one behind it, says that no space is left; some libraries say so in words only."""
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        if getattr(error, "errno", None) in (ENOSPC, EDQUOT) or _FULL in str(error):
+            return True
+        seen.append(error)
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelaudit.core.arrays import FloatN as FloatN
-from labelaudit.core.errors import DataError
+from labelaudit.core.stored_arrays import read_arrays, require_array, require_range
 
 TOP_LABELS = 5  # labels kept per sample; the whole (N, C) table is never stored
 
@@ -133,28 +132,36 @@ def read_evidence(path: Path) -> Evidence:
     Raises:
         DataError: the file is missing, damaged, or lacks an array.
     """
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        return Evidence(
-            losses=arrays["losses"].astype(np.float64),
-            given_probs=arrays["given_probs"].astype(np.float64),
-            top_labels=arrays["top_labels"].astype(np.int64),
-            top_probs=arrays["top_probs"].astype(np.float64),
-            scores={
-                name.removeprefix("score_"): values.astype(np.float64)
-                for name, values in arrays.items()
-                if name.startswith("score_")
-            },
-            judges=Judges(arrays["judge_scores"], arrays["judge_labels"], arrays.get("judge_weights"))
-            if "judge_scores" in arrays
-            else None,
-            witnesses=_stored_witnesses(arrays),
-        )
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist.", hint="Scan the data again.") from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is damaged: {error}.", hint="Scan the data again.") from error
+    arrays = read_arrays(path)
+    losses = require_array(path, arrays, "losses", "f", (None,))
+    n = len(losses)
+    top_labels = require_array(path, arrays, "top_labels", "iu", (n, None))
+    top_probs = require_array(path, arrays, "top_probs", "f", top_labels.shape)
+    given_probs = require_array(path, arrays, "given_probs", "f", (n,))
+    for name, values in (("given_probs", given_probs), ("top_probs", top_probs)):
+        require_range(path, values, name, 0.0, 1.0 + 1e-3)
+    return Evidence(
+        losses=losses.astype(np.float64),
+        given_probs=given_probs.astype(np.float64),
+        top_labels=top_labels.astype(np.int64),
+        top_probs=top_probs.astype(np.float64),
+        scores={
+            name.removeprefix("score_"): require_array(path, arrays, name, "f", (n,)).astype(np.float64)
+            for name in arrays
+            if name.startswith("score_")
+        },
+        judges=_stored_judges(path, arrays, n),
+        witnesses=_stored_witnesses(path, arrays, n),
+    )
+
+
+def require_classes(path: Path, evidence: Evidence, n_classes: int) -> None:
+    """Raise DataError where stored evidence names a class that there is not."""
+    named: dict[str, NDArray[Any]] = {"top_labels": evidence.top_labels}
+    named |= {f"predicted of {name}": each.predicted for name, each in evidence.witnesses.items()}
+    named |= {} if evidence.judges is None else {"judge_labels": evidence.judges.labels}
+    for name, labels in named.items():
+        require_range(path, labels, name, 0, n_classes - 1)
 
 
 def read_against(path: Path, *, voting: Collection[str] = ()) -> FloatN:
@@ -166,33 +173,30 @@ def read_against(path: Path, *, voting: Collection[str] = ()) -> FloatN:
         path: of the evidence.
         voting: witnesses whose mean it is, each in units of its clear agreement; none = what the method's scores say.
     """
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            heard = [stored[name] for name in stored.files if name.startswith("against_") and _heard(name, voting)]
-            if heard:
-                return np.asarray(np.mean([each / _clear_agreement(each) for each in heard], axis=0, dtype=np.float64))
-            if "score_evidence" in stored:
-                return np.asarray(stored["score_evidence"], dtype=np.float64)
-            if "score_margin" in stored:
-                return -np.asarray(stored["score_margin"], dtype=np.float64)
-            losses = np.asarray(stored["losses"], dtype=np.float64)
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist.", hint="Scan the data again.") from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is damaged: {error}.", hint="Scan the data again.") from error
+    arrays = read_arrays(path, lambda name: name in _SAYS or (name.startswith("against_") and _heard(name, voting)))
+    n = len(require_array(path, arrays, "losses", "f", (None,)))
+    found = {name: require_array(path, arrays, name, "f", (n,)).astype(np.float64) for name in arrays}
+    heard = [values for name, values in found.items() if name.startswith("against_")]
+    if heard:
+        return np.asarray(np.mean([each / _clear_agreement(each) for each in heard], axis=0, dtype=np.float64))
+    if "score_evidence" in found:
+        return found["score_evidence"]
+    if "score_margin" in found:
+        return -found["score_margin"]
+    losses = found["losses"]
     return np.asarray(np.log(np.expm1(np.clip(losses, _TINY, 50.0))))  # log odds of any other label
 
 
 def read_score(path: Path, name: str) -> FloatN | None:
     """Return (N,) one of the method's scores; None where an audit has no such score, or no evidence any more."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            column = f"score_{name}"
-            return np.asarray(stored[column], dtype=np.float64) if column in stored else None
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is damaged: {error}.", hint="Scan the data again.") from error
+    column = f"score_{name}"
+    arrays = read_arrays(path, lambda each: each == column)
+    return np.asarray(require_array(path, arrays, column, "f", (None,)), dtype=np.float64) if arrays else None
+
+
+_SAYS = ("losses", "score_evidence", "score_margin")
 
 
 def _heard(array: str, voting: Collection[str]) -> bool:
@@ -291,13 +295,23 @@ def witness_from_probs(probs: NDArray[np.floating[Any]], given: NDArray[np.int64
     return Witness(-evidence.scores["margin"].astype(np.float32), predicted, is_taught=is_taught)
 
 
-def _stored_witnesses(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Witness]:
+def _stored_judges(path: Path, arrays: Mapping[str, NDArray[Any]], n: int) -> Judges | None:
+    if "judge_scores" not in arrays:
+        return None
+    scores = require_array(path, arrays, "judge_scores", "f", (None, n))
+    labels = require_array(path, arrays, "judge_labels", "iu", scores.shape)
+    weights = require_array(path, arrays, "judge_weights", "f", scores.shape) if "judge_weights" in arrays else None
+    return Judges(scores, labels, weights)
+
+
+def _stored_witnesses(path: Path, arrays: Mapping[str, NDArray[Any]], n: int) -> dict[str, Witness]:
     witnesses = {}
-    for key, against in arrays.items():
+    for key in arrays:
         for (is_taught, is_directed), kind in _KINDS.items():
             name = key.removeprefix(f"against_{kind}_")
             if name != key:
-                predicted = arrays[f"predicted_{kind}_{name}"]
+                against = require_array(path, arrays, key, "f", (n,))
+                predicted = require_array(path, arrays, f"predicted_{kind}_{name}", "iu", (n,))
                 witnesses[name] = Witness(against, predicted, is_taught=is_taught, is_directed=is_directed)
     return witnesses
 

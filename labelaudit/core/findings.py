@@ -17,6 +17,8 @@ from labelaudit.core.dataset import Dataset, SetAside
 from labelaudit.core.errors import DataError, shorten
 from labelaudit.core.evidence import Evidence
 from labelaudit.core.files import write_atomically
+from labelaudit.core.findings_file import SCHEMA as SCHEMA
+from labelaudit.core.findings_file import read_findings_table
 from labelaudit.core.issues import FINDINGS_SCHEMA as FINDINGS_SCHEMA
 from labelaudit.core.issues import SCHEMA_KEY
 from labelaudit.core.issues import SET_ASIDE_ACTIONS as SET_ASIDE_ACTIONS
@@ -30,26 +32,6 @@ Floats = NDArray[np.floating[Any]]  # (N,) or (N, K)
 Ints = NDArray[np.integer[Any]]  # (N,) or (N, K)
 
 
-SCHEMA = pa.schema(
-    [
-        ("sample_id", pa.string()),
-        ("path", pa.string()),
-        ("content_hash", pa.string()),  # "" for rows that were set aside
-        ("given_label", pa.string()),
-        ("clean_prob", pa.float32()),
-        ("suggested_label", pa.string()),
-        ("suggested_prob", pa.float32()),
-        ("given_prob", pa.float32()),
-        ("loss", pa.float32()),  # nats
-        ("action", pa.string()),
-        ("issue", pa.string()),
-        ("rank", pa.int64()),  # 1 = most suspicious
-        ("trusted", pa.bool_()),
-        ("detail", pa.string()),
-        ("top_labels", pa.list_(pa.string())),  # (K,) most probable first; empty for rows that were set aside
-        ("top_probs", pa.list_(pa.float32())),  # (K,)
-    ]
-)
 _FLOATS = ("clean_prob", "suggested_prob", "given_prob", "loss")
 _DTYPES = {"rank": "int64", "trusted": "bool", **dict.fromkeys(_FLOATS, "float32")}
 _UNRANKED = SCHEMA.remove(SCHEMA.get_field_index("rank"))
@@ -139,14 +121,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     unknown = set(columns or ()) - set(SCHEMA.names)
     if unknown:
         raise ValueError(f"findings have no column {shorten(map(repr, sorted(unknown)))}")
-    try:
-        with pq.ParquetFile(path) as file:
-            _require_version(path, file.schema_arrow.metadata or {})
-            return file.read(columns=None if columns is None else list(columns))
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist.", hint="Scan the data again.") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path} cannot be read: {error}", hint="The file is damaged; scan the data again.") from error
+    return read_findings_table(path, columns)
 
 
 def judged_anew(table: pa.Table, rows: NDArray[np.int64], judged: Judged, classes: Sequence[str]) -> pa.Table:
@@ -312,12 +287,3 @@ def _broken_rule(frame: pd.DataFrame, column: str, bad: NDArray[np.int64], expec
     place = f"findings, row {row} (sample_id {frame['sample_id'].iloc[row]!r})"
     value = frame[column].iloc[[row]].tolist()[0]  # a Python value: 1.5 rather than np.float32(1.5)
     return DataError(f"{place}: column {column!r} is {value!r}, expected {expected}{more}.")
-
-
-def _require_version(path: Path, metadata: dict[bytes, bytes]) -> None:
-    version = metadata.get(SCHEMA_KEY, b"none").decode()
-    if version != str(FINDINGS_SCHEMA):
-        raise DataError(
-            f"{path} has findings schema {version}; this labelaudit reads schema {FINDINGS_SCHEMA}.",
-            hint="Scan again, or use the version of labelaudit that audit.json names.",
-        )

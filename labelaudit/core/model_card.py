@@ -7,6 +7,7 @@ from typing import Any
 
 from labelaudit.core.errors import shorten
 from labelaudit.core.model_facts import ModelFacts
+from labelaudit.core.shown import in_markdown
 
 _INPUTS = {"images": "images", "features": "rows of a table", "embeddings": "embeddings"}
 
@@ -25,7 +26,7 @@ def render_card(facts: ModelFacts) -> str:
         "made": f"{facts.made} by labelaudit {facts.labelaudit}",
     }
     lines = ["# Model card", "", "A classifier trained by labelaudit, in `model.safetensors` beside this page.", ""]
-    lines += ["| | |", "|---|---|", *(f"| {name} | {_cell(text)} |" for name, text in rows.items()), ""]
+    lines += ["| | |", "|---|---|", *(f"| {name} | {in_markdown(text)} |" for name, text in rows.items()), ""]
     lines += [*_metric_lines(facts.metrics), "## Use it", "", "```console"]
     lines += ["$ labelaudit predict model.safetensors DATA --out predictions.csv"]
     lines += ["$ labelaudit export-model model.safetensors --format torch", "```", ""]
@@ -56,7 +57,7 @@ def _metric_lines(metrics: Mapping[str, Any]) -> list[str]:
     lines = [
         "## How good it is",
         "",
-        f"On {test['samples']:,} samples of {test['source']}:",
+        f"On {test['samples']:,} samples of {in_markdown(test['source'])}:",
         "",
         "| figure | value |",
         "|---|---|",
@@ -74,7 +75,7 @@ def _metric_lines(metrics: Mapping[str, Any]) -> list[str]:
 def _confusion_lines(pairs: list[Mapping[str, Any]]) -> list[str]:
     if not pairs:
         return []
-    rows = [f"| {_cell(pair['true'])} | {_cell(pair['predicted'])} | {pair['count']:,} |" for pair in pairs]
+    rows = [f"| {in_markdown(pair['true'])} | {in_markdown(pair['predicted'])} | {pair['count']:,} |" for pair in pairs]
     return ["Most confused:", "", "| true | predicted | samples |", "|---|---|---|", *rows, ""]
 
 
@@ -83,9 +84,5 @@ def _limits(facts: ModelFacts) -> list[str]:
         "## Limits",
         "",
         "It knows the classes above and no other: whatever it is shown, it answers with one of them.",
-        f"It learnt from the labels called `{facts.labels}`; what is wrong in them, it has learnt as well.",
+        f"It learnt from the labels called {in_markdown(facts.labels)}; what is wrong in them, it has learnt as well.",
     ]
-
-
-def _cell(text: object) -> str:
-    return str(text).replace("|", "\\|").replace("\n", " ")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, Literal
 
-from labelaudit.core.errors import ConfigError, DataError
+from labelaudit.core.errors import ConfigError, DataError, damaged
 from labelaudit.core.recipe import from_dict, require
 
 MODEL_SCHEMA = 1
@@ -25,6 +26,11 @@ class ColumnFacts:
     categories: tuple[str, ...] = ()  # one input each, 1 where the cell says so
     most_frequent: str = ""  # fills gaps
     pools_rare: bool = False  # one more input for categories too rare for one of their own, and for unknown ones
+
+    def __post_init__(self) -> None:
+        """Check numbers."""
+        numbers = (self.median, self.mean, self.scale)
+        require(all(map(isfinite, numbers)) and self.scale != 0, f"columns.{self.name}", numbers, "finite, scale not 0")
 
     @property
     def width(self) -> int:
@@ -45,7 +51,10 @@ class ImageFacts:
 
     def __post_init__(self) -> None:
         """Check sizes."""
-        require(self.size > 0, "images.size", self.size, "above 0")
+        require(1 <= self.size <= 2048, "images.size", self.size, "1 to 2048 pixels")
+        require(0 <= self.margin <= 512, "images.margin", self.margin, "0 to 512 pixels")
+        require(all(map(isfinite, self.means)), "images.means", self.means, "finite")
+        require(all(isfinite(d) and d > 0 for d in self.deviations), "images.deviations", self.deviations, "above 0")
         require(len(self.means) == len(self.deviations) == 3, "images.means", self.means, "three channels")
 
 
@@ -75,7 +84,9 @@ class ModelFacts:
     def __post_init__(self) -> None:
         """Check that it can be used."""
         require(len(self.classes) >= 2, "classes", self.classes, "two or more")
-        require(self.networks >= 1, "networks", self.networks, "1 or more")
+        require(1 <= self.networks <= 10_000, "networks", self.networks, "1 to 10,000")
+        require(self.n_inputs >= 0, "n_inputs", self.n_inputs, "0 or more")
+        require(len(set(self.classes)) == len(self.classes), "classes", self.classes[:5], "names of their own")
         require((self.kind == "images") == (self.images is not None), "images", self.images, "set for images only")
 
     def to_dict(self) -> dict[str, Any]:
@@ -89,6 +100,8 @@ def model_facts_from_dict(values: Mapping[str, Any], *, source: str) -> ModelFac
     Raises:
         DataError: another schema version, or values that no model has; names `source`.
     """
+    if not isinstance(values, Mapping):
+        raise damaged(source, "its header is no object", hint="Train or scan again.")
     if values.get("schema") != MODEL_SCHEMA:
         raise DataError(
             f"{source} has model schema {values.get('schema')}; this labelaudit reads schema {MODEL_SCHEMA}.",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from labelaudit.core.arrays import IntN, Table
-from labelaudit.core.errors import DataError
+from labelaudit.core.stored_arrays import read_arrays, require_array, require_range
 
 if TYPE_CHECKING:
     from labelaudit.core.audits import Audit
@@ -40,16 +39,12 @@ def read_neighbours(audit: Audit, n: int) -> Neighbours | None:
     Raises:
         DataError: the file is damaged, or does not fit the findings.
     """
-    path = audit.path / f"{NAME}.npz"
+    path = audit.file(f"{NAME}.npz")
     if not path.exists():
         return None
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            found = Neighbours(*(file[name].astype(np.int64) for name in ("sample", "given", "suggested")))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is damaged: {error}.", hint="Scan the data again.") from error
-    tables = (found.sample[:, None], found.given, found.suggested)
-    is_whole = found.sample.ndim == 1 and all(each.ndim == 2 and len(each) == len(found.sample) for each in tables)
-    if not is_whole or any(each.size and (each.min() < -1 or each.max() >= n) for each in tables):
-        raise DataError(f"{path} does not fit the {n:,} findings.", hint="Scan the data again.")
-    return found
+    arrays = read_arrays(path)
+    sample = require_array(path, arrays, "sample", "i", (None,))
+    given, suggested = (require_array(path, arrays, name, "i", (len(sample), None)) for name in ("given", "suggested"))
+    for name, array in (("sample", sample), ("given", given), ("suggested", suggested)):
+        require_range(path, array, name, 0 if name == "sample" else -1, n - 1)
+    return Neighbours(*(each.astype(np.int64) for each in (sample, given, suggested)))

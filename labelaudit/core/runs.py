@@ -5,15 +5,15 @@ Audits, trainings and reproductions share it. Their status is running, interrupt
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from labelaudit.core.errors import DataError
-from labelaudit.core.files import append_line, write_json
+from labelaudit.core.errors import DataError, damaged
+from labelaudit.core.files import append_line, own_path, parse_json, read_own, write_json
+from labelaudit.core.shape import Misfit, Shape, anything
 from labelaudit.core.version import VERSION
 
 
@@ -35,10 +35,11 @@ class Account:
     kind: str  # "audit", for messages
     schema: int
     again: str  # what to do where the file is damaged
+    shape: Shape = anything  # what it must hold, where it says so at all
 
     def begin(self, facts: Mapping[str, Any]) -> None:
         """Write a new file, with the schema and the status "running" before the facts."""
-        write_json(self.path, {"schema": self.schema, "status": "running", **facts, "labelaudit": VERSION})
+        write_json(own_path(self.path), {"schema": self.schema, "status": "running", **facts, "labelaudit": VERSION})
 
     def read(self) -> dict[str, Any]:
         """Read the file, anew each time: another program may be writing it.
@@ -47,18 +48,22 @@ class Account:
             DataError: it is missing, damaged or of another schema.
         """
         try:
-            meta = json.loads(self.path.read_text("utf-8"))
+            meta = parse_json(read_own(self.path))
         except OSError as error:
             raise DataError(f"{self.path} cannot be read: {error.strerror}.", hint=self._whose()) from error
         except ValueError as error:
-            raise DataError(f"{self.path} is damaged: {error}.", hint=self.again) from error
+            raise damaged(self.path, error, hint=self.again) from error
         if not isinstance(meta, dict) or "status" not in meta:
-            raise DataError(f"{self.path} is damaged: it has no status.", hint=self.again)
+            raise damaged(self.path, "it has no status", hint=self.again)
         if meta.get("schema", 1) != self.schema:  # the first reproductions noted none
             raise DataError(
                 f"{self.path} has {self.kind} schema {meta['schema']}; this labelaudit reads schema {self.schema}.",
                 hint=f"It was written by labelaudit {meta.get('labelaudit')}; use that version.",
             )
+        try:
+            self.shape(meta, "")
+        except Misfit as error:
+            raise damaged(self.path, error, hint=self.again) from error
         return meta
 
     def read_unfinished(self) -> dict[str, Any]:
@@ -70,15 +75,23 @@ class Account:
 
     def update(self, **facts: Any) -> None:
         """Change what the file says; raises ValueError once the run has finished."""
-        write_json(self.path, self.read_unfinished() | facts)
+        write_json(own_path(self.path), self.read_unfinished() | facts)
 
     def stop(self, status: Literal["failed", "interrupted"], text: str) -> None:
         """Note that the run ended before its time, and why."""
         self.update(status=status, finished=exact_now(), error=text)
 
-    def finish(self, **facts: Any) -> None:
-        """Note that the run is done, for good."""
-        self.update(status="finished", finished=exact_now(), error=None, **facts)
+    def finish(self, *, seal: tuple[str, Callable[[Mapping[str, Any]], str]] | None = None, **facts: Any) -> None:
+        """Note that the run is done, for good.
+
+        Args:
+            seal: a key, and what makes its value of all the others.
+            **facts: what else the file says from now on.
+        """
+        whole = self.read_unfinished() | {"status": "finished", "finished": exact_now(), "error": None, **facts}
+        if seal is not None:
+            whole |= {seal[0]: seal[1](whole)}
+        write_json(own_path(self.path), whole)
 
     def append_event(self, record: Mapping[str, Any]) -> None:
         """Add one line to events.jsonl beside the file."""

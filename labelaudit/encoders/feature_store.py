@@ -21,10 +21,12 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from labelaudit.core.files import write_atomically
+from labelaudit.core.errors import DAMAGE, DataError
+from labelaudit.core.files import own_path, write_atomically
 
 DEFAULT_LIMIT_BYTES = 10 * 2**30
 _KEY_BYTES = 16
+_DAMAGE: tuple[type[Exception], ...] = (*DAMAGE, SafetensorError)
 
 Vectors = NDArray[np.float16]  # (N, D)
 
@@ -68,7 +70,7 @@ class FeatureStore:
         for place, content_hash in enumerate(content_hashes):
             if content_hash:
                 places.setdefault(_digest([content_hash]), []).append(place)
-        for path in sorted((self.folder / self._home).glob("*.safetensors")):
+        for path in _parts_below(self.folder, self._home):
             found = _read(path, places, dimension)
             if found is None:
                 with suppress(OSError):
@@ -93,8 +95,8 @@ class FeatureStore:
         tensors: dict[str, NDArray[Any]] = {"keys": keys, "vectors": kept}
         metadata = {name: _check(values) for name, values in tensors.items()}
         home = self.folder / self._home
-        with suppress(OSError):  # this scan has its vectors
-            home.mkdir(parents=True, exist_ok=True)
+        with suppress(DataError, OSError):  # this scan has its vectors
+            own_path(home, folder=True).mkdir(parents=True, exist_ok=True)
             name = hashlib.blake2b(keys.tobytes(), digest_size=16).hexdigest()
             write_atomically(home / f"{name}.safetensors", lambda part: save_file(tensors, part, metadata=metadata))
             _make_room(self.folder, self.limit_bytes)
@@ -112,7 +114,7 @@ def _read(path: Path, places: dict[bytes, list[int]], dimension: int) -> list[tu
                 return []
             vectors = part.get_tensor("vectors")
         path.touch()  # used now
-    except (OSError, SafetensorError, ValueError):
+    except _DAMAGE:
         return None
     if vectors.shape != (len(keys), dimension) or vectors.dtype != np.float16:
         return None
@@ -123,12 +125,21 @@ def _read(path: Path, places: dict[bytes, list[int]], dimension: int) -> list[tu
 
 def _make_room(folder: Path, limit_bytes: int) -> None:
     """Remove the least recently used parts until the others fit."""
-    parts = sorted(folder.glob("*/*.safetensors"), key=lambda path: path.stat().st_mtime, reverse=True)
+    parts = sorted(_parts_below(folder, "*"), key=lambda path: path.stat().st_mtime, reverse=True)
     total = 0
     for path in parts:
         total += path.stat().st_size
         if total > limit_bytes:
             path.unlink(missing_ok=True)
+
+
+def _parts_below(folder: Path, pattern: str) -> list[Path]:
+    """Return the parts of some encoders by their names; nothing behind a link is one."""
+    parts = []
+    for path in sorted(folder.glob(f"{pattern}/*.safetensors")):
+        with suppress(DataError):
+            parts.append(own_path(path))
+    return parts
 
 
 def _check(values: NDArray[Any]) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-# Spreadsheets run cells that begin so: https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+from labelaudit.core.shown import in_cell
+
 _NEEDS_QUOTES = re.compile('[,\t"\r\n]')
 
 
@@ -17,11 +17,7 @@ def csv_line(cells: Iterable[str], *, raw: bool = False) -> str:
 
 def csv_cell(text: str, *, raw: bool = False) -> str:
     """Return one cell; `raw` leaves it as it is where a spreadsheet would run it as a formula."""
-    return _quoted(text if raw else _harmless(text))
-
-
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
+    return _quoted(text if raw else in_cell(text))
 
 
 def _quoted(cell: str) -> str:

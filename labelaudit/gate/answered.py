@@ -17,8 +17,9 @@ from labelaudit.core.arrays import BoolN, IntN
 from labelaudit.core.arrow import text_array
 from labelaudit.core.audits import Audit
 from labelaudit.core.decisions import Decisions, Key, Known
+from labelaudit.core.errors import damaged
 from labelaudit.core.evidence import read_against
-from labelaudit.core.recipe import PolicySettings, from_dict
+from labelaudit.core.recipe import PolicySettings
 from labelaudit.gate.columns import Coded, FindingColumns
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def standing(audit: Audit, columns: FindingColumns, decided: Mapping[int, Known]
     rows = np.flatnonzero(columns.scanned)
     found = _found(audit, columns, rows, classes)
     answers = _answers(rows, decided, decisions)
-    policy = from_dict(PolicySettings, (meta.get("recipe") or {}).get("policy") or {}, prefix="policy.")
+    policy = audit.section(PolicySettings, "policy")
     answered = judge_answers(found, answers, results=results, settings=policy, classes=classes)
     rank = columns.rank.copy()
     rank[rows] = ranks_of(answered.clean_prob, found.rank)
@@ -122,7 +123,11 @@ def _against(audit: Audit, columns: FindingColumns, rows: IntN) -> NDArray[np.fl
     if audit.evidence_path.exists():
         named = ((audit.meta.get("results") or {}).get("witnesses") or {}).get("named") or {}
         voting = [name for name, each in named.items() if each.get("has_vote")]
-        return read_against(audit.evidence_path, voting=voting)
+        against = read_against(audit.evidence_path, voting=voting)
+        if len(against) != len(rows):
+            problem = f"it has evidence on {len(against):,} samples for {len(rows):,} findings"
+            raise damaged(audit.evidence_path, problem)
+        return against
     clean_prob = np.clip(columns.clean_prob[rows].astype(np.float64), 1e-6, 1 - 1e-6)
     return np.asarray(np.log1p(-clean_prob) - np.log(clean_prob))
 

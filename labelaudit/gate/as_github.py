@@ -6,6 +6,7 @@ of each level, so the worst ten are printed.
 
 from __future__ import annotations
 
+from labelaudit.core.shown import in_log
 from labelaudit.gate.result import CheckReport, CheckResult, reason, words
 
 _MOST = 10  # annotations of a level that GitHub shows for a step
@@ -40,7 +41,7 @@ def _command(level: str, file: str, line: int | None, title: str, text: str) -> 
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return in_log(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

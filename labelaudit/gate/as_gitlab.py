@@ -9,6 +9,7 @@ import hashlib
 import json
 from typing import Any
 
+from labelaudit.core.shown import in_json, on_terminal
 from labelaudit.gate.result import CheckReport, CheckResult, fingerprint, reason
 
 _MOST = 5000  # issues; the rest is in `labelaudit export`
@@ -26,7 +27,7 @@ def render_gitlab(report: CheckReport) -> str:
             identity = hashlib.sha256(f"{identity}\x1f{sample.path}".encode()).hexdigest()[:32]
         seen.add(identity)
         issues.append(_issue(result, f"{sample.path}: {reason(sample)}", identity, file, line))
-    return json.dumps(issues, indent=1, ensure_ascii=False) + "\n"
+    return in_json(json.dumps(issues, indent=1, ensure_ascii=False)) + "\n"
 
 
 def _of_rule(report: CheckReport, result: CheckResult) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def _of_rule(report: CheckReport, result: CheckResult) -> dict[str, Any]:
 
 def _issue(result: CheckResult, text: str, identity: str, file: str, line: int | None) -> dict[str, Any]:
     return {
-        "description": text,
+        "description": on_terminal(text),
         "check_name": f"labelaudit/{result.rule}",
         "fingerprint": identity,
         "severity": _SEVERITY[result.severity],

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from labelaudit.core.shares import Share
+from labelaudit.core.shown import in_json
 from labelaudit.gate.result import CheckReport, CheckResult, counts, fingerprint
 
 REPORT_SCHEMA = 1
@@ -16,7 +17,7 @@ MOST_SAMPLES = 1000  # per result; `labelaudit export` has them all
 
 def render_json(report: CheckReport) -> str:
     """Return the whole report."""
-    return json.dumps(to_dict(report), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return in_json(json.dumps(to_dict(report), indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
 
 
 def render_metrics(report: CheckReport) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
+from labelaudit.core.shown import in_log
 from labelaudit.gate.result import CheckReport, CheckResult, counts, failure_text
 
 # what XML 1.0 has no way to write: https://www.w3.org/TR/xml/#charsets
@@ -43,4 +44,4 @@ def _fill(case: ElementTree.Element, report: CheckReport, result: CheckResult) -
 
 
 def _legal(text: str) -> str:
-    return _ILLEGAL.sub("\ufffd", text)
+    return _ILLEGAL.sub("\ufffd", in_log(text))

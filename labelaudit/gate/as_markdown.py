@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from labelaudit.core.shown import in_markdown
 from labelaudit.gate.result import CheckReport, word_of, words
 
 _SAMPLES, _RESULTS, _CELL = 20, 60, 160  # rows, rows, letters
@@ -68,4 +67,4 @@ def _cell(text: str, most: int = _CELL) -> str:
     """Return text that Markdown shows as it is, in one line of a table, its middle left out where it is too long."""
     if len(text) > most:
         text = f"{text[: most // 2]}…{text[-most // 2 :]}"
-    return re.sub(r"([\\`*_{}\[\]<>#|~$@])", r"\\\1", " ".join(text.split()))
+    return in_markdown(text)

@@ -12,6 +12,7 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
+from labelaudit.core.shown import in_json, in_sarif
 from labelaudit.core.version import VERSION
 from labelaudit.gate.columns import Sample
 from labelaudit.gate.result import CheckReport, CheckResult, fingerprint, reason
@@ -41,7 +42,8 @@ def render_sarif(report: CheckReport) -> str:
         },
     }
     schema = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-    return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, indent=1, ensure_ascii=False) + "\n"
+    whole = {"$schema": schema, "version": "2.1.0", "runs": [run]}
+    return in_json(json.dumps(whole, indent=1, ensure_ascii=False)) + "\n"
 
 
 def _driver() -> dict[str, Any]:
@@ -83,7 +85,7 @@ def _result(
         "ruleId": result.rule,
         "ruleIndex": places.index(result.rule),
         "level": result.severity,
-        "message": {"text": text},
+        "message": {"text": in_sarif(text)},
         "locations": [{"physicalLocation": {"artifactLocation": _artifact(file), "region": {"startLine": line or 1}}}],
         "partialFingerprints": fingerprints,
     }

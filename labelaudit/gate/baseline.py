@@ -45,6 +45,8 @@ class Here:
 def read_baseline(path: Path) -> dict[Key, Known]:
     """Return the entries of a baseline; of several on one sample, as a merge may leave them, the last decision.
 
+    The user named it, maybe a pipe such as <(git show main:...), or `place_of_baseline` did, which is a file.
+
     Raises:
         DataError: the file cannot be read, or lines of it are no entries; names the first five.
     """
@@ -142,7 +144,7 @@ def _require_title(path: Path, lines: list[str]) -> None:
     title = next((line for line in lines if line.startswith("# labelaudit baseline")), None)
     if title == _TITLE:
         return
-    found = f"it begins with {lines[0][:60]!r}" if title is None else f"it is {title.removeprefix('# ')!r}"
+    found = f"it does not begin with {_TITLE!r}" if title is None else f"it is {title[2:80]!r}"
     raise DataError(
         f"{path} is no baseline of version {BASELINE_SCHEMA}: {found}.",
         hint="Write one with `labelaudit baseline`, or use the version of labelaudit that wrote it.",

@@ -17,6 +17,7 @@ from labelaudit.core.arrays import BoolN
 from labelaudit.core.arrow import text_array, truths_of
 from labelaudit.core.dataset import Dataset, ImageFiles
 from labelaudit.core.errors import ConfigError, LabelAuditError
+from labelaudit.core.ids import id_of
 from labelaudit.gate.columns import FindingColumns
 from labelaudit.gate.compare import DataNow, content_hash_of
 from labelaudit.sources.read import read_dataset
@@ -60,8 +61,8 @@ def changed_rows(
         data: the dataset now, or why it cannot be looked at.
         since: the revision that a changed table is compared with; None = every row of a changed table counts.
     """
-    names = {os.path.relpath(file.absolute(), folder.absolute()).replace(os.sep, "/") for file in files}
-    names |= {str(file.absolute()) for file in files}
+    names = {id_of(os.path.relpath(file.absolute(), folder.absolute()).replace(os.sep, "/")) for file in files}
+    names |= {id_of(str(file.absolute())) for file in files}
     rows = pc.is_in(columns.paths, value_set=text_array(sorted(names)))
     changed = truths_of(rows)
     if isinstance(data, str) or data.source.is_dir():

@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from labelaudit.core.arrays import BoolN, IntN
 from labelaudit.core.arrow import numbers_of, truths_of
-from labelaudit.core.errors import DataError
-from labelaudit.core.issues import FINDINGS_SCHEMA, SCHEMA_KEY, SET_ASIDE_ACTIONS, Action
+from labelaudit.core.findings_file import read_findings_table
+from labelaudit.core.issues import SET_ASIDE_ACTIONS, Action
 
 _CODED = ("given_label", "suggested_label", "action", "issue")  # few different values each
 _TEXTS = ("sample_id", "path", "content_hash", "detail")
@@ -139,19 +138,7 @@ def read_given_labels(path: Path) -> Coded:
 
 
 def _read(path: Path, columns: list[str]) -> pa.Table:
-    try:
-        with pq.ParquetFile(path, read_dictionary=[name for name in columns if name in _CODED]) as file:
-            version = (file.schema_arrow.metadata or {}).get(SCHEMA_KEY, b"none").decode()
-            if version == str(FINDINGS_SCHEMA):
-                return file.read(columns=columns)
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist.", hint="Scan the data again.") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path} cannot be read: {error}", hint="The file is damaged; scan the data again.") from error
-    raise DataError(
-        f"{path} has findings schema {version}; this labelaudit reads schema {FINDINGS_SCHEMA}.",
-        hint="Scan again, or use the version of labelaudit that audit.json names.",
-    )
+    return read_findings_table(path, columns, coded=[name for name in columns if name in _CODED])
 
 
 def _coded(column: pa.ChunkedArray) -> Coded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -61,9 +62,21 @@ def find_data(audit: Audit, named: str | None) -> Path | str:
         return f"{source} is not on this machine, so the audit was not compared with it"
     root = audit.home.parent
     for folder in (Path(), root, *root.parents):
-        if source and (folder / source).exists():
-            return folder / source
+        path = folder / source
+        if source and os.path.exists(path):  # noqa: PTH110  (no error for names that are too long)
+            if path.is_dir() or _is_near(path, root):
+                return path
+            return f"{source} is a table outside of {root}, so the audit was not compared with it (--data names it)"
     return f"{source or 'the data'} is not there, so the audit was not compared with it (--data names it)"
+
+
+def _is_near(path: Path, root: Path) -> bool:
+    """Whether a table lies below the working directory or the folder of the audits.
+
+    Anybody may have written audit.json, and what a table holds would be shown in messages.
+    """
+    real = path.resolve()
+    return real.is_relative_to(root.resolve()) or real.is_relative_to(Path.cwd().resolve())
 
 
 def read_data(audit: Audit, source: Path) -> DataNow:
@@ -79,6 +92,7 @@ def read_data(audit: Audit, source: Path) -> DataNow:
 
 def data_settings(audit: Audit, source: Path) -> DataSettings:
     """Return how the scan read the data, its paths set right for the place where the data is now."""
+    audit.section(DataSettings, "data")
     stored: Mapping[str, Any] = (audit.meta.get("recipe") or {}).get("data") or {}
     scanned = Path(str(audit.meta.get("source", "")))
     is_same = not scanned.is_absolute() and source.parts[-len(scanned.parts) :] == scanned.parts

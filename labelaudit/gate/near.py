@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from labelaudit.core.dataset import Dataset
 from labelaudit.core.decisions import Key, Known
 from labelaudit.core.errors import DataError
 from labelaudit.core.issues import Issue
+from labelaudit.core.stored_arrays import read_arrays, require_array, require_range
 from labelaudit.functional.near import HashN, PairsP, near_pairs
 from labelaudit.gate.columns import FindingColumns
 from labelaudit.gate.examined import NearConflicts
@@ -104,16 +104,17 @@ def split_names(split: str | None) -> list[str]:
 
 
 def _read_arrays(audit: Audit, n: int) -> dict[str, NDArray[Any]] | None:
-    path = audit.path / f"{NEAR_NAME}.npz"
+    path = audit.file(f"{NEAR_NAME}.npz")
     if not path.exists():
         return None
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in ("hashes", "pairs", "alike")}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is damaged: {error}.", hint="Scan the data again.") from error
-    if len(arrays["hashes"]) != n:
-        raise DataError(f"{path} has {len(arrays['hashes']):,} hashes for {n:,} findings.", hint="Scan the data again.")
+    arrays = read_arrays(path, lambda name: name in ("hashes", "pairs", "alike"))
+    if len(arrays.get("hashes", ())) != n and arrays.get("hashes", np.empty(0)).ndim == 1:
+        raise DataError(
+            f"{path} has {len(arrays.get('hashes', ())):,} hashes for {n:,} findings.", hint="Scan the data again."
+        )
+    require_array(path, arrays, "hashes", "u", (n,))
+    require_array(path, arrays, "alike", "b", ())
+    require_range(path, require_array(path, arrays, "pairs", "iu", (None, 2)), "pairs", 0, n - 1)
     return arrays
 
 

@@ -14,10 +14,11 @@ from labelaudit.core.arrow import numbers_of, positions_array, text_array
 from labelaudit.core.audits import Audit, find_audit
 from labelaudit.core.decisions import Decisions, Key, Known, read_decisions
 from labelaudit.core.errors import ConfigError
+from labelaudit.core.files import own_path
 from labelaudit.gate.answered import as_answered
 from labelaudit.gate.baseline import Here, read_baseline
 from labelaudit.gate.columns import FindingColumns, read_columns
-from labelaudit.gate.settings import OWN_FILE, Settings, find_settings_file, load_settings
+from labelaudit.gate.settings import COMMAND_LINE, OWN_FILE, Settings, find_settings_file, load_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,7 @@ def open_audit(
     """
     named = audit if audit is not None else place(settings, settings.places.audit)
     found = named.require_finished() if isinstance(named, Audit) else find_audit(named)
-    path = Path(baseline).expanduser() if baseline is not None else place(settings, settings.places.baseline)
-    assert path is not None
+    path = Path(baseline).expanduser() if baseline is not None else place_of_baseline(settings)
     if baseline is not None and not path.exists():
         raise ConfigError(f"baseline {baseline} does not exist.", hint="labelaudit baseline writes one.")
     found = Audit(found.path)  # as it was finished, whoever judged it since
@@ -82,6 +82,7 @@ def open_audit(
         baseline=read_baseline(path) if path.exists() else None,
         decisions=read_decisions(found),
     )
+    found.require_labels([*opened.columns.given.names, *opened.columns.suggested.names])
     now = as_answered(found, opened.columns, opened.known, opened.decisions)
     return opened if now is None else replace(opened, audit=now.audit, columns=now.columns)
 
@@ -92,6 +93,19 @@ def place(settings: Settings, value: str | None) -> Path | None:
         return None
     path = Path(value).expanduser()
     return path if settings.file is None else settings.file.parent / path
+
+
+def place_of_baseline(settings: Settings) -> Path:
+    """Return where the settings, or their defaults, have the baseline.
+
+    Raises:
+        DataError: it is a link, or behind one: what is written there must stay where the settings are.
+    """
+    path = place(settings, settings.places.baseline)
+    assert path is not None
+    if settings.origins.get("baseline") == COMMAND_LINE:
+        return path
+    return own_path(path, root=Path.cwd() if settings.file is None else settings.file.parent)
 
 
 def what_is_here(opened: Opened) -> Here:

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from labelaudit.core.errors import ConfigError, did_you_mean
+from labelaudit.core.files import read_toml
 from labelaudit.core.recipe import from_dict, require
+from labelaudit.core.shown import in_shell
 from labelaudit.gate.limits import ClassLimits, Gate, Limits, PathLimits
 from labelaudit.gate.rules import RULES
 
 OWN_FILE, SHARED_FILE = "labelaudit.toml", "pyproject.toml"
 BASELINE_FILE = "labelaudit-baseline.tsv"
+COMMAND_LINE = "command line"  # where a setting is from
 _SECTIONS = ("classes", "paths", "severity")  # of [check], beside its limits
 _LIMITS = tuple(f.name for f in dataclasses.fields(Limits))
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where things are; paths in a file are relative to the file."""
+    """Where things are; paths in a file are relative to the file, see `may_name`."""
 
     audit: str | None = None  # an audit, its data, or a folder with .labelaudit/; None = the latest here or above
     data: str | None = None  # the dataset; None = where the audit found it
@@ -44,11 +46,23 @@ def find_settings_file(start: Path) -> Path | None:
     """Return the nearest labelaudit.toml, or pyproject.toml with [tool.labelaudit], here or above."""
     for folder in (start, *start.parents):
         if (folder / OWN_FILE).is_file():
-            return folder / OWN_FILE
+            return _own_file(folder / OWN_FILE)
         shared = folder / SHARED_FILE
-        if shared.is_file() and "labelaudit" in _read_toml(shared).get("tool", {}):
-            return shared
+        if shared.is_file() and "labelaudit" in _tool(_read_toml(shared)):
+            return _own_file(shared)
     return None
+
+
+def _own_file(file: Path) -> Path:
+    """Return a settings file that nobody named; raises ConfigError where it is a link: to what, is not its to say."""
+    if file.is_symlink():
+        raise ConfigError(f"{file} is a symbolic link.", hint="Name the file that it leads to with --config.")
+    return file
+
+
+def _tool(whole: Mapping[str, Any]) -> Mapping[str, Any]:
+    tool = whole.get("tool", {})
+    return tool if isinstance(tool, Mapping) else {}
 
 
 def load_settings(
@@ -65,6 +79,8 @@ def load_settings(
         ConfigError: a file that cannot be read; an unknown key, profile, rule or value.
     """
     values = _values(file)
+    if file is not None:
+        _require_inside(file, values)
     check = _table(values.pop("check", {}), "check")
     profiles = _table(values.pop("profiles", {}), "profiles")
     told = dict.fromkeys((*values, *_leaves(check, "check.")), str(file))
@@ -75,10 +91,10 @@ def load_settings(
     for key, text in (overrides or {}).items():
         if key in Places.__dataclass_fields__:
             values[key] = text
-            told[key] = "command line"
+            told[key] = COMMAND_LINE
         else:
             check = _merged(check, _nested(key.removeprefix("check."), text))
-            told[f"check.{key.removeprefix('check.')}"] = "command line"
+            told[f"check.{key.removeprefix('check.')}"] = COMMAND_LINE
     _require_known(values, file)
     for name, other in profiles.items():  # a mistake in a profile that is not used today is one tomorrow
         _gate(_merged(check, _table(other, f"profiles.{name}")))
@@ -105,6 +121,26 @@ def render_settings(settings: Settings) -> str:
     for part in gate.paths:
         lines += ["", "[[check.paths]]", *_given(part)]
     return "\n".join(lines) + "\n"
+
+
+def may_name(file: Path, name: str, value: str) -> bool:
+    """Whether a settings file may name this place: it comes with a branch that anybody may have written.
+
+    The baseline, which is written, stays in the folder of the file; audit and data, which are read, there or in the
+    working directory. Links count by where they lead.
+
+    Args:
+        file: the settings file.
+        name: audit, data or baseline.
+        value: the path, relative to the file.
+    """
+    folder, here = file.absolute().parent.resolve(), Path.cwd().resolve()
+    try:
+        path = (folder / Path(value).expanduser()).resolve()
+    except (OSError, RuntimeError, ValueError):  # no such user, a loop of links, a zero byte
+        return False
+    roots = (folder,) if name == "baseline" else (folder, here)
+    return any(path.is_relative_to(root) and ".git" not in path.relative_to(root).parts for root in roots)
 
 
 def toml_value(value: object) -> str:
@@ -139,16 +175,27 @@ def _values(file: Path | None) -> dict[str, Any]:
     if file is None:
         return {}
     whole = _read_toml(file)
-    return dict(whole.get("tool", {}).get("labelaudit", {})) if file.name == SHARED_FILE else whole
+    return _table(_tool(whole).get("labelaudit", {}), "tool.labelaudit") if file.name == SHARED_FILE else whole
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return read_toml(file)
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ConfigError(f"{file} is not TOML: {error}.") from error
+
+
+def _require_inside(file: Path, values: Mapping[str, Any]) -> None:
+    """Raise ConfigError where a settings file names a place that is not its to name; the command line may name any."""
+    for name in Places.__dataclass_fields__:
+        value = values.get(name)
+        if isinstance(value, str) and value not in ("none", "None") and not may_name(file, name, value):
+            raise ConfigError(
+                f"{file}: {name} = {value!r} is outside of the folder of this file.",
+                hint=f"Put it inside, or name it on the command line: --{name} {in_shell(value)}",
+            )
 
 
 def _require_known(values: Mapping[str, Any], file: Path | None) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from labelaudit.core.errors import damaged
+from labelaudit.core.files import own_path, read_own
 from labelaudit.lab.published_tables import Measure
 
 _COLUMNS = ("stage", "epoch", "epochs", "test", "held_out", "top5", "other", "other_top5")
@@ -77,7 +79,7 @@ def accuracies(curve: Sequence[EpochAccuracy]) -> Accuracies:
 def append_epoch(path: Path, row: EpochAccuracy) -> None:
     """Add an epoch to a file; one that is run again after a stop is there twice, and counts as it was the last time."""
     is_new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
+    with own_path(path).open("a", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         if is_new:
             writer.writerow(_COLUMNS)
@@ -90,11 +92,13 @@ def read_epochs(path: Path) -> list[EpochAccuracy]:
     if not path.exists():
         return []
     found: dict[tuple[str, int], EpochAccuracy] = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
+    try:
+        for row in csv.DictReader(read_own(path).decode("utf-8").splitlines()):
             if None in row.values():  # cut off by a crash while it was written
                 continue
             stage, epoch = row["stage"], int(row["epoch"])
             shares = [float(row[name]) if row.get(name) else None for name in _COLUMNS[4:]]
             found[stage, epoch] = EpochAccuracy(stage, epoch, int(row["epochs"]), float(row["test"]), *shares)
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise damaged(path, error, hint="Start anew without --resume.") from error
     return list(found.values())

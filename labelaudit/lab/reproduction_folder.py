@@ -15,8 +15,8 @@ from typing import Any
 from filelock import FileLock
 
 from labelaudit.core.audits import HOME
-from labelaudit.core.errors import ConfigError, DataError
-from labelaudit.core.files import keep_out_of_git, write_atomically
+from labelaudit.core.errors import ConfigError, DataError, damaged
+from labelaudit.core.files import keep_out_of_git, own_path, read_own, write_atomically
 from labelaudit.core.recipe import Recipe, recipe_from_dict
 from labelaudit.core.runs import Account, now
 from labelaudit.core.version import VERSION
@@ -150,13 +150,13 @@ class Run:
         """Note what is run; a run that goes on must be of the same samples with the same noise."""
         before = self._facts.get("fingerprint")
         if before is None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            shutil.rmtree(own_path(self.folder, folder=True), ignore_errors=True)
         elif before != stamp:
             raise DataError(
                 f"the data or its noise changed since the run began: fingerprint {before} then, {stamp} now.",
                 hint="Start anew without --resume.",
             )
-        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        own_path(self.checkpoints, folder=True).mkdir(parents=True, exist_ok=True)
         if self.folder.parent.parent.name == HOME:
             keep_out_of_git(self.folder.parent.parent)
         self._facts |= {"recipe": recipe.to_dict(), "fingerprint": stamp}
@@ -212,18 +212,24 @@ def add_result(done: Reproduction) -> None:
         "here": "; ".join(f"{measure} {share:.2f}" for measure, share in measured.items()),
     }
     done.results.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(done.results.with_name(f".{done.results.name}.lock")):
+    with FileLock(own_path(done.results.with_name(f".{done.results.name}.lock"))):
         rows = [*read_results(done.results), {name: str(value) for name, value in row.items()}]
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, dict.fromkeys([*row, *rows[0]]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)  # of an older version, without the later columns
-        write_atomically(done.results, lambda part: part.write_text(text.getvalue(), encoding="utf-8"))
+        write_atomically(own_path(done.results), lambda part: part.write_text(text.getvalue(), encoding="utf-8"))
 
 
 def read_results(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a results file; none where there is no file."""
+    """Return the rows of a results file; none where there is no file.
+
+    Raises:
+        DataError: it is no table.
+    """
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    try:
+        return list(csv.DictReader(read_own(path).decode("utf-8").splitlines()))
+    except (ValueError, csv.Error) as error:
+        raise damaged(path, error) from error

@@ -160,8 +160,8 @@ def _passes(job: Job, options: Options) -> dict[str, int]:
 def _relabelling_stage(job: Job, options: Options) -> dict[str, Tensor]:
     """Train on the given labels; from `relabel_from` on, on the mean of the network's own recent predictions.
 
-    L = L_c + a L_A + b L_H with L_c = -(1/B) sum_i sum_c t_ic ln p_ic; t = y for q epochs, then the mean of the predictions
-    of the last ten epochs.
+    L = L_c + a L_A + b L_H with L_c = -(1/B) sum_i sum_c t_ic ln p_ic; t = y for q epochs, then the mean of the
+    predictions of the last ten epochs.
     """
     state = job.new_state("stage1")
     targets = F.one_hot(job.samples.labels[job.own], job.n_classes).float()  # (M, C)

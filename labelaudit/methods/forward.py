@@ -115,7 +115,7 @@ def _given_loss(record: Record) -> LossFn:
 
 
 def _corrected_loss(transition: Tensor, trusted: Tensor | None, record: Record) -> LossFn:
-    """Return the corrected cross-entropy -ln (T^T p)_y; labels that are right by decree did not go through the noise."""
+    """Return the corrected cross-entropy -ln (T^T p)_y; labels right by decree did not go through the noise."""
 
     def loss(model: nn.Module, batch: Batch) -> Tensor:
         logits = model(batch.inputs)

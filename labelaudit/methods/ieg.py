@@ -213,8 +213,8 @@ def _loss(
 ) -> LossFn:
     """Return the loss of an epoch's steps, as S1's code has it.
 
-    L = (mean CE(l y + (1 - l) g, z) + sum_i w_i CE(q_i, z_i)) / 2 + L_bp + p L_bu + k KL(softmax z || softmax z^), where
-    q = l0 y + (1 - l0) g.
+    L = (mean CE(l y + (1 - l) g, z) + sum_i w_i CE(q_i, z_i)) / 2 + L_bp + p L_bu + k KL(softmax z || softmax z^),
+    where q = l0 y + (1 - l0) g.
 
     Args:
         job: the scan.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,8 @@ from labelaudit.core.errors import DataError, shorten
 from labelaudit.core.evidence import Evidence, FloatN, read_evidence
 from labelaudit.core.findings import SET_ASIDE_ACTIONS, Judged, build_findings, read_table
 from labelaudit.core.issues import Action, Issue
-from labelaudit.core.recipe import PolicySettings, from_dict
+from labelaudit.core.recipe import PolicySettings
+from labelaudit.core.stored_arrays import read_arrays, require_array
 from labelaudit.functional.near import HashN, near_row_hashes
 from labelaudit.judging.doubts import Doubt, is_quiet
 from labelaudit.judging.policy import best_other, decide, offer_nothing_
@@ -36,9 +38,11 @@ class Past:
         table = read_table(audit.findings_path)
         scanned = ~np.isin(np.asarray(table["issue"]), [str(issue) for issue in SET_ASIDE_ACTIONS])
         self.table = table.filter(pa.array(scanned))
-        self.policy = from_dict(PolicySettings, audit.meta["recipe"].get("policy") or {}, prefix="policy.")
-        self.noise_rate = float(audit.meta["results"].get("noise_rate") or 0.0)
-        self.is_lost = has_general_doubt(audit.meta["results"])
+        audit.require_labels(self.table["given_label"].unique().to_pylist())
+        audit.require_labels(set(chain.from_iterable(self.table["top_labels"].to_pylist())))
+        self.policy = audit.section(PolicySettings, "policy")
+        self.noise_rate = float(audit.fact("results").get("noise_rate") or 0.0)
+        self.is_lost = has_general_doubt(audit.fact("results"))
         self.aside = set(table.filter(pa.array(~scanned))["sample_id"].to_pylist())
         self.evidence_path = audit.evidence_path
         self.unseen = unseen_rows(audit, len(self))  # (N,) judged by networks that never saw them
@@ -211,11 +215,10 @@ def joined_near_hashes(
 
 def unseen_rows(audit: Audit, n: int) -> BoolN:
     """Return (n,) which scanned samples of an audit its networks never saw."""
-    path = audit.path / f"{UNSEEN}.npz"
+    path = audit.file(f"{UNSEEN}.npz")
     if not path.exists():
         return np.zeros(n, dtype=np.bool_)
-    with np.load(path, allow_pickle=False) as stored:
-        rows: BoolN = stored["rows"]
+    rows: BoolN = require_array(path, read_arrays(path), "rows", "b", (n,))
     return rows
 
 
@@ -234,15 +237,16 @@ def kept_evidence(past: Past, rows: IntN) -> dict[str, NDArray[Any]] | None:
     path = past.evidence_path
     if not path.exists():
         return None
-    n = len(read_evidence(path).losses)
+    n = len(read_evidence(path).losses)  # which checks all shapes
     place = np.cumsum(~past.unseen) - 1
     if n != int((~past.unseen).sum()):
         raise DataError(f"{path} has evidence on {n:,} samples, not on those of the findings.", hint="Scan again.")
     chosen = place[rows[~past.unseen[rows]]]
-    with np.load(path, allow_pickle=False) as stored:
-        return {
-            name: stored[name][..., chosen] if name.startswith("judge_") else stored[name][chosen] for name in stored
-        }
+    return {
+        name: values[..., chosen] if name.startswith("judge_") else values[chosen]
+        for name, values in read_arrays(path).items()
+        if values.ndim and values.shape[-1 if name.startswith("judge_") else 0] == n
+    }
 
 
 def joined_results(before: Mapping[str, Any], clean_prob: FloatN, new: BoolN) -> dict[str, Any]:

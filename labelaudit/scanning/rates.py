@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from labelaudit.core.dataset import Probabilities, Vectors
+from labelaudit.core.errors import DataError
 from labelaudit.core.events import ignore
-from labelaudit.core.files import write_text
+from labelaudit.core.files import own_path, parse_json, read_own, write_text
 from labelaudit.core.recipe import Recipe
 from labelaudit.core.version import VERSION
 from labelaudit.methods.registry import read_options, require_method
@@ -170,14 +171,14 @@ def _key(prepared: Prepared, recipe: Recipe) -> str:
 
 def _read(path: Path) -> dict[str, float]:
     try:
-        found = json.loads(path.read_text("utf-8"))
-        return {str(key): float(rate) for key, rate in found.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+        found = parse_json(read_own(path, most=2**24))
+        return {str(key): float(rate) for key, rate in found.items() if 0 <= rate < 1e12}
+    except (DataError, OSError, ValueError, TypeError, AttributeError):
         return {}
 
 
 def _note(path: Path, key: str, rate: float) -> None:
     text = json.dumps(_read(path) | {key: rate}, indent=1)
-    with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(DataError, OSError):
+        own_path(path).parent.mkdir(parents=True, exist_ok=True)
         write_text(path, text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -28,7 +28,7 @@ from labelaudit.core.events import (
     ThreadsTried,
     event_record,
 )
-from labelaudit.core.files import plain
+from labelaudit.core.files import own_path, plain
 from labelaudit.core.model_facts import ModelFacts
 from labelaudit.core.runs import now
 from labelaudit.core.version import VERSION
@@ -204,7 +204,7 @@ _LOCK = "lock"  # held while a scan works on its audit; the operating system let
 def is_running(audit: Record) -> bool:
     """Whether a process is working on the audit right now."""
     try:
-        with FileLock(audit.path / _LOCK, timeout=0):
+        with FileLock(own_path(audit.path / _LOCK), timeout=0):
             return False
     except Timeout:
         return True
@@ -215,23 +215,30 @@ def recorded(audit: Record, on_event: EventSink) -> Iterator[AuditLog]:
     """Leave the audit in a state that says how the scan ended, however it ends."""
     log = AuditLog(audit, on_event, seconds=dict(audit.meta.get("stage_seconds", {})))
     try:
-        with FileLock(audit.path / _LOCK, timeout=0):
+        with FileLock(own_path(audit.path / _LOCK), timeout=0):
             yield log
     except Timeout:
         raise DataError(f"another process is working on {audit.path}.", hint="Wait until it ends.") from None
-    except KeyboardInterrupt as stop:
-        by = "as asked for with --stop-after" if isinstance(stop, StopAsked) else "by the user"
-        audit.interrupt(f"stopped {by}: {log.place}")
-        raise
-    except RankLost as error:
-        audit.interrupt(error.problem)
-        raise
-    except LabelAuditError as error:
-        audit.fail(error.problem)
-        raise
     except BaseException as error:
-        if is_disk_full(error):
-            audit.interrupt(f"the disk was full: {log.place}")  # what was saved before is whole
-            raise
-        audit.fail(f"{type(error).__name__}: {error}")
+        with suppress(
+            OSError, ValueError
+        ):  # it had finished; or a disk too full for the note: the audit stays "running", and goes on as well
+            _note_end(audit, error, log.place)
         raise
+
+
+def _note_end(audit: Record, error: BaseException, place: str) -> None:
+    """Note why a run ended before its time: what the next try may not meet again leaves it to go on with."""
+    if isinstance(error, KeyboardInterrupt):
+        by = "as asked for with --stop-after" if isinstance(error, StopAsked) else "by the user"
+        audit.interrupt(f"stopped {by}: {place}")
+    elif is_disk_full(error):
+        audit.interrupt(f"the disk was full: {place}")  # what was saved before is whole
+    elif isinstance(error, RankLost):
+        audit.interrupt(error.problem)
+    elif isinstance(error, OSError):
+        audit.interrupt(f"{error.strerror or error}: {place}")
+    elif isinstance(error, LabelAuditError):
+        audit.fail(error.problem)
+    else:
+        audit.fail(f"{type(error).__name__}: {error}")

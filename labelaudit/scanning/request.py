@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from labelaudit.core.errors import ConfigError, did_you_mean
+from labelaudit.core.files import read_toml
 from labelaudit.core.recipe import DataSettings, ModelSettings, Recipe, from_dict, require
 from labelaudit.methods.registry import require_method
 from labelaudit.scanning.paper import published_schedules, require_row
@@ -255,10 +255,10 @@ def _section(settings: Mapping[str, Any], prefix: str) -> dict[str, Any]:
 def _read_file(path: Path) -> tuple[str, dict[str, Any]]:
     """Return the recipe that a TOML file builds on, and its settings as "section.key" or, for the method's, "key"."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = read_toml(path)
     except OSError as error:
         raise ConfigError(f"recipe file {path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ConfigError(f"recipe file {path} is not TOML: {error}.") from error
     base = str(values.pop("name", "fast"))
     if base.endswith(".toml"):

@@ -13,6 +13,7 @@ from labelaudit.core.dataset import fingerprint
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.events import Event, EventSink, Said, WorkPlanned, ignore
 from labelaudit.core.evidence import Evidence
+from labelaudit.core.files import empty
 from labelaudit.core.findings import build_findings, write_findings
 from labelaudit.core.neighbours import NAME as NEIGHBOURS_NAME
 from labelaudit.core.recipe import Recipe, recipe_from_dict
@@ -92,7 +93,7 @@ def _new(request: Request, root: Path | str, ranks: Ranks, finish: Finish) -> tu
 
 def _gone_on_with(stopped: Audit, request: Request, ranks: Ranks) -> tuple[Audit, Prepared]:
     """Return a stopped audit that runs again, and its own settings."""
-    prepared = prepare_again(request.source, recipe_from_dict(stopped.meta["recipe"]))
+    prepared = prepare_again(request.source, stopped.recipe)
     stopped.update(status="running", error=None, **ranks_fact(ranks))
     return stopped, prepared
 
@@ -183,8 +184,7 @@ def _run(
             **finished,
         }
     )
-    for file in audit.checkpoints_path.iterdir():
-        file.unlink()
+    empty(audit.checkpoints_path)
 
 
 def _planning_finish(on_event: EventSink, recipe: Recipe, n: int) -> EventSink:

@@ -9,8 +9,10 @@ from pathlib import Path, PurePosixPath
 
 from labelaudit.core.dataset import Dataset, Remark
 from labelaudit.core.errors import DataError, shorten
+from labelaudit.core.files import parse_json, read_regular
 from labelaudit.core.recipe import DataSettings
 from labelaudit.functional.images import image_suffixes
+from labelaudit.sources.inside import is_own_file
 from labelaudit.sources.paths import require_exists
 
 _FILES = (
@@ -52,7 +54,7 @@ def with_class_names(dataset: Dataset, settings: DataSettings) -> Dataset:
                 return dataset  # they are named already; the file tells the order of --probs
             raise _does_not_fit(path, dataset.classes)
         return _renamed(dataset, names, path)
-    for path in _candidates(dataset.source):
+    for path in _candidates(dataset.source, settings):
         try:
             names = names_of(dataset.classes, path)
         except DataError:  # nobody asked for this file
@@ -108,15 +110,17 @@ def _keyed(lines: Sequence[str]) -> dict[str, str]:
 
 def _read(path: Path) -> list[str] | dict[str, str]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_regular(path, most=2**26).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: class names cannot be read: {error}.") from error
     if path.suffix.lower() != ".json":
         return [line.strip() for line in text.splitlines() if line.strip()]
     try:
-        values = json.loads(text)
+        values = parse_json(text)
     except json.JSONDecodeError as error:
         raise DataError(f"{path}:{error.lineno}: not JSON: {error.msg}.") from error
+    except ValueError as error:
+        raise DataError(f"{path}: not JSON: {error}.") from error
     if isinstance(values, list) and all(isinstance(value, str) for value in values):
         return values
     if isinstance(values, dict) and all(isinstance(value, str | int) for value in values.values()):
@@ -124,13 +128,17 @@ def _read(path: Path) -> list[str] | dict[str, str]:
     raise DataError(f"{path}: a list of names is needed, or an object from number to name.")
 
 
-def _candidates(source: Path | str) -> list[Path]:
+def _candidates(source: Path | str, settings: DataSettings) -> list[Path]:
     """Return the files beside a local table, or in a folder, that by their names hold the names of classes."""
     if isinstance(source, str):
         return []
     folder = source if source.is_dir() else source.parent
     found = [folder / name for name in _FILES]
-    return [path for path in found if path != source and path.is_file() and _may_be_names(path)]
+    return [path for path in found if path != source and _is_own(path, folder, settings) and _may_be_names(path)]
+
+
+def _is_own(path: Path, folder: Path, settings: DataSettings) -> bool:
+    return is_own_file(path, folder, follow_links=settings.follow_links)
 
 
 def _may_be_names(path: Path) -> bool:

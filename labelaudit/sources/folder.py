@@ -12,8 +12,11 @@ import numpy as np
 
 from labelaudit.core.dataset import Content, Dataset, FilesBelow, ImageFiles, Remark
 from labelaudit.core.errors import DataError, shorten
+from labelaudit.core.ids import id_of, ids_of
 from labelaudit.core.recipe import DataSettings
+from labelaudit.core.shown import in_shell
 from labelaudit.functional.images import begins_like_image, image_suffixes
+from labelaudit.sources.inside import MOST_LEVELS, is_within
 from labelaudit.sources.labels import encode_labels
 from labelaudit.sources.split_folders import TopFolder, find_levels
 from labelaudit.sources.splits import choose_split_folders
@@ -42,6 +45,8 @@ class Tally:
     links_out: int = 0  # symbolic links to places outside of the root, or to nowhere
     loops: int = 0  # symbolic links to a folder around themselves, or behind another link
     follow_links: bool = False  # out of the root
+    no_files: int = 0  # pipes, sockets and devices
+    too_deep: int = 0  # folders below more of them than anybody means
     lost_links: int = 0  # symbolic links to images out of the root, of those that leave it
 
 
@@ -87,7 +92,7 @@ def folder_dataset(
     settings: DataSettings,
 ) -> Dataset:
     """Return the dataset of the sorted samples of a tally."""
-    ids = tuple(sample_id for sample_id, _ in tally.samples)
+    ids = ids_of(tuple(name for name, _ in tally.samples))
     labels = encode_labels([label for _, label in tally.samples], fold=settings.fold_labels)
     return Dataset(
         source=source,
@@ -129,7 +134,7 @@ def _read_level(source: Path, prefix: str, tally: Tally) -> None:
         name = f"{prefix}/{entry.name}" if prefix else entry.name
         if _is_folder(entry, tally):
             before = len(tally.samples)
-            _read_class(entry, name, tally, label=entry.name)
+            _read_class(entry, name, tally, label=id_of(entry.name))
             if len(tally.samples) == before:
                 tally.empty.append(name)
         elif _is_image(entry, tally):
@@ -138,13 +143,16 @@ def _read_level(source: Path, prefix: str, tally: Tally) -> None:
 
 def _read_class(top: os.DirEntry[str], top_name: str, tally: Tally, *, label: str) -> None:
     """Add every image below a class folder to the tally."""
-    waiting = [(top.path, top_name, top.is_symlink())]
+    waiting = [(top.path, top_name, top.is_symlink(), 0)]
     while waiting:
-        folder, prefix, through_link = waiting.pop()
+        folder, prefix, through_link, depth = waiting.pop()
         for entry in _visible(folder):
             name = f"{prefix}/{entry.name}"
             if _is_folder(entry, tally, through_link=through_link):
-                waiting.append((entry.path, name, through_link or entry.is_symlink()))
+                if depth == MOST_LEVELS:
+                    tally.too_deep += 1
+                else:
+                    waiting.append((entry.path, name, through_link or entry.is_symlink(), depth + 1))
             elif _is_image(entry, tally):
                 tally.samples.append((name, label))
 
@@ -168,10 +176,10 @@ def _is_folder(entry: os.DirEntry[str], tally: Tally, *, through_link: bool = Fa
     if not entry.is_dir():
         return False
     target = os.path.realpath(entry.path)
-    if not tally.follow_links and not _is_within(target, tally.root):
+    if not tally.follow_links and not is_within(target, tally.root):
         tally.links_out += 1
         return False
-    if through_link or _is_within(os.path.realpath(os.path.dirname(entry.path)), target):  # noqa: PTH120
+    if through_link or is_within(os.path.realpath(os.path.dirname(entry.path)), target):  # noqa: PTH120
         tally.loops += 1
         return False
     return True
@@ -183,10 +191,13 @@ def _is_image(entry: os.DirEntry[str], tally: Tally) -> bool:
         if entry.is_dir():
             return False  # counted as a folder already
         is_there = entry.is_file()
-        if not is_there or not (tally.follow_links or _is_within(os.path.realpath(entry.path), tally.root)):
+        if not is_there or not (tally.follow_links or is_within(os.path.realpath(entry.path), tally.root)):
             tally.links_out += 1
             tally.lost_links += is_there and _suffix(entry.name) in tally.suffixes
             return False
+    elif not entry.is_file():  # a pipe would never end, and neither would /dev/zero
+        tally.no_files += 1
+        return False
     suffix = _suffix(entry.name)
     if suffix in tally.suffixes or (not suffix and _looks_like_image(entry.path)):
         return True
@@ -208,10 +219,6 @@ def _suffix(name: str) -> str:
     return name[dot:].lower() if 0 < dot < len(name) - 1 else ""
 
 
-def _is_within(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
-
-
 def tally_remarks(tally: Tally) -> list[Remark]:
     """Return remarks on files that were left out."""
     remarks: list[Remark] = []
@@ -227,6 +234,11 @@ def tally_remarks(tally: Tally) -> list[Remark]:
         text = f"Files that Pillow does not read as images, left out: {tally.other_files.total():,} ({kinds})"
         unread = [hint for suffix, hint in _UNREAD.items() if suffix in tally.other_files]
         remarks.append(Remark("warning" if unread else "note", "; ".join([text, *unread]) + "."))
+    if tally.no_files:
+        remarks.append(Remark("warning", f"Pipes, sockets and devices, left out: {tally.no_files:,}."))
+    if tally.too_deep:
+        text = f"Folders more than {MOST_LEVELS} levels deep, left out: {tally.too_deep:,}."
+        remarks.append(Remark("warning", text))
     if tally.links_out or tally.loops:
         text = f"{tally.links_out:,} leave the folder, {tally.loops:,} lead in circles"
         total = tally.links_out + tally.loops
@@ -239,7 +251,7 @@ def _nothing_found(source: Path, tally: Tally) -> DataError:
     tables = [path for path in source.iterdir() if path.suffix.lower() in TABLE_SUFFIXES]
     if tables:
         likeliest = min(tables, key=lambda path: (TABLE_SUFFIXES.index(path.suffix.lower()), path))  # JSON is the last
-        hint = f"To read the labels from a table: labelaudit scan {likeliest}"
+        hint = f"To read the labels from a table: labelaudit scan {in_shell(likeliest)}"
     elif tally.links_out:
         hint = f"{tally.links_out:,} symbolic links leave the folder: --follow-links reads what they lead to."
     else:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from labelaudit.core.dataset import Remark
 from labelaudit.core.errors import DataError
 from labelaudit.core.recipe import DataSettings
+from labelaudit.sources.inside import is_own_file
 from labelaudit.sources.splits import choose_splits, is_split_name
 
 _TABLES = ("metadata.csv", "metadata.jsonl", "metadata.parquet", "_classes.csv")
@@ -35,12 +38,13 @@ def find_label_table(folder: Path, settings: DataSettings) -> LabelTable | None:
         tops = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     except OSError:  # reported when the folder is read
         return None
-    own = _table_in(folder, _TABLES)
+    may_read = partial(is_own_file, root=folder, follow_links=settings.follow_links)
+    own = _table_in(folder, _TABLES, may_read)
     if own is None and tops and all(top.name.casefold() in _DATA_FOLDERS for top in tops):
-        own = _table_in(folder, _BESIDE_DATA)
+        own = _table_in(folder, _BESIDE_DATA, may_read)
     if own is not None and all(_is_flat(top) for top in tops) and _are_no_classes(tops):
         return LabelTable(own, None, Remark("note", f"Labels are from {own.name}, not from folders."))
-    tables = {top.name: table for top in tops if (table := _table_in(top, _TABLES)) and _is_flat(top)}
+    tables = {top.name: table for top in tops if (table := _table_in(top, _TABLES, may_read)) and _is_flat(top)}
     if not tables or not all(is_split_name(name) for name in tables):
         return None
     chosen = choose_splits(settings.split, tables, folder)
@@ -61,8 +65,8 @@ def _are_no_classes(tops: list[Path]) -> bool:
     return len(tops) < 2 or all(name in _DATA_FOLDERS or is_split_name(name) for name in names)
 
 
-def _table_in(folder: Path, names: tuple[str, ...]) -> Path | None:
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+def _table_in(folder: Path, names: tuple[str, ...], may_read: Callable[[Path], bool]) -> Path | None:
+    return next((folder / name for name in names if may_read(folder / name)), None)
 
 
 def _is_flat(folder: Path) -> bool:

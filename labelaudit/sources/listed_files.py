@@ -10,6 +10,9 @@ import numpy as np
 
 from labelaudit.core.dataset import Dataset, FilesBelow, ImageFiles, Remark, SetAside
 from labelaudit.core.errors import DataError, shorten
+from labelaudit.core.files import read_regular
+from labelaudit.core.ids import ids_of
+from labelaudit.sources.inside import require_inside
 
 
 @dataclass(slots=True)
@@ -54,11 +57,11 @@ def listed_dataset(
     said = list(remarks)
     if absent:
         said.append(Remark("note", f"Classes without an image here, left out: {len(absent):,} ({shorten(absent)})."))
-    names = tuple(listed.names)
+    names = tuple(require_inside(name, source) for name in listed.names)
     return Dataset(
         source=source,
-        sample_ids=names,
-        paths=names,
+        sample_ids=ids_of(names),
+        paths=ids_of(names),
         given=np.searchsorted(present, labels).astype(np.int64),
         classes=tuple(classes[number] for number in present.tolist()),
         content=ImageFiles(FilesBelow(root.absolute(), names)),
@@ -72,7 +75,7 @@ def listed_dataset(
 def lines_of(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the lines of a list that are not empty, with their numbers from 1."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_regular(path, most=2**30).decode("utf-8")
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.", hint="Fetch the lists of the dataset.") from error
     for number, line in enumerate(text.splitlines(), start=1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from labelaudit.core.errors import ConfigError, DataError, did_you_mean, shorten
 from labelaudit.functional.images import image_suffixes
 from labelaudit.sources.cells import cell_texts
 from labelaudit.sources.image_tree import ImageTree, Match
+from labelaudit.sources.inside import Fence
 from labelaudit.sources.patterns import shards_folder
 from labelaudit.sources.table_file import Table
 from labelaudit.sources.urls import Place, Url, is_url, parse_url
@@ -36,15 +38,21 @@ class Located:
 
 
 def require_exists(path: Path, what: str) -> None:
-    """Raise ConfigError with the most similar name beside it unless the path exists."""
-    if path.exists():
+    """Raise ConfigError with the most similar name beside it unless the path is there, a file or a folder."""
+    if os.path.exists(path):  # noqa: PTH110  (no error for names that are too long)
+        if not (path.is_file() or path.is_dir()):
+            raise ConfigError(f"{what}{path} is neither a file nor a folder.", hint="Copy what it gives into a file.")
         return
     if re.match(r"[a-z][a-z0-9+.-]+:/", str(path)):  # two letters at least: C:/ is a drive
         raise ConfigError(f"{what}{path}: only a local file is read here.", hint="Download it first.")
     parent = path.parent
     if not parent.is_dir():
         raise ConfigError(f"{what}{path} does not exist; nor does its folder {parent}.", hint="Check the path.")
-    close = did_you_mean(path.name, [sibling.name for sibling in parent.iterdir()])
+    try:
+        siblings = [sibling.name for sibling in parent.iterdir()]
+    except OSError:  # the folder may not be listed
+        siblings = []
+    close = did_you_mean(path.name, siblings)
     raise ConfigError(f"{what}{path} does not exist.", hint=close or "Check the path.")
 
 
@@ -110,7 +118,12 @@ def _filled(template: str, values: Mapping[str, str | None]) -> str:
 
 
 def locate(
-    texts: Sequence[str | None], tree: ImageTree, *, column: str | None = None, replace: str | None = None
+    texts: Sequence[str | None],
+    tree: ImageTree,
+    *,
+    column: str | None = None,
+    replace: str | None = None,
+    follow_links: bool = False,
 ) -> Located:
     """Return the file of each path: as written, or found by its end below the root.
 
@@ -119,20 +132,45 @@ def locate(
         tree: the root that relative paths start from, and what lies below it.
         column: the column that the texts are from, to name the guessed template; None makes no guess.
         replace: "OLD=NEW", what paths begin with here and there.
+        follow_links: out of the root; a path that leaves it by itself is read where it ends as an image does.
 
     Raises:
         ConfigError: no path begins with OLD.
     """
     texts = _with_prefix(texts, replace)
     direct = _locate_as(texts, tree.root)
+    if not follow_links:
+        direct = without_strangers(direct, tree.root)
     lost = {
         position: path.removeprefix("./")
         for position, path in enumerate(direct.shown)
-        if path and not direct.exists[position] and ".." not in path.split("/")
+        if path and not direct.exists[position] and ".." not in path.split("/") and position not in direct.why
     }
     if column is None or not lost:
         return direct
-    return _with_found(direct, lost, tree.find(lost, sum(text is not None for text in texts)), tree.root, column)
+    found = _with_found(direct, lost, tree.find(lost, sum(text is not None for text in texts)), tree.root, column)
+    return found if follow_links else without_strangers(found, tree.root)
+
+
+def without_strangers(located: Located, root: Path) -> Located:
+    """Return where the images are, without files that a table may not name: secrets could be shown to its maker.
+
+    What lies outside of the root must be named as an image, and no link may lead there; --follow-links says that links
+    are meant.
+    """
+    fence, why = Fence(root), dict(located.why)
+    exists = located.exists.copy()
+    for position in np.flatnonzero(exists).tolist():
+        file = located.files[position]
+        place = None if isinstance(file, Url) else fence.leaves(str(file))
+        if place is None:
+            continue
+        if os.path.islink(str(file)):  # noqa: PTH114
+            why[position] = f"{file} is a symbolic link out of {root}; --follow-links reads it"
+        elif not _has_suffix(place):
+            why[position] = f"{file} is outside of {root} and not named as an image; --follow-links reads it"
+        exists[position] = position not in why
+    return dataclasses.replace(located, exists=exists, why=why)
 
 
 def _with_found(direct: Located, lost: Mapping[int, str], match: Match, root: Path, column: str) -> Located:
@@ -140,7 +178,8 @@ def _with_found(direct: Located, lost: Mapping[int, str], match: Match, root: Pa
     files, shown, exists = list(direct.files), list(direct.shown), direct.exists.copy()
     for position, file in match.files.items():
         files[position], shown[position], exists[position] = root / file, file, True
-    why = {position: f"several files fit: {shorten(names, show=3)}" for position, names in match.several.items()}
+    why = dict(direct.why)
+    why |= {position: f"several files fit: {shorten(names, show=3)}" for position, names in match.several.items()}
     templates = tuple(dict.fromkeys(filter(None, (way.template(column) for way in match.fitting))))
     total = sum(bool(path) for path in direct.shown)
     remarks = _found_remarks(match, total, root, column, lost)

@@ -10,6 +10,7 @@ import numpy as np
 from labelaudit.core.arrays import BoolN, IntN
 from labelaudit.core.dataset import SMALLEST_CLASS, Dataset, ImageFiles, Remark, StreamedImages
 from labelaudit.core.errors import DataError, shorten
+from labelaudit.core.shown import in_shell
 from labelaudit.sources.labels import similar_names
 
 
@@ -65,7 +66,7 @@ def _require_two_classes(dataset: Dataset, counts: dict[str, int]) -> None:
     inner = {sample_id.split("/")[1] for sample_id in dataset.sample_ids if sample_id.count("/") > 1}
     if _is_folder(dataset) and len(inner) > 1 and dataset.split is None:
         below = f"{str(dataset.source).rstrip('/')}/{name}"
-        hint = f"Its sub-folders look like classes ({shorten(sorted(inner))}); scan {below} instead."
+        hint = f"Its sub-folders look like classes ({shorten(sorted(inner))}); scan {in_shell(below)} instead."
     elif _is_folder(dataset):
         hint = "Each class needs a folder of its own, side by side."
     else:

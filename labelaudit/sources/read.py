@@ -15,6 +15,7 @@ from labelaudit.core.recipe import DataSettings
 from labelaudit.functional.images import image_suffixes
 from labelaudit.sources.class_names import with_class_names
 from labelaudit.sources.folder import read_folder
+from labelaudit.sources.inside import files_inside, is_own_file, reading
 from labelaudit.sources.label_tables import LabelTable, find_label_table
 from labelaudit.sources.paths import require_exists
 from labelaudit.sources.patterns import is_pattern
@@ -22,7 +23,6 @@ from labelaudit.sources.published import read_published
 from labelaudit.sources.shards import (
     Shards,
     choose_shards,
-    files_below,
     shard_kind,
     shards_of_file,
     shards_of_folder,
@@ -54,12 +54,13 @@ def read_dataset(source: Path | str, settings: DataSettings, *, cache: Path | No
         DataError: what is there cannot be audited.
     """
     store = Store(cache)
-    dataset = _read(source, settings, store)
-    if settings.trusted is not None:
-        from labelaudit.sources.trusted import with_trusted
+    with reading(source):
+        dataset = _read(source, settings, store)
+        if settings.trusted is not None:
+            from labelaudit.sources.trusted import with_trusted
 
-        dataset = with_trusted(dataset, settings, store)
-    return with_class_names(dataset, settings)
+            dataset = with_trusted(dataset, settings, store)
+        return with_class_names(dataset, settings)
 
 
 def _read(source: Path | str, settings: DataSettings, store: Store) -> Dataset:
@@ -78,11 +79,11 @@ def _read_path(path: Path, settings: DataSettings, store: Store) -> Dataset:
         if published is not None:
             _require_no_arrays(path, settings)
             return published
-        if (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file():
+        if any(_is_own(path / name, path, settings) for name in ("dataset_info.json", "dataset_dict.json")):
             saved = _read_saved(path, settings, store)
             if saved is not None:
                 return saved
-        shards = shards_of_folder(path, files_below(path))
+        shards = shards_of_folder(path, files_inside(path, follow_links=settings.follow_links))
         if shards is not None:
             return _read_shards(shards, settings, store)
         labels = find_label_table(path, settings)
@@ -98,6 +99,10 @@ def _read_path(path: Path, settings: DataSettings, store: Store) -> Dataset:
         if archive is not None:
             return archive
     return _read_shards(shards_of_file(path), settings, store)
+
+
+def _is_own(file: Path, folder: Path, settings: DataSettings) -> bool:
+    return is_own_file(file, folder, follow_links=settings.follow_links)
 
 
 def _read_archive(path: Path, settings: DataSettings, store: Store) -> Dataset | None:

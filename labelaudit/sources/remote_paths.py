@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from errno import EIO
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from labelaudit.core.errors import ConfigError
+from labelaudit.core.dataset import MOST_IMAGE
+from labelaudit.core.errors import ConfigError, LabelAuditError
+from labelaudit.core.files import read_regular
 from labelaudit.sources.paths import Located
 from labelaudit.sources.store import Store
 from labelaudit.sources.urls import Place, Url, is_url, parse_url
@@ -22,7 +25,12 @@ class PlacedImages:
     def read(self, position: int) -> bytes:
         """Return the bytes of one image; raises OSError."""
         place = self._places[position]
-        return place.read_bytes() if isinstance(place, Path) else self._store.read(place)
+        if isinstance(place, Path):
+            return read_regular(place, most=MOST_IMAGE)
+        try:
+            return self._store.read(place)
+        except LabelAuditError as error:  # what this machine cannot fetch at all is one row, not the end of the scan
+            raise OSError(EIO, error.problem) from error
 
 
 def locate_remote(texts: Sequence[str | None], root: Place, store: Store) -> Located:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from labelaudit.core.errors import DataError
 from labelaudit.core.recipe import DataSettings
+from labelaudit.sources.inside import require_inside
 from labelaudit.sources.parquet_file import class_names
 from labelaudit.sources.splits import choose_splits
 from labelaudit.sources.store import Store
@@ -31,6 +32,8 @@ def saved_splits(folder: Path, settings: DataSettings) -> dict[str | None, Path]
     if not (folder / _SPLITS).is_file():
         return {}
     present = _json(folder / _SPLITS).get("splits", [])
+    for split in present:
+        require_inside(str(split), folder / _SPLITS)
     return {split: folder / split for split in choose_splits(settings.split, present, folder)}
 
 
@@ -38,7 +41,12 @@ def load_saved(folders: dict[str | None, Path], source: Path, store: Store) -> T
     """Return the rows of some splits, one after the other, with a column "split" where there are several."""
     parts: list[pa.Table] = []
     for split, folder in folders.items():
-        part = pa.concat_tables([_read(folder / each["filename"]) for each in _json(folder / _STATE)["_data_files"]])
+        part = pa.concat_tables(
+            [
+                _read(folder / require_inside(str(each["filename"]), folder / _STATE))
+                for each in _json(folder / _STATE)["_data_files"]
+            ]
+        )
         parts.append(part if len(folders) == 1 else part.append_column("split", pa.array([split] * len(part))))
     whole = pa.concat_tables(parts)
     features = _json(next(iter(folders.values())) / _INFO).get("features") or {}

@@ -94,14 +94,6 @@ def shards_of_folder(source: Place, names: Iterable[str]) -> Shards | None:
     return Shards(source if isinstance(source, Path) else str(source), kinds[0], source, files, chosen)
 
 
-def files_below(folder: Path) -> Iterable[str]:
-    """Yield the files below a local folder, relative to it, hidden ones left out."""
-    for top, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            yield (Path(top) / name).relative_to(folder).as_posix()
-
-
 def choose_shards(shards: Shards, settings: DataSettings) -> Shards:
     """Return the shards of the split that is asked for, where their names tell the split: train-00000.tar, val/3.tar.
 

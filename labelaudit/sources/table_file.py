@@ -17,6 +17,7 @@ import pyarrow as pa
 from labelaudit.core.arrays import IntN
 from labelaudit.core.dataset import ImageReader, Remark, SetAside
 from labelaudit.core.errors import DataError
+from labelaudit.core.files import read_regular
 from labelaudit.core.recipe import DataSettings
 from labelaudit.sources.binary_tables import ARROW_SUFFIXES, SHEET_SUFFIXES, read_arrow, read_npz, read_sheet
 from labelaudit.sources.csv_file import LIST_SUFFIXES, read_delimited
@@ -27,6 +28,7 @@ from labelaudit.sources.urls import Place
 
 DELIMITED_SUFFIXES = (".csv", ".tsv")
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
+MOST_TABLE = 8 * 2**30  # bytes of a table that is read as a whole
 STREAM_FROM = 64 * 2**20  # bytes of a Parquet file from which its images are read row group by row group
 TABLE_SUFFIXES = (
     DELIMITED_SUFFIXES + PARQUET_SUFFIXES + JSON_SUFFIXES + LIST_SUFFIXES + ARROW_SUFFIXES + SHEET_SUFFIXES + (".npz",)
@@ -72,7 +74,7 @@ def load_table(source: Place, store: Store, settings: DataSettings | None = None
         if suffix in PARQUET_SUFFIXES:
             table = _load_parquet(source, store)
         else:
-            data = source.read_bytes() if isinstance(source, Path) else store.local_copy(source)
+            data = read_regular(source, most=MOST_TABLE) if isinstance(source, Path) else store.local_copy(source)
             if suffix in (*ARROW_SUFFIXES, ".npz"):
                 table = _load_arrow(source, data, store)
             elif suffix in SHEET_SUFFIXES:

@@ -16,7 +16,7 @@ from labelaudit.core.recipe import DataSettings
 from labelaudit.sources.cells import cell_texts
 from labelaudit.sources.columns import Roles
 from labelaudit.sources.image_tree import ImageTree
-from labelaudit.sources.paths import Located, fill_template, image_root, locate, none_found
+from labelaudit.sources.paths import Located, fill_template, image_root, locate, none_found, without_strangers
 from labelaudit.sources.remote_paths import PlacedImages, locate_remote
 from labelaudit.sources.table_file import Table
 from labelaudit.sources.urls import Url, is_url
@@ -129,12 +129,13 @@ def locate_images(
     """Return where the images of these paths are: on this machine, or behind URLs."""
     replace = settings.replace_prefix
     if tree is not None and (replace is not None or not _names_urls(texts)):
-        return locate(texts, tree, column=column, replace=replace)
+        return locate(texts, tree, column=column, replace=replace, follow_links=settings.follow_links)
     if tree is not None and column is not None:  # addresses of a store whose files may lie here
-        here = locate(texts, tree, column=column)
+        here = locate(texts, tree, column=column, follow_links=settings.follow_links)
         if any(here.exists[i] for i, text in enumerate(texts) if text is not None and is_url(text.strip())):
             return here
-    return locate_remote(texts, image_root(table, settings.image_root), table.store)
+    located = locate_remote(texts, image_root(table, settings.image_root), table.store)
+    return located if tree is None or settings.follow_links else without_strangers(located, tree.root)
 
 
 def _names_urls(texts: Sequence[str | None]) -> bool:

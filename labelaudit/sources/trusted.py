@@ -13,6 +13,8 @@ import numpy as np
 
 from labelaudit.core.dataset import Dataset, FilesBelow, ImageFiles, Remark
 from labelaudit.core.errors import ConfigError, DataError, count, did_you_mean, shorten
+from labelaudit.core.files import read_regular
+from labelaudit.core.ids import ids_of
 from labelaudit.core.recipe import DataSettings
 from labelaudit.functional.images import hash_content
 from labelaudit.sources.cells import cell_texts, label_texts, yes_or_no
@@ -167,7 +169,7 @@ def _with_folder(dataset: Dataset, folder: Path, settings: DataSettings) -> Data
 
 def _content_hash(file: Path) -> str:
     try:
-        return hash_content(file.read_bytes())
+        return hash_content(read_regular(file))
     except OSError as error:
         raise DataError(f"trusted image {file} cannot be read: {error.strerror or error}.") from error
 
@@ -192,7 +194,7 @@ def _twins(content: ImageFiles, files: Iterable[Path], hashes: Sequence[str]) ->
     for index, text in enumerate(content.texts()):
         try:
             if os.stat(text).st_size in sizes:  # noqa: PTH116 - a million Path objects would take seconds
-                name = hash_content(Path(text).read_bytes())
+                name = hash_content(read_regular(Path(text)))
                 if name in wanted:
                     by_name[name].append(index)
         except OSError:
@@ -232,8 +234,8 @@ def _with_files(dataset: Dataset, files: Sequence[Path], labels: Sequence[int], 
     )
     return dataclasses.replace(
         dataset,
-        sample_ids=(*dataset.sample_ids, *names),
-        paths=(*dataset.paths, *names),
+        sample_ids=(*dataset.sample_ids, *ids_of(names)),
+        paths=(*dataset.paths, *ids_of(names)),
         given=np.concatenate([dataset.given, np.array(labels, dtype=np.int64)]),
         trusted=np.concatenate([dataset.trusted, np.ones(len(names), dtype=np.bool_)]),
         content=ImageFiles(longer),

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from labelaudit.core.arrays import IntN
 from labelaudit.core.dataset import Dataset, FilesBelow, ImageFiles, Images, Probabilities, Texts, Vectors
 from labelaudit.core.errors import ConfigError, DataError, did_you_mean, shorten
+from labelaudit.core.ids import ids_of
 from labelaudit.core.model_facts import ColumnFacts, ModelFacts
 from labelaudit.core.recipe import DataSettings
 from labelaudit.functional.images import image_suffixes
@@ -22,6 +22,7 @@ from labelaudit.sources.cells import cell_texts
 from labelaudit.sources.columns import Roles, find_roles
 from labelaudit.sources.encoding import Column, encode_columns
 from labelaudit.sources.features import has_decimal_commas, read_numbers
+from labelaudit.sources.inside import files_inside, reading
 from labelaudit.sources.read import read_dataset
 from labelaudit.sources.splits import ALL_SPLITS
 from labelaudit.sources.store import Store
@@ -66,6 +67,11 @@ def read_unlabelled(source: Path | str, settings: DataSettings, facts: ModelFact
         ConfigError: something that is named does not exist, or the source is not what the classifier sees.
         DataError: nothing there can be used.
     """
+    with reading(source):
+        return _read(source, settings, facts)
+
+
+def _read(source: Path | str, settings: DataSettings, facts: ModelFacts) -> Unlabelled:
     path = Path(source).expanduser()
     is_table = Path(str(source)).suffix.lower() in TABLE_SUFFIXES
     if is_table and (is_url(str(source)) or path.is_file()):
@@ -76,7 +82,7 @@ def read_unlabelled(source: Path | str, settings: DataSettings, facts: ModelFact
         raise ConfigError(f"the model sees {wanted}; {source} is no table.", hint="Give a CSV, TSV, Parquet or JSONL.")
     if is_url(str(source)) or not path.is_dir():
         return of_dataset(read_dataset(source, settings))
-    return _of_folder(path)
+    return _of_folder(path, settings)
 
 
 def of_dataset(dataset: Dataset) -> Unlabelled:
@@ -102,21 +108,19 @@ def as_seen_by(dataset: Dataset, settings: DataSettings, facts: ModelFacts) -> U
     return every.take(np.array([row[name] for name in dataset.sample_ids], dtype=np.int64))
 
 
-def _of_folder(folder: Path) -> Unlabelled:
-    names = tuple(sorted(_images_below(folder)))
+def _of_folder(folder: Path, settings: DataSettings) -> Unlabelled:
+    names = tuple(sorted(_images_below(folder, settings)))
     if not names:
         raise DataError(f"{folder}: there is no image in it.", hint="Give a folder of images, or a table of paths.")
-    return Unlabelled(names, names, ImageFiles(FilesBelow(folder.absolute(), names)))
+    return Unlabelled(ids_of(names), ids_of(names), ImageFiles(FilesBelow(folder.absolute(), names)))
 
 
-def _images_below(folder: Path) -> Iterator[str]:
-    """Yield the images at any depth, relative to the folder; hidden names and links out of folders are passed over."""
+def _images_below(folder: Path, settings: DataSettings) -> Iterator[str]:
+    """Yield the images at any depth, relative to the folder; hidden names and links out of it are passed over."""
     suffixes = image_suffixes()
-    for where, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
-                yield (Path(where) / name).relative_to(folder).as_posix()
+    for name in files_inside(folder, follow_links=settings.follow_links):
+        if PurePosixPath(name).suffix.lower() in suffixes:
+            yield name
 
 
 def _with_usual_columns(table: Table, settings: DataSettings, facts: ModelFacts) -> DataSettings:

@@ -15,9 +15,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from labelaudit.core.errors import DataError
-from labelaudit.core.files import write_atomically
+from labelaudit.core.errors import DAMAGE, DataError, damaged
+from labelaudit.core.files import own_path, parse_json, write_atomically
+from labelaudit.core.shape import map_of, whole
 from labelaudit.training.optimizers import Optimizer
+
+_DAMAGE: tuple[type[Exception], ...] = (*DAMAGE, SafetensorError)
 
 
 @dataclass
@@ -52,20 +55,22 @@ def restore_stage_(state: StageState, tensors: dict[str, Tensor], counters: dict
             f"{source} has the tables {sorted(stored)}; expected {sorted(state.tables)}.",
             hint="Scan again without --resume.",
         )
+    if not {"epoch", "step"} <= counters.keys():
+        raise damaged(source, "it counts no epochs", hint="Scan again without --resume.")
     groups = state.optimizer.state_dict()["param_groups"]
     moments: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        kind, _, rest = name.partition("/")
-        if kind == "optimizer":
-            number, _, entry = rest.partition("/")
-            moments.setdefault(int(number), {})[entry] = value
-        elif kind == "table":
-            state.tables[rest] = value.to(state.tables[rest].device)
     try:
+        for name, value in tensors.items():
+            kind, _, rest = name.partition("/")
+            if kind == "optimizer":
+                number, _, entry = rest.partition("/")
+                moments.setdefault(int(number), {})[entry] = value
+            elif kind == "table":
+                state.tables[rest] = value.to(state.tables[rest].device)
         state.model.load_state_dict({k.removeprefix("model/"): v for k, v in tensors.items() if k.startswith("model/")})
-    except RuntimeError as error:
+        state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    except (RuntimeError, ValueError, KeyError) as error:
         raise DataError(f"{source} belongs to another network: {error}", hint="Scan again without --resume.") from error
-    state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
     _match_memory_layout_(state.optimizer)
     state.epoch, state.step = counters["epoch"], counters["step"]
 
@@ -73,6 +78,7 @@ def restore_stage_(state: StageState, tensors: dict[str, Tensor], counters: dict
 def save_tensors(path: Path, tensors: dict[str, Tensor], counters: dict[str, int]) -> None:
     """Write named tensors and whole numbers, atomically."""
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    own_path(path.parent, folder=True).mkdir(parents=True, exist_ok=True)  # somebody may have tidied up meanwhile
     write_atomically(path, lambda to: save_file(plain, to, metadata={"counters": json.dumps(counters)}))
 
 
@@ -83,11 +89,12 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, int]]:
         DataError: the file is damaged.
     """
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(own_path(path), framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            counters = json.loads((file.metadata() or {})["counters"])
-    except (SafetensorError, KeyError, json.JSONDecodeError, OSError) as error:
-        raise DataError(f"{path} is damaged: {error}", hint="Delete it and scan again.") from error
+            counters = parse_json((file.metadata() or {})["counters"])
+            map_of(whole())(counters, "counters")
+    except _DAMAGE as error:
+        raise damaged(path, error, hint="Delete it and scan again.") from error
     return tensors, counters
 
 

@@ -18,14 +18,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from labelaudit.core.errors import DataError
-from labelaudit.core.files import write_atomically
+from labelaudit.core.errors import DAMAGE, ConfigError, DataError, damaged
+from labelaudit.core.files import own_path, parse_json, write_atomically
 from labelaudit.core.model_card import render_card
 from labelaudit.core.model_facts import ModelFacts, model_facts_from_dict
 from labelaudit.training.models import MultilayerPerceptron, build_image_network, without_classifier
 
 MODEL_NAME, CARD_NAME = "model.safetensors", "MODEL.md"
 _HEADER = "labelaudit"
+_DAMAGE: tuple[type[Exception], ...] = (*DAMAGE, SafetensorError)
 
 Weights = Mapping[str, Tensor]  # a network's state
 
@@ -59,7 +60,7 @@ def write_model(path: Path, model: StoredModel) -> None:
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     header = {_HEADER: json.dumps(model.facts.to_dict())}
     write_atomically(path, lambda part: save_file(plain, part, metadata=header))
-    card = render_card(model.facts).encode()
+    card = render_card(model.facts).encode("utf-8", "backslashreplace")
     write_atomically(path.with_name(CARD_NAME), lambda part: part.write_bytes(card))
 
 
@@ -72,9 +73,9 @@ def read_model(path: Path | str) -> StoredModel:
     Raises:
         DataError: it is missing, damaged, not one of ours, or of another schema version.
     """
-    file = find_model(path)
+    file, given = find_model(path), Path(path).expanduser()
     try:
-        with safe_open(file, framework="pt") as opened:
+        with safe_open(own_path(file) if file.parent == given else file, framework="pt") as opened:
             header = (opened.metadata() or {}).get(_HEADER)
             if header is None:
                 raise DataError(
@@ -82,15 +83,33 @@ def read_model(path: Path | str) -> StoredModel:
                     hint="Weights of other programs are for --weights.",
                 )
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-        facts = model_facts_from_dict(json.loads(header), source=str(file))
+        _require_finite(tensors)
+        facts = model_facts_from_dict(parse_json(header), source=str(file))
         networks = tuple(tensors_below(f"network/{k}/", tensors) for k in range(facts.networks))
         features = None
         if facts.frozen:
             weights = tensors_below("features/network/", tensors)
             features = FrozenFeatures(weights, tensors["features/mean"], tensors["features/deviation"])
-    except (SafetensorError, json.JSONDecodeError, KeyError, AttributeError, OSError) as error:
-        raise DataError(f"{file} is damaged: {error}", hint="Train or scan again.") from error
+        for weights in networks:
+            _require_room(facts, weights)
+    except _DAMAGE as error:
+        raise damaged(file, error, hint="Train or scan again.") from error
     return StoredModel(facts, networks, features)
+
+
+def _require_finite(tensors: Mapping[str, Tensor]) -> None:
+    for name, value in tensors.items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise ValueError(f"{name} holds numbers that are not finite")
+
+
+def _require_room(facts: ModelFacts, weights: Weights) -> None:
+    """Raise ValueError unless the sizes in the header are those of weights in the file: no more memory is asked for."""
+    shapes = [tuple(value.shape) for value in weights.values()]
+    if not any(shape[:1] == (len(facts.classes),) for shape in shapes):
+        raise ValueError(f"its header names {len(facts.classes):,} classes, and no weights are of so many")
+    if (facts.images is None or facts.frozen) and not any(shape[-1:] == (facts.n_inputs,) for shape in shapes):
+        raise ValueError(f"its header says {facts.n_inputs:,} inputs, and no weights are of so many")
 
 
 def find_model(path: Path | str) -> Path:
@@ -123,7 +142,7 @@ def build_features(model: StoredModel, device: torch.device) -> nn.Module | None
     facts, features = model.facts, model.features
     if features is None or facts.images is None:
         return None
-    backbone = build_image_network(facts.backbone, len(facts.classes), facts.images.size, seed=0, stream="stored")
+    backbone = _image_network(facts)
     return _filled(without_classifier(backbone), features.weights, device)
 
 
@@ -138,7 +157,16 @@ def tensors_below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tenso
 def _empty_network(facts: ModelFacts) -> nn.Module:
     if facts.images is None or facts.frozen:
         return MultilayerPerceptron(facts.n_inputs, len(facts.classes))
-    return build_image_network(facts.backbone, len(facts.classes), facts.images.size, seed=0, stream="stored")
+    return _image_network(facts)
+
+
+def _image_network(facts: ModelFacts) -> nn.Module:
+    if facts.images is None:
+        raise ValueError(f"a model of {facts.kind} has no network for images")
+    try:
+        return build_image_network(facts.backbone, len(facts.classes), facts.images.size, seed=0, stream="stored")
+    except ConfigError as error:
+        raise DataError(f"the model cannot be built: {error.problem}", hint=error.hint) from error
 
 
 def _filled(network: nn.Module, weights: Weights, device: torch.device) -> nn.Module:

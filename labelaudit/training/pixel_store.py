@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
+import re
 import tempfile
 import threading
 import time
@@ -30,8 +31,8 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from labelaudit.core.errors import DataError
-from labelaudit.core.files import write_atomically
+from labelaudit.core.errors import DAMAGE, DataError
+from labelaudit.core.files import open_own, own_path, write_atomically
 from labelaudit.functional.images import Framing
 
 DECODER_VERSION = 4  # change it when the same bytes decode to other pixels, or are described in other words
@@ -111,7 +112,7 @@ class PixelStore:
 
     def __exit__(self, *_: object) -> None:
         try:
-            with suppress(OSError):  # this scan has its pixels; only the next one has to decode them again
+            with suppress(DataError, OSError):  # this scan has its pixels; only the next one has to decode them again
                 self._save()
                 os.utime(self._folder / "rows.parquet")  # used now
         finally:
@@ -180,12 +181,13 @@ class PixelStore:
             return None
         folder = self._home / (str(self.size) if self.framing == "centre" else f"{self.size}-{self.framing}")
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._open.enter_context(FileLock(folder / "lock", timeout=0))
+            own_path(folder, folder=True).mkdir(parents=True, exist_ok=True)
+            self._open.enter_context(FileLock(own_path(folder / "lock"), timeout=0))
+            own_path(folder / "pixels.u8")
             columns = _read_columns(folder / "rows.parquet", self.row_bytes)
             if columns is None:  # a damaged index must not come to name the new pixels if this scan crashes
                 _remove_files(folder)
-        except (OSError, Timeout):
+        except (DataError, OSError, Timeout):
             return None
         if columns is not None:
             self.columns = columns
@@ -233,15 +235,24 @@ def file_stamp(path: str) -> str:
 def _read_columns(path: Path, row_bytes: int) -> dict[str, list[str]] | None:
     """Return the rows of an index by column; None for a damaged or empty one, or one of another decoder."""
     try:
-        table = pq.read_table(path)
+        with open_own(path) as file:
+            table = pq.ParquetFile(file).read()
+        table.validate(full=True)
         there = (path.parent / "pixels.u8").stat().st_size
-    except (OSError, pa.ArrowException):
+    except (*DAMAGE, DataError, pa.ArrowException):
         return None
     decoder = (table.schema.metadata or {}).get(b"labelaudit.decoder")
     if decoder != str(DECODER_VERSION).encode() or not 0 < table.num_rows * row_bytes <= there:
         return None
+    if not table.schema.equals(_SCHEMA) or any(column.null_count for column in table.columns):
+        return None
     columns = {name: table[name].to_pylist() for name in _SCHEMA.names}
+    if not all(map(_NEAR_HASH.fullmatch, columns["near_hash"])):
+        return None
     return columns | {"suffix": [*map(intern, columns["suffix"])]}  # few different ones
+
+
+_NEAR_HASH = re.compile("[0-9a-f]{16}")
 
 
 def _make_room(home: Path, own: Path, limit_bytes: int) -> None:
@@ -257,9 +268,9 @@ def _make_room(home: Path, own: Path, limit_bytes: int) -> None:
         if total <= limit_bytes:
             return
         try:
-            with FileLock(folder / "lock", timeout=0):
+            with FileLock(own_path(folder / "lock"), timeout=0):
                 _remove_files(folder)
-        except (OSError, Timeout):  # in use, or not ours to remove
+        except (DataError, OSError, Timeout):  # in use, or not ours to remove
             continue
         total -= n_bytes[folder]
 

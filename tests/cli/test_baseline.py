@@ -149,7 +149,7 @@ def test_a_damaged_baseline_ends_the_check_with_3(photos, here, labelaudit):
     (here / "labelaudit-baseline.tsv").write_text("<<<<<<< HEAD\n")
     run = labelaudit("check", "--exit-zero")
     assert run.exit_code == 3
-    assert "is no baseline of version 1: it begins with '<<<<<<< HEAD'" in run.stderr
+    assert "is no baseline of version 1: it does not begin with '# labelaudit baseline, version 1'" in run.stderr
 
 
 def _mark(place: str, sample: str) -> None:

@@ -173,7 +173,7 @@ def test_damaged_findings_are_an_error_of_the_data(photos, here, labelaudit):
     file.write_bytes(file.read_bytes()[:100])
     run = labelaudit("check")
     assert run.exit_code == 3
-    assert "findings.parquet cannot be read" in run.stderr
+    assert "findings.parquet is damaged: " in run.stderr
 
 
 def test_the_program_itself_ends_with_the_code_and_prints_to_stdout(photos, here):

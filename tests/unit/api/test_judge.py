@@ -182,7 +182,7 @@ def test_evidence_that_cannot_be_used_is_told(audited, damage, tmp_path):
     expected = {
         "missing": "evidence.npz does not exist",
         "cut off": "evidence.npz is damaged",
-        "short": "has evidence for 238 samples and findings for 239",
+        "short": "has evidence for 238 samples and findings for 239|judge_scores has the shape",
     }[damage]
     with pytest.raises(DataError, match=expected):
         judge(copy)

@@ -180,7 +180,7 @@ def test_missing_and_damaged_files_are_data_errors(tmp_path):
     with pytest.raises(DataError, match=r"findings.parquet does not exist\."):
         read_findings(tmp_path / "findings.parquet")
     (tmp_path / "torn.parquet").write_bytes(b"PAR1 but not for long")
-    with pytest.raises(DataError, match=r"torn\.parquet cannot be read: "):
+    with pytest.raises(DataError, match=r"torn\.parquet is damaged: "):
         read_findings(tmp_path / "torn.parquet")
 
 

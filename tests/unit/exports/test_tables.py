@@ -57,7 +57,7 @@ def test_numbers_in_text_have_six_significant_digits():
     assert [row["clean_prob"] for row in rows[:4]] == [0.123457, 0.1, 1e-07, 1.0]
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\tx", "\rx", "＝1"])
 @pytest.mark.parametrize(("fmt", "separator"), [("csv", ","), ("tsv", "\t")])
 def test_cells_that_a_spreadsheet_would_run_get_a_quote_in_front(cell, fmt, separator):
     frame = small_findings(detail=[cell, "a=b", "", ""])

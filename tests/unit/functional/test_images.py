@@ -179,10 +179,10 @@ def test_only_suffixes_of_file_formats_are_known(name, expected):
         (b"", "the file is empty (0 bytes)"),
         (b"<HTML><body>404", "not an image: it is a web page (HTML), perhaps a failed download"),
         (b"version https://git-lfs.github.com/spec/v1\n", "it is a Git LFS pointer; `git lfs pull` fetches the image"),
-        (b"hello there\n", "not an image: it is text, beginning 'hello there\\n'"),
+        (b"hello there\n", "not an image: it is text"),
         (b"\0" * 100, "not an image: it holds only zero bytes"),
         (b"\xff\xd8\xff\xe0", "not an image: it begins as a JPEG, but its header is damaged"),
-        (b"\x01\x02\xf3\x04rest of it", "not an image: it begins with the bytes 01 02 f3 04 72 65 73 74"),
+        (b"\x01\x02\xf3\x04rest of it", "not an image: it begins as no kind of image does"),
     ],
 )
 def test_what_is_not_an_image_says_what_it_looks_like(data, expected):
@@ -226,7 +226,7 @@ def test_pillow_stays_quiet_in_many_threads():
 
 def test_the_header_tells_the_size():
     assert image_size(encoded(noise(5, 9))) == (9, 5)
-    with pytest.raises(UnreadableImage, match="it is text, beginning 'x'"):
+    with pytest.raises(UnreadableImage, match="it is text"):
         image_size(b"x")
 
 

@@ -79,8 +79,8 @@ def test_of_two_lines_on_a_sample_the_decision_counts_and_of_two_decisions_the_l
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", r"is no baseline of version 1: it begins with ''\."),
-        ("{}\n", r"is no baseline of version 1: it begins with '\{\}'\."),
+        ("", r"is no baseline of version 1: it does not begin with '# labelaudit baseline, version 1'\."),
+        ("{}\n", r"is no baseline of version 1: it does not begin with"),
         ("# labelaudit baseline, version 2\n", r"it is 'labelaudit baseline, version 2'\."),
         (HEADER + "aa\tcat\tmaybe\n", r"b.tsv: line 3: verdict 'maybe', expected open, ok, wrong\."),
         (HEADER + "aa\tcat\n", r"b.tsv: line 3: 2 columns, expected 8\."),

@@ -140,7 +140,7 @@ def test_junit_has_one_case_per_check_and_fails_errors_only(report):
     }
     text = suite[0][0].text or ""
     assert text.splitlines()[0] == "about 9 % are wrong; 5 % allowed"
-    assert f"  {NASTY}".replace("\x01", "\ufffd") + ": given cat, more likely dog (clean probability 0.02)" in text
+    assert f"  {NASTY}".replace("\x01", r"\x01") + ": given cat, more likely dog (clean probability 0.02)" in text
     assert text.endswith("  and 11 more")
     assert suite[2][0].text == "warning: 1 sample\n  dog/5.jpg: the file\nis cut off"
 
@@ -212,7 +212,7 @@ def test_github_gets_the_worst_ten_of_each_level_and_a_last_line(report):
     assert len(lines) == len(found) + 1
     assert found[0] == ("error", "title=labelaudit max-noise", "about 9 %25 are wrong; 5 %25 allowed%0ALook.")
     assert found[3][1] == (
-        "file=data/photos/cat/50%25%2C \"a\" <b>&'c'\N{CAT FACE}\x01|%3A.png,line=1,"
+        "file=data/photos/cat/50%25%2C \"a\" <b>&'c'\N{CAT FACE}\\x01|%3A.png,line=1,"
         "title=labelaudit max-suspects (class <cat>)"
     )
 
@@ -233,7 +233,7 @@ def test_gitlab_gets_what_it_asks_for_with_fingerprints_of_their_own(report, tmp
     assert len({issue["fingerprint"] for issue in issues}) == len(issues)
     assert {issue["severity"] for issue in issues} == {"major", "minor"}
     assert issues[4] == {
-        "description": f"{NASTY}: given cat, more likely dog (clean probability 0.02)",
+        "description": NASTY.replace("\x01", r"\x01") + ": given cat, more likely dog (clean probability 0.02)",
         "check_name": "labelaudit/max-suspects",
         "fingerprint": fingerprint(report.columns.sample(0)),
         "severity": "major",

@@ -3,8 +3,9 @@ import errno
 import pytest
 
 from labelaudit.core.audits import Audit
+from labelaudit.core.errors import DataError
 from labelaudit.core.events import ThreadsTried, ignore
-from labelaudit.scanning.record import AuditLog, recorded
+from labelaudit.scanning.record import AuditLog, is_running, recorded
 
 
 def test_an_audit_says_when_its_threads_were_tried_and_which_went_on(tmp_path):
@@ -31,3 +32,37 @@ def test_a_scan_that_filled_the_disk_can_go_on(tmp_path, error):
         raise error
     assert audit.status == "interrupted"
     assert audit.meta["error"] == "the disk was full: reading the data"
+
+
+def test_a_full_disk_behind_an_error_of_ours_can_go_on_too(tmp_path):
+    audit = Audit.create(tmp_path, method="panel", facts={})
+    with pytest.raises(DataError), recorded(audit, ignore):
+        raise DataError("the decoded images cannot be written") from OSError(errno.EDQUOT, "x")
+    assert audit.status == "interrupted"
+
+
+def test_a_disk_too_full_for_the_note_leaves_the_scan_to_go_on(tmp_path, monkeypatch):
+    audit = Audit.create(tmp_path, method="panel", facts={})
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def train():
+        monkeypatch.setattr("labelaudit.core.runs.write_json", full)
+        raise OSError(errno.ENOSPC, "while training")
+
+    with pytest.raises(OSError, match="while training"), recorded(audit, ignore):
+        train()
+    assert audit.status == "running"
+    assert not is_running(audit)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(PermissionError(errno.EACCES, "x"), "interrupted"), (DataError("x"), "failed"), (ZeroDivisionError(), "failed")],
+)
+def test_what_the_next_try_may_not_meet_again_leaves_the_scan_to_go_on(tmp_path, error, status):
+    audit = Audit.create(tmp_path, method="panel", facts={})
+    with pytest.raises(type(error)), recorded(audit, ignore):
+        raise error
+    assert audit.status == status

@@ -138,7 +138,7 @@ def test_a_half_written_file_is_named_as_damaged(tmp_path):
 def test_a_file_without_counters_is_named_as_damaged(tmp_path):
     path = tmp_path / "s.safetensors"
     save_file({"model/a": torch.zeros(1)}, path)
-    assert problem(path, new_state()) == f"{path} is damaged: 'counters'"
+    assert problem(path, new_state()) == f"{path} is damaged: 'counters'."
     save_file({"model/a": torch.zeros(1)}, path, metadata={"counters": "{"})
     assert problem(path, new_state()).startswith(f"{path} is damaged: Expecting property name")
 
@@ -183,3 +183,8 @@ def test_tensors_keep_their_type_and_shape_and_come_with_their_counters(tmp_path
     for name, value in saved.items():
         assert torch.equal(tensors[name], value)
         assert tensors[name].dtype == value.dtype
+
+
+def test_a_folder_that_somebody_tidied_up_is_made_again(tmp_path):
+    save_stage(tmp_path / "gone" / "s.safetensors", new_state())
+    assert (tmp_path / "gone" / "s.safetensors").is_file()

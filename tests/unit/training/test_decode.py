@@ -96,7 +96,7 @@ def test_unreadable_images_are_listed_with_their_reason_and_left_out_of_the_pixe
     assert [index for index, _ in decoded.failures] == [1, 3, 4, 6]
     assert reasons[1] == "the file is empty (0 bytes)"
     assert reasons[3] == "cannot be read: No such file or directory"
-    assert reasons[4] == "not an image: it is text, beginning 'these are words'"
+    assert reasons[4] == "not an image: it is text"
     assert "\n" not in reasons[6]
     assert decoded.pixels.shape == (4, SIZE, SIZE, 3)
     assert np.array_equal(decoded.pixels[3], noise(0))
