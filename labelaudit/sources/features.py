@@ -26,6 +26,8 @@ from labelaudit.sources.table_file import Table
 _ROW_NUMBER_NAMES = frozenset(
     {"id", "index", "unnamed: 0", "unnamed: 0.1", "row", "row_id", "uid", "uuid", "sample_id"}
 )
+_FOLD_NAMES = frozenset({"fold", "folds", "kfold", "k_fold", "fold_id", "cv_fold", "fold_number"})
+_MOST_FOLDS = 20
 _MISSING = frozenset(
     {"", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "nat", "?", "-"}
 )  # beside numbers; among words they are words
@@ -131,6 +133,8 @@ def prepare_column(name: str, cells: pa.ChunkedArray, delimiter: str | None, odd
     """Return a column ready to encode, or in a few words why it is left out; adds to `odd` how numbers were read."""
     if name.casefold() in _ROW_NUMBER_NAMES:
         return "row id"
+    if name.casefold() in _FOLD_NAMES and len(cells.unique()) <= _MOST_FOLDS:
+        return "fold of a cross-validation"
     kind = cells.type.value_type if pa.types.is_dictionary(cells.type) else cells.type
     if pa.types.is_temporal(kind):
         return "date"

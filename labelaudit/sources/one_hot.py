@@ -78,6 +78,8 @@ def _several(table: Table, names: Sequence[str], ones: NDArray[np.int64]) -> Dat
 
 def _bits(cells: pa.ChunkedArray) -> NDArray[np.int64] | None:
     """Return a column of 0 and 1 as numbers, None where it holds anything else."""
+    if pa.types.is_nested(cells.type):
+        return None
     distinct = cells.unique().to_pylist()
     if not 1 <= len(distinct) <= len(_BITS):
         return None

@@ -22,6 +22,7 @@ from labelaudit.sources.column_uses import column_uses
 from labelaudit.sources.columns import Roles, find_roles, looked_at
 from labelaudit.sources.features import feature_names, read_features, require_categories
 from labelaudit.sources.image_tree import ImageTree
+from labelaudit.sources.label_twins import label_twins
 from labelaudit.sources.labels import encode_labels
 from labelaudit.sources.one_hot import with_one_hot_label
 from labelaudit.sources.probabilities import class_probabilities, prob_columns
@@ -150,8 +151,18 @@ def _read_samples(table: Table, roles: Roles, settings: DataSettings, rows: Rows
     require_categories(table, roles.label, rows.known_labels())
     if roles.texts:
         return _read_texts(table, roles, rows)
-    read = read_features(table, rows.rows, roles.taken(), only=feature_names(table, settings))
-    return Samples(read.vectors, places, remarks=read.remarks, left_out=read.left_out)
+    only = feature_names(table, settings)
+    twins = () if only else label_twins(table, roles.label, rows.rows, rows.known_labels())
+    read = read_features(table, rows.rows, roles.taken() | {*twins}, only=only)
+    left_out = {**read.left_out, **dict.fromkeys(twins, "it says the same as the label")}
+    return Samples(read.vectors, places, remarks=(*_twin_remarks(twins), *read.remarks), left_out=left_out)
+
+
+def _twin_remarks(twins: tuple[str, ...]) -> tuple[Remark, ...]:
+    if not twins:
+        return ()
+    text = f"Columns that say the same as the label, not learnt from: {shorten(map(repr, twins))}"
+    return (Remark("warning", f"{text}; --feature-columns takes what it names."),)
 
 
 def _read_texts(table: Table, roles: Roles, rows: Rows) -> Samples:

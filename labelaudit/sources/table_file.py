@@ -20,13 +20,13 @@ from labelaudit.core.errors import DataError
 from labelaudit.core.recipe import DataSettings
 from labelaudit.sources.binary_tables import ARROW_SUFFIXES, SHEET_SUFFIXES, read_arrow, read_npz, read_sheet
 from labelaudit.sources.csv_file import LIST_SUFFIXES, read_delimited
-from labelaudit.sources.json_objects import rows_of_object
+from labelaudit.sources.json_objects import flattened, rows_of_list, rows_of_lists, rows_of_object
 from labelaudit.sources.parquet_file import PARQUET_SUFFIXES, class_names, load_parquet, read_light
 from labelaudit.sources.store import Store
 from labelaudit.sources.urls import Place
 
 DELIMITED_SUFFIXES = (".csv", ".tsv")
-JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
+JSON_SUFFIXES = (".jsonl", ".ndjson", ".manifest", ".json")
 STREAM_FROM = 64 * 2**20  # bytes of a Parquet file from which its images are read row group by row group
 TABLE_SUFFIXES = (
     DELIMITED_SUFFIXES + PARQUET_SUFFIXES + JSON_SUFFIXES + LIST_SUFFIXES + ARROW_SUFFIXES + SHEET_SUFFIXES + (".npz",)
@@ -144,6 +144,8 @@ def _load_json(source: Place, data: bytes, store: Store) -> Table:
         lines = list(range(len(rows)))
     else:
         rows, lines = _json_lines(source, text)
+    if any(isinstance(value, dict) for row in rows for value in row.values()):
+        rows = [flattened(row) for row in rows]
     names = dict.fromkeys(name for row in rows for name in row)  # in the order of appearance
     columns = {name: pa.chunked_array([_json_column([row.get(name) for row in rows])]) for name in names}
     return Table(source, columns, np.array(lines, dtype=np.int64), store)
@@ -165,9 +167,14 @@ def _json_array(source: Place, text: str) -> list[dict[str, Any]]:
         rows = json.loads(text)
     except json.JSONDecodeError as error:
         raise DataError(f"{source}:{error.lineno}: not JSON: {error.msg}.") from error
+    if rows and all(isinstance(row, list) for row in rows):
+        try:
+            return rows_of_lists(rows)
+        except DataError as error:
+            raise DataError(f"{source}: {error.problem}") from error
     for position, row in enumerate(rows):
         _require_object(row, f"{source}: item {position}")
-    return list(rows)
+    return rows_of_list(rows)
 
 
 def _json_lines(source: Place, text: str) -> tuple[list[dict[str, Any]], list[int]]:
