@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 import typer
 
-from labelaudit.core.errors import LabelAuditError, SaidElsewhere, is_disk_full
+from labelaudit.core.errors import LabelAuditError, SaidElsewhere, is_disk_full, os_problem
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,9 +61,12 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
         except Exception as error:
-            if not is_disk_full(error):
+            if is_disk_full(error):
+                say_error(f"no space is left on the disk: {error}", "Free some; `scan` and `train` then take --resume.")
+            elif isinstance(error, OSError):
+                say_error(*os_problem(error))
+            else:
                 raise
-            say_error(f"no space is left on the disk: {error}", "Free some; `scan` and `train` then take --resume.")
             raise typer.Exit(LabelAuditError.exit_code) from None
 
     return wrapped

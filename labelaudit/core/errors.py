@@ -12,7 +12,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from errno import EDQUOT, ENOSPC
+from errno import (
+    EACCES,
+    EDQUOT,
+    EIO,
+    ELOOP,
+    EMFILE,
+    ENAMETOOLONG,
+    ENFILE,
+    ENOSPC,
+    EPERM,
+    EROFS,
+    ESTALE,
+)
+
+_LONGEST_NAME = 200  # characters of a name in a message
 
 
 class LabelAuditError(Exception):
@@ -60,6 +74,27 @@ class StopAsked(KeyboardInterrupt):
 def is_disk_full(error: BaseException) -> bool:
     """Whether an error says that no space is left; some libraries say so in words only."""
     return getattr(error, "errno", None) in (ENOSPC, EDQUOT) or "No space left on device" in str(error)
+
+
+_OS_HINTS = {
+    EACCES: "Check who may read and write it.",
+    EPERM: "Check who may read and write it.",
+    EROFS: "Choose a place that can be written to: --root or --output.",
+    ENAMETOOLONG: "The file system takes no name that long; is this a path at all?",
+    EMFILE: "Allow more open files: ulimit -n 4096",
+    ENFILE: "Close other programs: the system has no open files left.",
+    EIO: "The disk or the network drive failed; copy the data to another one.",
+    ESTALE: "The network drive lost the file; try again.",
+    ELOOP: "Its symbolic links lead in circles.",
+}
+
+
+def os_problem(error: OSError) -> tuple[str, str | None]:
+    """Return what the operating system refused, as a sentence, and the next step."""
+    name = "" if error.filename is None else str(error.filename)
+    shown = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}... ({len(name):,} characters)"
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{shown}: {reason}." if shown else f"{reason}.", _OS_HINTS.get(error.errno or 0)
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str | None:
