@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from labelaudit.core.dataset import Dataset, Remark
+from labelaudit.core.dataset import Dataset, Remark, Several
 from labelaudit.core.errors import DataError, shorten
 from labelaudit.core.recipe import DataSettings
 from labelaudit.functional.images import image_suffixes
@@ -34,6 +34,8 @@ def with_class_names(dataset: Dataset, settings: DataSettings) -> Dataset:
         ConfigError: the file that is named does not exist.
         DataError: it does not name each class.
     """
+    if dataset.several is not None:
+        return _labels_named(dataset, dataset.several, settings)
     if settings.class_names is not None:
         path = Path(settings.class_names).expanduser()
         require_exists(path, "--class-names ")
@@ -50,6 +52,23 @@ def with_class_names(dataset: Dataset, settings: DataSettings) -> Dataset:
             continue
         if names is not None:
             return _renamed(dataset, names, path)
+    return dataset
+
+
+def _labels_named(dataset: Dataset, several: Several, settings: DataSettings) -> Dataset:
+    """Return a dataset of several labels a sample with the names of its numbered labels."""
+    asked = None if settings.class_names is None else Path(settings.class_names).expanduser()
+    for path in _candidates(dataset.source) if asked is None else [asked]:
+        try:
+            names = names_of(several.names, path)
+        except DataError:
+            if asked is not None:
+                raise
+            continue
+        if names is not None:
+            said = f"Names of labels are from {path}, such as {names[0]!r} for {several.names[0]!r}."
+            named = dataclasses.replace(several, names=names)
+            return dataclasses.replace(dataset, several=named).with_remarks(Remark("note", said))
     return dataset
 
 

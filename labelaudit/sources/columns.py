@@ -13,6 +13,7 @@ from labelaudit.core.dataset import Remark
 from labelaudit.core.errors import ConfigError, did_you_mean, shorten
 from labelaudit.core.recipe import DataSettings
 from labelaudit.functional.images import image_suffixes
+from labelaudit.sources.labels import is_number
 from labelaudit.sources.parquet_file import is_image_type
 from labelaudit.sources.paths import template_columns
 from labelaudit.sources.splits import split_of_words
@@ -166,7 +167,7 @@ def _label_column(table: Table, settings: DataSettings, taken: set[str | None]) 
         return found[0], [
             Remark("note", f"Labels are from column {found[0]!r}, not {others}; --label-column changes it.")
         ]
-    left = [name for name in table.columns if name not in taken]
+    left = [name for name, cells in table.columns.items() if name not in taken and not _holds_objects(cells.type)]
     if len(left) > 1 and "column 1" in table.columns:  # without a header: a count of the rows is no label
         left = [name for name in left if not _counts_rows(table.columns[name])]
     if found or len(left) == 1:
@@ -178,6 +179,10 @@ def _label_column(table: Table, settings: DataSettings, taken: set[str | None]) 
     )
 
 
+def _holds_objects(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) and pa.types.is_nested(kind.value_type))
+
+
 def _candidates(table: Table, names: Iterable[str]) -> str:
     """Return which columns have a few values that come again, as labels do; the fewest first."""
     found = []
@@ -185,10 +190,10 @@ def _candidates(table: Table, names: Iterable[str]) -> str:
         cells = table.columns[name]
         if pa.types.is_nested(cells.type) or name in table.streamed or pa.types.is_floating(cells.type):
             continue
-        distinct = len(cells.unique())
-        if 1 < distinct <= min(_MOST_CLASSES, len(cells) / 2):
-            found.append((distinct, name))
-    shown = shorten((f"{name!r} ({distinct:,} different)" for distinct, name in sorted(found)), show=3)
+        values = cells.unique().to_pylist()
+        if 1 < len(values) <= min(_MOST_CLASSES, len(cells) / 2):
+            found.append((all(is_number(str(value)) for value in values), len(values), name))
+    shown = shorten((f"{name!r} ({distinct:,} different)" for _, distinct, name in sorted(found)), show=3)
     return f", such as {shown}" if found else ""
 
 
@@ -246,9 +251,11 @@ def _holds_image_names(table: Table, name: str) -> bool:
 
 
 def names_samples(table: Table, name: str) -> bool:
-    """Return whether a column is called as ids, paths, splits or trust are, or holds the names of images."""
+    """Return whether a column is called as ids, paths, splits or trust are, or holds names of images or sentences."""
     usual = (*_PATHS, *_MAYBE_PATHS, *_IDS, *_SPLITS, *_MAYBE_SPLITS, *_YES_MEANS, *_TRUSTED)
-    return _plain(name) in usual or _plain(name).startswith("unnamed") or _holds_image_names(table, name)
+    if _plain(name) in usual or _plain(name).startswith("unnamed") or _holds_image_names(table, name):
+        return True
+    return _is_prose(table, name, usual=_plain(name) in _TEXTS)
 
 
 def looked_at(table: Table, name: str) -> list[str]:
