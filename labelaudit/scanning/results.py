@@ -61,6 +61,7 @@ def _doubt(doubt: Doubt, noise: Share, classes: Sequence[str]) -> dict[str, Any]
         "near-chance": f"up to {high:.0%} of the labels may be wrong, nearly as many as if they were drawn by lot",
         "wide-interval": f"anything from {low:.0%} to {high:.0%} of the labels may be wrong",
         "pair": "so many of {0} may be labelled {1} that it cannot be told which of the two is meant",
+        "label-not-learnt": "the witnesses know too little of {0}: who has it and who lacks it cannot be told",
         "class-not-learnt": "{0} is hardly ever predicted: its labels cannot be told from wrong ones",
     }
     return {"kind": doubt.kind, "classes": names, "text": texts[doubt.kind].replace("%", " %").format(*names)}

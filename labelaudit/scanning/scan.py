@@ -33,6 +33,7 @@ from labelaudit.scanning.record import (
 )
 from labelaudit.scanning.request import Prepared, Request
 from labelaudit.scanning.results import judged_results
+from labelaudit.scanning.several import require_alone, scan_pairs
 from labelaudit.training.device import choose_rank_device
 from labelaudit.training.kept_networks import KeptNetworks
 from labelaudit.training.ranks import Ranks, join_ranks, launched_ranks
@@ -70,13 +71,17 @@ def scan_dataset(
         with recorded(audit, on_event) as log:
             ranks.from_main({"audit": str(audit.path), "recipe": prepared.recipe.to_dict()})
             log(Said("note", prepared.why))
+            if prepared.dataset.pairs_of is not None:
+                scan_pairs(audit, prepared, log, root=root)
+                return audit
             _run(audit, prepared, log, stop_at, ranks, root=root, finish=finish)
         return audit
 
 
 def _new(request: Request, root: Path | str, ranks: Ranks, finish: Finish) -> tuple[Audit, Prepared]:
     """Return a new audit, with everything settled that it is to be made with."""
-    prepared = prepare(request, rates=Path(root) / HOME / "cache" / "rates.json")
+    prepared = prepare(request, rates=Path(root) / HOME / "cache" / "rates.json", several=True)
+    require_alone(prepared, ranks=ranks.size, finishes=finish.recipe_for is not None)
     facts = opening_facts(request.source, prepared, ranks)
     if finish.recipe_for is not None:
         if ranks.size > 1:
@@ -87,7 +92,7 @@ def _new(request: Request, root: Path | str, ranks: Ranks, finish: Finish) -> tu
 
 def _gone_on_with(stopped: Audit, request: Request, ranks: Ranks) -> tuple[Audit, Prepared]:
     """Return a stopped audit that runs again, and its own settings."""
-    prepared = prepare_again(request.source, recipe_from_dict(stopped.meta["recipe"]))
+    prepared = prepare_again(request.source, recipe_from_dict(stopped.meta["recipe"]), several=True)
     stopped.update(status="running", error=None, **ranks_fact(ranks))
     return stopped, prepared
 
