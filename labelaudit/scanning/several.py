@@ -31,7 +31,7 @@ from labelaudit.scanning.pace import threads
 from labelaudit.scanning.record import AuditLog, peak_memory_mib
 from labelaudit.scanning.request import Prepared
 from labelaudit.scanning.results import judged_results
-from labelaudit.training.probing import Options, probe, unseen_evidence, vectors_of
+from labelaudit.training.probing import LaidOut, Options, laid_out, opinion_on, unseen_evidence, vectors_of
 
 _SURE = 10.0  # log odds
 _SIDE = 2  # samples that must have a label, and that must lack it, to be told apart
@@ -77,23 +77,24 @@ def _all_evidence(vectors: torch.Tensor, several: Several, recipe: Recipe, log: 
     """Return (L,) evidence, a label after the other."""
     started, found = time.monotonic(), []
     log(StageStarted("probe", "Heads and neighbours for each label", len(several.names)))
+    options = read_options(recipe)
+    assert isinstance(options, Options)
     with threads(recipe.train.threads):
+        laid = laid_out(vectors, options, seed=recipe.seed)
         for done, has in enumerate(several.has.T, start=1):
-            found.append(_evidence(vectors, has, recipe))
+            found.append(_evidence(laid, has, options, seed=recipe.seed, device=vectors.device))
             log(SamplesDone("probe", done))
     log(StageFinished("probe", time.monotonic() - started))
     return found
 
 
-def _evidence(vectors: torch.Tensor, has: BoolN, recipe: Recipe) -> Evidence:
+def _evidence(laid: LaidOut, has: BoolN, options: Options, *, seed: int, device: torch.device) -> Evidence:
     """Return what heads and neighbours think of one label, which they have not seen of the sample they judge."""
     given: IntN = np.where(has, HAS, LACKS)
     if min(int(has.sum()), int((~has).sum())) < _SIDE:
         return _undisputed(given)
-    options = read_options(recipe)
-    assert isinstance(options, Options)
-    opinion = probe(vectors, torch.from_numpy(given).to(vectors.device), 2, options, seed=recipe.seed)
-    return dataclasses.replace(unseen_evidence(opinion, given, 2, seed=recipe.seed), stages={})
+    opinion = opinion_on(laid, torch.from_numpy(given).to(device), 2, options, seed=seed)
+    return dataclasses.replace(unseen_evidence(opinion, given, 2, seed=seed), stages={})
 
 
 def _undisputed(given: IntN) -> Evidence:
