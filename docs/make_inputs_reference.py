@@ -31,9 +31,9 @@ _OUTRO = """
 
 Read by extras: `.xlsx`, `.xls` and `.ods` with `labelaudit[sheets]`, `.heic` with `labelaudit[heif]`.
 
-Refused, each with the way out: several labels in a cell or in one-hot columns, splits without classes, columns of
-`--probs` in an order that cannot be right, quotation marks that can be read in two ways, DICOM. Texts are read and not
-scanned yet: give their `--embeddings`.
+Refused, each with the way out: boxes of objects in images, splits without classes, several tables of which none is
+called like a split, columns of `--probs` in an order that cannot be right, quotation marks that can be read in two
+ways, DICOM, pickles and databases.
 """
 
 
@@ -49,7 +49,11 @@ def _tables() -> Iterator[str]:
         yield f"\n## {group}\n\n| layout | example |\n|---|---|\n"
         for layout in LAYOUTS:
             if layout.group == group:
-                yield f"| {layout.name} | `{layout.example.replace('|', chr(92) + '|')}` |\n"
+                yield f"| {_cell(layout.name)} | `{_cell(layout.example)}` |\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 if __name__ == "__main__":

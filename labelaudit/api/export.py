@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -10,9 +11,14 @@ from labelaudit.api.load import load
 from labelaudit.core.audits import Audit
 from labelaudit.core.decisions import read_decisions
 from labelaudit.core.errors import ConfigError, DataError
+from labelaudit.core.files import write_atomically
+from labelaudit.core.issues import Action
+from labelaudit.core.several import several_of
 from labelaudit.exports.decided import with_decisions
+from labelaudit.exports.label_sets import relabelled_table
 from labelaudit.exports.names import parse_export_name
 from labelaudit.exports.tables import select, write_table
+from labelaudit.gate.compare import data_settings, find_data
 
 
 def export(
@@ -39,10 +45,30 @@ def export(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, (what, fmt) in wanted.items():
-            write_table(select(findings, what), folder / name, fmt, raw=raw)
+            labels = _own_labels(found, findings, fmt) if what == "relabelled" else None
+            if labels is None:
+                write_table(select(findings, what), folder / name, fmt, raw=raw)
+            else:
+                write_atomically(folder / name, partial(_put, data=labels))
     except OSError as error:
         raise DataError(f"cannot write to {folder}: {error.strerror}.", hint="Choose another --output.") from error
     return [folder / name for name in wanted]
+
+
+def _put(part: Path, *, data: bytes) -> None:
+    part.write_bytes(data)
+
+
+def _own_labels(audit: Audit, findings: pd.DataFrame, fmt: str) -> bytes | None:
+    """Return the table of samples with several labels as it was written, relabelled; None where each has one."""
+    several = several_of(audit.meta)
+    if several is None:
+        return None
+    source = find_data(audit, None)
+    if isinstance(source, str):
+        raise DataError(f"{source}.", hint="Export where the scanned table is.")
+    wrong = set(findings["sample_id"][findings["action"] == Action.RELABEL])
+    return relabelled_table(source, data_settings(audit, source), wrong, names=several["names"], fmt=fmt)
 
 
 def decided_findings(audit: Audit) -> pd.DataFrame:

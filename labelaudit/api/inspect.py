@@ -29,4 +29,4 @@ def inspect(source: Path | str | Any, *, estimate: bool = True, **settings: Unpa
         from labelaudit.sources.in_memory import stored_source
 
         source = stored_source(source, ".")
-    return inspected(prepare(request_of(source, settings), tune=estimate), estimate=estimate)
+    return inspected(prepare(request_of(source, settings), tune=estimate, several=True), estimate=estimate)

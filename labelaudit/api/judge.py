@@ -25,6 +25,7 @@ from labelaudit.core.findings import (
     write_findings,
 )
 from labelaudit.core.recipe import PolicySettings, Recipe, with_overrides
+from labelaudit.core.several import several_of
 from labelaudit.judging.policy import judge as judge_evidence
 from labelaudit.scanning.past_findings import decide_unseen, has_general_doubt, joined_results, unseen_rows
 from labelaudit.scanning.results import judged_results
@@ -45,13 +46,16 @@ def judge(audit: Audit | Path | str | None = None, *, overrides: Mapping[str, st
         overrides: settings of the policy, e.g. `{"policy.suspect_below": "0.3"}`; others are as they were.
 
     Raises:
-        ConfigError: a setting that is not one of the policy's, or out of its range.
+        ConfigError: a setting that is not one of the policy's, or out of its range; or samples have several labels.
         DataError: no finished audit there, or its evidence is missing or damaged.
 
     Samples that the networks never saw (of an update) keep their clean_prob; thresholds hold for them, too.
     """
     old = Audit(audit.path) if isinstance(audit, Audit) else find_audit(audit)  # people's answers come on top again
     meta = old.require_finished().meta
+    if several_of(meta) is not None:
+        hint = "Scan again with -o policy.KEY=VALUE."
+        raise ConfigError("samples with several labels are judged by a scan only.", hint=hint)
     recipe = _with_policy(old.recipe, overrides or {})
     evidence = read_evidence(old.evidence_path)
     table = read_table(old.findings_path)

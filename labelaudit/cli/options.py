@@ -41,7 +41,9 @@ FIELDS: dict[str, Any] = {
         help="Column of a table that names the image.", show_default=False, rich_help_panel=_DATA
     ),
     "label_column": typer.Option(
-        help="Column of a table that holds the label.", show_default=False, rich_help_panel=_DATA
+        help="Column of a table that holds the label; or columns of 0 and 1, with commas.",
+        show_default=False,
+        rich_help_panel=_DATA,
     ),
     "id_column": typer.Option(
         help="Column of a table that identifies a row.", show_default=False, rich_help_panel=_DATA

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelaudit.cli.progress import duration
+from labelaudit.cli.render_labels import label_table
 from labelaudit.cli.render_verdict import is_lost, percent, plain_table, print_verdict, range_of
 from labelaudit.core.errors import count
 
@@ -28,9 +29,12 @@ def print_summary(console: Console, summary: Mapping[str, Any], *, root: str = "
         console.print()
         console.print(_worst_table(summary["worst"]), markup=False)  # a file may be called [red].png
         console.print()
-        pairs = _confusion_table(summary["confusions"]) if summary["confusions"] else None
-        tables = _side_by_side(_class_table(summary), pairs or _pair_table(summary["confused_pairs"]))
-        console.print(tables, markup=False)
+        if summary.get("labels"):
+            console.print(label_table(summary), markup=False)
+        else:
+            pairs = _confusion_table(summary["confusions"]) if summary["confusions"] else None
+            tables = _side_by_side(_class_table(summary), pairs or _pair_table(summary["confused_pairs"]))
+            console.print(tables, markup=False)
     if summary.get("annotators"):
         _print_annotators(console, summary["annotators"])
     _print_set_aside(console, summary["set_aside"])
@@ -45,7 +49,7 @@ def print_inspection(console: Console, found: Mapping[str, Any], *, scan_command
     console.print(_facts(found, kind), markup=False)
     console.print()
     classes = found["classes"]
-    console.print(_counts_table(classes), markup=False)
+    console.print(_counts_table(classes, "classes" if found["several"] is None else "labels"), markup=False)
     if found["columns"]:
         console.print()
         console.print(_columns_table(found["columns"]), markup=False)
@@ -81,9 +85,10 @@ def print_demo(console: Console, demo: Demo) -> None:
 
 def _print_header(console: Console, summary: Mapping[str, Any]) -> None:
     seconds = summary["seconds"]
+    n_labels = len(summary.get("labels") or ())
     parts = [
-        f"{summary['samples']:,} samples",
-        f"{summary['classes']} classes",
+        f"{summary['samples'] // max(n_labels, 1):,} samples",
+        f"{n_labels} labels, several a sample" if n_labels else f"{summary['classes']} classes",
         f"method {summary['method']}",
         f"recipe {summary['recipe']}",
         *([f"schedule scaled to {scale:g}"] if (scale := summary["epochs_scale"]) != 1 else []),
@@ -159,10 +164,10 @@ def _first_table(rows: Sequence[Mapping[str, str]]) -> Table:
     return table
 
 
-def _counts_table(classes: Mapping[str, int]) -> Table:
+def _counts_table(classes: Mapping[str, int], what: str) -> Table:
     shown = sorted(classes.items(), key=lambda item: (-item[1], item[0]))
-    title = f"{len(classes)} classes" if len(shown) <= 20 else f"20 largest of {len(classes)} classes"
-    table = plain_table(title, "class", ("samples", "right"))
+    title = f"{len(classes)} {what}" if len(shown) <= 20 else f"20 largest of {len(classes)} {what}"
+    table = plain_table(title, "class" if what == "classes" else "label", ("samples", "right"))
     for label, samples in shown[:20]:
         table.add_row(label, f"{samples:,}")
     return table
@@ -173,7 +178,8 @@ def _facts(found: Mapping[str, Any], kind: str) -> Table:
     from rich.text import Text
 
     sides = found["image_sides"]
-    rows = [("samples", f"{found['samples']:,} {kind}, {len(found['classes'])} classes")]
+    what = "classes" if found["several"] is None else "labels, several a sample"
+    rows = [("samples", f"{found['samples']:,} {kind}, {len(found['classes'])} {what}")]
     if found["trusted"]:
         rows.append(("trusted", f"{found['trusted']:,} labels"))
     if sides:

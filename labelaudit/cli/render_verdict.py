@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _CATCH = 0.8  # share of the errors that the review is planned for
-_GENERAL = ("not-learnt", "near-chance", "wide-interval")
+_GENERAL = ("too-few", "not-learnt", "near-chance", "wide-interval")
 
 
 def is_lost(summary: Mapping[str, Any]) -> bool:
@@ -118,7 +118,9 @@ def _print_doubts(console: Console, doubts: Sequence[Mapping[str, Any]]) -> None
         name = "Why" if doubt["kind"] in _GENERAL else "Cannot tell"  # the first line says so of all labels
         console.print(f"{name:<16} {doubt['text']}", style="yellow", markup=False, soft_wrap=True)
     if doubts:
+        too_few = any(doubt["kind"] == "too-few" for doubt in doubts)
         advice = "Check ten labels of each class, and scan again with --trusted FILE."
+        advice = "Look at each of them." if too_few else advice
         console.print(f"                 {advice}", style="yellow")
 
 

@@ -12,6 +12,7 @@ from typing import ClassVar, Literal, Protocol, overload
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from labelaudit.core.annotators import Annotators
 from labelaudit.core.arrays import BoolN as BoolN
@@ -31,7 +32,7 @@ class FilesBelow(Sequence[Path]):
 
     def __init__(self, folder: Path, names: Sequence[str]) -> None:
         self.folder = folder  # absolute
-        self.names = names  # (N,) relative to it
+        self.names = names  # (N,) relative to it, or absolute
 
     def __len__(self) -> int:
         return len(self.names)
@@ -52,7 +53,13 @@ class FilesBelow(Sequence[Path]):
     def texts(self) -> Iterator[str]:
         """Yield the absolute paths as text."""
         start = os.path.join(self.folder, "")  # noqa: PTH118  (with a separator at the end)
-        return (start + name for name in self.names)
+        return (name if os.path.isabs(name) else start + name for name in self.names)  # noqa: PTH117  (faster by far)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash((self.folder, tuple(self.names)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +226,18 @@ class ColumnUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Several:
+    """The labels of samples that have several, or none."""
+
+    names: tuple[str, ...]  # (L,)
+    has: NDArray[np.bool_]  # (N, L) which of them a sample has
+    kind: Literal["columns", "cells", "lists"]  # how they are written: a column each, in one cell, as JSON lists
+    column: str | None = None  # of cells and lists
+    between: str = ""  # what separates the labels in a cell
+    example: str = ""  # a cell, for messages
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
     """The samples of one audit, in a fixed order: position in here is the `index` of every batch."""
 
@@ -234,6 +253,8 @@ class Dataset:
     remarks: tuple[Remark, ...] = ()
     annotators: Annotators | None = None  # where the given labels are the consensus of several people
     columns: tuple[ColumnUse, ...] = ()  # of a table, in its order
+    several: Several | None = None  # where samples have several labels: `given` then numbers the sets of labels
+    pairs_of: Dataset | None = None  # of pairs of a sample and a label: the samples
 
     def __post_init__(self) -> None:
         """Check sizes, ids and labels."""
@@ -243,6 +264,7 @@ class Dataset:
             ("given", len(self.given)),
             ("content", len(self.content)),
             ("trusted", len(self.trusted)),
+            ("several", n if self.several is None else len(self.several.has)),
         ):
             if size != n:
                 raise ValueError(f"Dataset.{name} has {size} entries for {n} samples")
@@ -280,8 +302,14 @@ class Dataset:
             given=self.given[keep],
             trusted=self.trusted[keep],
             content=self.content.take(keep),
+            several=self.several and dataclasses.replace(self.several, has=self.several.has[keep]),
             set_aside=self.set_aside + tuple(row for _, row in bad),
         )
+
+    @property
+    def samples(self) -> Dataset:
+        """What there is to read and to learn from: this, or the samples that these pairs are of."""
+        return self if self.pairs_of is None else self.pairs_of
 
     def with_remarks(self, *remarks: Remark) -> Dataset:
         """Return the dataset with more remarks."""

@@ -15,7 +15,10 @@ import zipfile
 import zlib
 from collections.abc import Iterable
 from difflib import get_close_matches
-from errno import EDQUOT, ENOSPC
+from errno import (
+    EDQUOT,
+    ENOSPC,
+)
 
 
 class LabelAuditError(Exception):

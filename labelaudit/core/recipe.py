@@ -29,7 +29,7 @@ class DataSettings:
 
     split: str = "train"  # which of train/, val/, test/ (or of a split column) to read; "all" for every one
     path_column: str | None = None
-    label_column: str | None = None
+    label_column: str | None = None  # of labels; or columns of 0 and 1, with commas between them
     id_column: str | None = None
     image_root: str | None = None  # folder that a table's paths are relative to; None = the table's own
     path_template: str | None = None  # "images/{image}.jpg": how bare ids become paths

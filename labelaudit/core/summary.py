@@ -46,6 +46,7 @@ def summarise(audit_meta: Mapping[str, Any], frame: pd.DataFrame) -> dict[str, A
         "noise": _noise(results, int((~scanned["trusted"]).sum())),
         "suspects": len(suspect),
         "worst": _records(suspect[~suspect["issue"].isin([*SET_ASIDE_ACTIONS])], _WORST_COLUMNS, _WORST),
+        "labels": _six_digits_in(results.get("labels")),
         "per_class": _per_class(scanned, classes, results.get("noise_by_class")),
         "confused_pairs": _confused_pairs(suspect),
         "confusions": _six_digits_in(results.get("confusions") or []),

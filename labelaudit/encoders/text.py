@@ -121,4 +121,6 @@ def _reduced(vectorizer: TfidfVectorizer, texts: Sequence[str], count: int, seed
     kept = min(count, min(weights.shape) - 1)
     if kept < 1:
         return np.zeros((len(texts), 0), dtype=np.float32)
-    return np.asarray(TruncatedSVD(kept, n_iter=3, random_state=seed).fit_transform(weights), dtype=np.float32)
+    with np.errstate(divide="ignore", invalid="ignore"):  # of the explained share, which nobody reads: texts all alike
+        reduced = TruncatedSVD(kept, n_iter=3, random_state=seed).fit_transform(weights)
+    return np.asarray(reduced, dtype=np.float32)

@@ -30,6 +30,7 @@ _BAND = 256  # rows of a large image that are worked on together
 MAX_PIXELS = 89_478_485  # Pillow's own limit: a quarter of a gigabyte as 24-bit RGB
 # Not images to us: Pillow only recognises these, or would start another program (Ghostscript) to read them.
 _REFUSED_FORMATS = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"})
+_EXIF_IN_HEADER = frozenset({"JPEG", "MPO", "TIFF", "WEBP"})  # of others it is known after decoding only
 _SAME_FORMAT = {"MPO": "JPEG", "DIB": "BMP"}  # phones write MPO files named .jpg
 _BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"BM")
 # What Pillow's decoders raise on damaged files, besides OSError; found in its plug-ins.
@@ -51,6 +52,16 @@ _DECODER_ERRORS = (
 
 class UnreadableImage(DataError):  # noqa: N818  (named after the issue in the findings)
     """An image that cannot be decoded; `problem` is the reason in one line, without the file's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What is known of an image before it is decoded."""
+
+    width: int  # pixels, as stored
+    height: int
+    pages: int  # or frames, of which the first is read
+    is_turned: bool  # before it is read, as its EXIF data says
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +118,26 @@ def image_size(image: bytes | BinaryIO) -> tuple[int, int]:
         return opened.size
 
 
+def image_header(image: bytes | BinaryIO) -> Header:
+    """Return what the header of an image says.
+
+    Raises:
+        UnreadableImage: not an image.
+    """
+    stream, data = (io.BytesIO(image), image) if isinstance(image, bytes) else (image, None)
+    with _open(stream, data) as opened:
+        is_turned = opened.format in _EXIF_IN_HEADER and _orientation(opened)[0] in _TURNS
+        return Header(*opened.size, pages=_pages(opened), is_turned=is_turned)
+
+
+def _pages(image: Image.Image) -> int:
+    """Return how many pages or frames an image has; the previews that phones add do not count."""
+    try:
+        return 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
+    except _DECODER_ERRORS:
+        return 1
+
+
 def decode_image(data: bytes, name: str, size: int, *, framing: Framing = "centre") -> Decoded:
     """Return the centre square of an image, or all of it, scaled to `size` x `size` pixels.
 
@@ -131,6 +162,7 @@ def decode_image(data: bytes, name: str, size: int, *, framing: Framing = "centr
             with _ONE_AT_A_TIME if math.prod(image.size) > _LARGE else nullcontext():
                 image.load()
                 orientation, note = _orientation(image)
+                pages = _pages(image)
                 rgb = _to_rgb(image)
                 rgb = rgb.transpose(_TURNS[orientation]) if orientation in _TURNS else rgb
                 pixels = np.array(_square(rgb, size, framing), dtype=np.uint8)
@@ -145,7 +177,7 @@ def decode_image(data: bytes, name: str, size: int, *, framing: Framing = "centr
         pixel_hash=pixel_hash,
         width=width,
         height=height,
-        warning=_suffix_warning(name, image.format or "") or note,
+        warning=_suffix_warning(name, image.format or "") or note or _page_note(pages),
     )
 
 
@@ -207,6 +239,10 @@ def _orientation(image: Image.Image) -> tuple[int, str | None]:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1)), None
     except _DECODER_ERRORS:
         return 1, "the EXIF data is damaged; its orientation is ignored"
+
+
+def _page_note(pages: int) -> str | None:
+    return f"it has {pages:,} pages, of which the first is read" if pages > 1 else None
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

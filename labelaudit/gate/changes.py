@@ -121,7 +121,9 @@ def _table_of(data: DataNow, since: str) -> Dataset | None:
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / table.name
             copy.write_bytes(old)
-            return read_dataset(copy, replace(settings, image_root=settings.image_root or str(table.parent)))
+            return read_dataset(
+                copy, replace(settings, image_root=settings.image_root or str(table.parent)), several=True
+            )
     except LabelAuditError:
         return None
 

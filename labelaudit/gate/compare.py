@@ -87,7 +87,7 @@ def read_data(audit: Audit, source: Path) -> DataNow:
         DataError: what is there cannot be audited.
     """
     settings = data_settings(audit, source)
-    return DataNow(source, settings, read_dataset(source, settings))
+    return DataNow(source, settings, read_dataset(source, settings, several=True))
 
 
 def data_settings(audit: Audit, source: Path) -> DataSettings:

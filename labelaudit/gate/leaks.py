@@ -63,7 +63,7 @@ def find_leaks(
     if not isinstance(data.dataset.content, ImageFiles):
         text = "copies across splits are sought among image files only"
         return SplitLeaks(text, text)
-    every = read_dataset(data.source, replace(data.settings, split=ALL_SPLITS))
+    every = read_dataset(data.source, replace(data.settings, split=ALL_SPLITS), several=True)
     return _leaks_from(columns, every, set(data.dataset.sample_ids), split, near, size, framing)
 
 

@@ -47,7 +47,7 @@ _HIGH_BAR = 0.6
 _SLOPE = 8.0  # of p(wrong) in log odds per unit
 _CAUTION = 1.28  # standard errors by which strong disputes must exceed those of clean data
 _VOTES = 0.5  # of the best witness's skill, below which a witness has no vote
-_FEWEST = 30  # samples below which nothing is said
+FEWEST_SAMPLES = 30  # samples below which nothing is said
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def read_disputes(
         counted: (N,) samples that the shares are about; the others are judged alike.
     """
     n = int(counted.sum())
-    if not witnesses or n < _FEWEST:
+    if not witnesses or n < FEWEST_SAMPLES:
         return None
     chance = float(class_counts.max() / max(class_counts.sum(), 1))
     opinions = _with_votes({name: _opinion(each, given, chance, counted) for name, each in witnesses.items()})

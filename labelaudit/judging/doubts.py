@@ -26,7 +26,9 @@ _HELD, _SURE, _HARD = 0.75, 0.98, 0.01  # the last: clean data and planted wrong
 _ABOUT = 0.8  # as often
 _READ_ON_CLEAN = 0.05  # share of wrong labels that learnt classes of right labels, but of few samples, read as
 
-DoubtKind = Literal["not-learnt", "near-chance", "wide-interval", "pair", "class-not-learnt"]
+DoubtKind = Literal[
+    "too-few", "not-learnt", "near-chance", "wide-interval", "pair", "class-not-learnt", "label-not-learnt"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Doubt:
     @property
     def is_general(self) -> bool:
         """Whether no suggestion can be trusted, of whatever class."""
-        return self.kind in ("not-learnt", "near-chance", "wide-interval")
+        return self.kind in ("too-few", "not-learnt", "near-chance", "wide-interval")
 
 
 def is_quiet(low: float, flagged: float) -> bool:

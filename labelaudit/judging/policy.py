@@ -22,7 +22,7 @@ from labelaudit.core.findings import Action, Issue, Judged
 from labelaudit.core.recipe import PolicySettings
 from labelaudit.core.shares import Share
 from labelaudit.judging.calibration import FEWEST_PLANTED, Calibrated, break_ties
-from labelaudit.judging.disputes import Disputes, read_disputes
+from labelaudit.judging.disputes import FEWEST_SAMPLES, Disputes, read_disputes
 from labelaudit.judging.doubts import (
     Doubt,
     credible_shares,
@@ -249,7 +249,8 @@ def _by_mixture(evidence: Evidence, labels: _Labels, settings: PolicySettings) -
             hint="Set it to auto, or scan with --method panel, which plants some.",
         )
     calibrated = calibrate_by_mixture(evidence, counted=labels.asked, kind=settings.mixture)
-    return _Reading(calibrated, fits_none=np.zeros(len(labels.given), dtype=np.bool_))
+    doubts = (Doubt("too-few"),) if 0 < labels.asked.sum() < FEWEST_SAMPLES else ()
+    return _Reading(calibrated, fits_none=np.zeros(len(labels.given), dtype=np.bool_), doubts=doubts)
 
 
 def _hold_back_(

@@ -14,14 +14,16 @@ from labelaudit.functional.images import UnreadableImage, decode_image, image_si
 from labelaudit.methods.registry import require_method
 from labelaudit.scanning.pace import tuned_here, within_budget
 from labelaudit.scanning.recipes import PRETRAINED_BACKBONE, Facts, recipe_for, resolved
-from labelaudit.scanning.request import Prepared, Request, settle
+from labelaudit.scanning.request import QUICK_METHOD, Asked, Prepared, Request, settle
 from labelaudit.sources.probe import check_dataset
 from labelaudit.sources.read import read_dataset
 from labelaudit.training.device import choose_device
 from labelaudit.training.models import default_weights, require_image_backbone
 
 
-def prepare(request: Request, *, rates: Path | None = None, tune: bool = True, decided: bool = False) -> Prepared:
+def prepare(
+    request: Request, *, rates: Path | None = None, tune: bool = True, decided: bool = False, several: bool = False
+) -> Prepared:
     """Read and check a dataset, choose its recipe, fit it to the budget and to this machine; nothing is trained.
 
     What won over what is said in `why`.
@@ -31,6 +33,7 @@ def prepare(request: Request, *, rates: Path | None = None, tune: bool = True, d
         rates: file of training rates that earlier scans measured; None measures anew.
         tune: settle precision, threads and compilation, too.
         decided: whether people decided on labels, so that there is a trusted set that the dataset does not know of.
+        several: samples may have several labels each: the dataset is then one of pairs, and only looked at.
 
     Raises:
         ConfigError: settings that cannot be used, or a trusted set is missing; found before anything slow begins.
@@ -38,13 +41,17 @@ def prepare(request: Request, *, rates: Path | None = None, tune: bool = True, d
     """
     asked = settle(request)
     device = choose_device(asked.device)
-    dataset = check_dataset(read_dataset(request.source, asked.data))
-    facts = dataset_facts(dataset, device=device.type)
+    dataset = check_dataset(read_dataset(request.source, asked.data, several=several))
+    if dataset.pairs_of is not None:
+        asked = only_looking(asked)
+    facts = dataset_facts(dataset.samples, device=device.type)
     dataset, model = _with_weights_at_hand(dataset, asked.model)
     recipe, why = recipe_for(facts, dataclasses.replace(asked, model=model))
     if not decided:
         require_trusted(recipe.method, dataset)
     prepared = Prepared(dataset, resolved(recipe, dataset), why, device, asked)
+    if dataset.pairs_of is not None:
+        return prepared
     if request.budget is not None and request.recipe is None:
         prepared = within_budget(prepared, request.budget)
     elif request.budget is not None:
@@ -53,15 +60,29 @@ def prepare(request: Request, *, rates: Path | None = None, tune: bool = True, d
     return tuned_here(prepared, rates) if tune else prepared
 
 
-def prepare_again(source: Path | str, recipe: Recipe) -> Prepared:
+def prepare_again(source: Path | str, recipe: Recipe, *, several: bool = False) -> Prepared:
     """Return a dataset with the recipe of a scan or a training that was stopped, as it is.
 
     Raises:
         DataError: data that cannot be audited.
     """
-    dataset = check_dataset(read_dataset(source, recipe.data))
+    dataset = check_dataset(read_dataset(source, recipe.data, several=several))
     why = f"the recipe of the scan that is resumed ({recipe.name})"
     return Prepared(dataset, recipe, why, choose_device(recipe.device))
+
+
+def only_looking(asked: Asked) -> Asked:
+    """Return what was asked for with the only method that audits several labels a sample.
+
+    Raises:
+        ConfigError: another method was asked for.
+    """
+    if asked.method not in (None, QUICK_METHOD) or asked.name.partition(":")[0] == "paper":
+        raise ConfigError(
+            f"several labels a sample are audited by --method {QUICK_METHOD} only, each label against the rest.",
+            hint="Leave --method and --recipe away; or audit one label: --label-column NAME, where each has a column.",
+        )
+    return dataclasses.replace(asked, method=QUICK_METHOD)
 
 
 def _with_weights_at_hand(dataset: Dataset, model: ModelSettings) -> tuple[Dataset, ModelSettings]:

@@ -31,6 +31,7 @@ from labelaudit.core.events import (
 from labelaudit.core.files import own_path, plain
 from labelaudit.core.model_facts import ModelFacts
 from labelaudit.core.runs import now
+from labelaudit.core.several import several_facts
 from labelaudit.core.version import VERSION
 from labelaudit.methods.registry import leans_on_trusted
 from labelaudit.scanning.learn import precision_for
@@ -45,7 +46,7 @@ from labelaudit.training.ranks import RankLost, Ranks
 
 def opening_facts(source: Path | str, prepared: Prepared, ranks: Ranks) -> dict[str, Any]:
     """Return what audit.json says from the start."""
-    dataset = prepared.dataset
+    dataset, several = prepared.dataset, prepared.dataset.samples.several
     return {
         "source": str(source),
         "recipe": prepared.recipe.to_dict(),
@@ -59,6 +60,7 @@ def opening_facts(source: Path | str, prepared: Prepared, ranks: Ranks) -> dict[
             "classes": list(dataset.classes),
             "split": dataset.split,
             "set_aside": len(dataset.set_aside),
+            **({} if several is None else {"several": several_facts(several)}),
         },
         "annotators": None if dataset.annotators is None else dataset.annotators.facts(),
         "versions": {

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from labelaudit.core.shares import Share
-from labelaudit.judging.disputes import Disputes
+from labelaudit.judging.disputes import FEWEST_SAMPLES, Disputes
 from labelaudit.judging.doubts import Doubt
 from labelaudit.judging.policy import Verdicts
 from labelaudit.judging.reckoning import review_facts
@@ -56,10 +56,12 @@ def _doubt(doubt: Doubt, noise: Share, classes: Sequence[str]) -> dict[str, Any]
     names = [classes[place] for place in doubt.classes]
     low, high = noise.low, noise.high
     texts = {
+        "too-few": f"too few labels to tell how many are wrong: {FEWEST_SAMPLES} are the least",
         "not-learnt": "the witnesses know too little of these data to tell a wrong label from a hard one",
         "near-chance": f"up to {high:.0%} of the labels may be wrong, nearly as many as if they were drawn by lot",
         "wide-interval": f"anything from {low:.0%} to {high:.0%} of the labels may be wrong",
         "pair": "so many of {0} may be labelled {1} that it cannot be told which of the two is meant",
+        "label-not-learnt": "the witnesses know too little of {0}: who has it and who lacks it cannot be told",
         "class-not-learnt": "{0} is hardly ever predicted: its labels cannot be told from wrong ones",
     }
     return {"kind": doubt.kind, "classes": names, "text": texts[doubt.kind].replace("%", " %").format(*names)}

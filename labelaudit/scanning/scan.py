@@ -36,6 +36,7 @@ from labelaudit.scanning.record import (
 )
 from labelaudit.scanning.request import Prepared, Request
 from labelaudit.scanning.results import judged_results
+from labelaudit.scanning.several import require_alone, scan_pairs
 from labelaudit.scanning.similar import neighbour_arrays
 from labelaudit.training.device import choose_rank_device
 from labelaudit.training.kept_networks import KeptNetworks
@@ -78,13 +79,17 @@ def scan_dataset(
             told = {"audit": str(audit.path), "recipe": prepared.recipe.to_dict(), "finish": audit.meta.get("finish")}
             ranks.from_main(told)
             log(Said("note", prepared.why))
+            if prepared.dataset.pairs_of is not None:
+                scan_pairs(audit, prepared, log, root=root)
+                return audit
             _run(audit, prepared, log, stop_at, ranks, root=root, finish=finish)
         return audit
 
 
 def _new(request: Request, root: Path | str, ranks: Ranks, finish: Finish) -> tuple[Audit, Prepared]:
     """Return a new audit, with everything settled that it is to be made with."""
-    prepared = prepare(request, rates=Path(root) / HOME / "cache" / "rates.json")
+    prepared = prepare(request, rates=Path(root) / HOME / "cache" / "rates.json", several=True)
+    require_alone(prepared, ranks=ranks.size, finishes=finish.recipe_for is not None)
     facts = opening_facts(request.source, prepared, ranks)
     if finish.recipe_for is not None:
         facts["finish"] = finish.recipe_for(prepared).to_dict()
@@ -93,7 +98,7 @@ def _new(request: Request, root: Path | str, ranks: Ranks, finish: Finish) -> tu
 
 def _gone_on_with(stopped: Audit, request: Request, ranks: Ranks) -> tuple[Audit, Prepared]:
     """Return a stopped audit that runs again, and its own settings."""
-    prepared = prepare_again(request.source, stopped.recipe)
+    prepared = prepare_again(request.source, stopped.recipe, several=True)
     stopped.update(status="running", error=None, **ranks_fact(ranks))
     return stopped, prepared
 

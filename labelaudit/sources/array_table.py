@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,8 @@ from labelaudit.sources.splits import split_of_words
 
 _MOST_COLUMNS = 10_000  # numbers of a row that become columns of their own
 _LABELS = frozenset({"y", "label", "labels", "target", "targets", "class", "classes"})
+_CLASSES = re.compile(r"target|class|label")  # in the name of an array of names
+_NAMES = re.compile(r"target|class|label|feature|column")
 _INPUTS = frozenset({"x", "image", "images", "data", "features", "arr_0"})
 
 
@@ -45,16 +49,40 @@ def _by_split(arrays: Mapping[str, NDArray[Any]]) -> dict[str | None, dict[str, 
 
 
 def _one_split(split: str | None, arrays: Mapping[str, NDArray[Any]]) -> pa.Table:
+    arrays, names = _without_names(arrays)
     lengths = {name: len(values) if values.ndim else 1 for name, values in arrays.items()}
     if len(set(lengths.values())) != 1:
         told = ", ".join(f"{name} {n:,}" for name, n in lengths.items())
         raise DataError(f"arrays of different lengths: {told}.", hint="Give one row of each array for each sample.")
     columns: dict[str, pa.Array] = {}
+    if set(arrays) == {"arr_0", "arr_1"} and arrays["arr_1"].ndim == 1:  # numpy.savez(file, x, y)
+        arrays = {"x": arrays["arr_0"], "y": arrays["arr_1"]}
     for name, values in arrays.items():
         columns |= _columns(name, values)
     if split is not None:
         columns["split"] = pa.array([split] * next(iter(lengths.values())))
-    return pa.table(columns)
+    return pa.table(columns).replace_schema_metadata(_class_metadata(names))
+
+
+def _without_names(arrays: Mapping[str, NDArray[Any]]) -> tuple[dict[str, NDArray[Any]], list[str]]:
+    """Return the arrays of the samples, and the names of the classes where target_names or the like has them."""
+    labels = [values for name, values in arrays.items() if name.casefold() in _LABELS]
+    n = len(labels[0]) if labels and labels[0].ndim else None
+    apart = {
+        name: values
+        for name, values in arrays.items()
+        if n is not None and values.ndim == 1 and len(values) != n and values.dtype.kind in "UO" and _NAMES.search(name)
+    }
+    names = next((values for name, values in apart.items() if _CLASSES.search(name)), np.array([]))
+    return {name: values for name, values in arrays.items() if name not in apart}, [str(name) for name in names]
+
+
+def _class_metadata(names: Sequence[str]) -> dict[bytes, bytes] | None:
+    """Return the names of the labels' numbers as the Hugging Face hub writes them."""
+    if not names:
+        return None
+    feature = {"_type": "ClassLabel", "names": list(names)}
+    return {b"huggingface": json.dumps({"info": {"features": {"label": feature}}}).encode()}
 
 
 def _columns(name: str, values: NDArray[Any]) -> dict[str, pa.Array]:
@@ -65,6 +93,12 @@ def _columns(name: str, values: NDArray[Any]) -> dict[str, pa.Array]:
     is_label = name.casefold() in _LABELS
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
+    if is_label and values.ndim == 2 and _are_bits(values):
+        if not (values.sum(axis=1) == 1).all():
+            return {"label": pa.array([[str(k) for k in np.flatnonzero(row)] for row in values], pa.list_(pa.string()))}
+        values = values.argmax(axis=1)
+    if values.ndim == 4 and values.shape[1] in (1, 3) and values.shape[3] not in (1, 3):
+        values = np.moveaxis(values, 1, 3)  # (N, C, H, W) as torch has it
     if values.ndim == 1:
         return {"label" if is_label else name: pa.array(values)}
     if values.ndim == 2 and values.shape[1] <= _MOST_COLUMNS:
@@ -75,6 +109,10 @@ def _columns(name: str, values: NDArray[Any]) -> dict[str, pa.Array]:
     raise DataError(
         f"array {name!r} has the shape {values.shape}; (N,), (N, D), (N, H, W) or (N, H, W, 3) is needed.",
     )
+
+
+def _are_bits(values: NDArray[Any]) -> bool:
+    return values.dtype.kind in "biuf" and bool(np.isin(values, (0, 1)).all())
 
 
 def _encoded(values: NDArray[Any]) -> Iterable[bytes]:

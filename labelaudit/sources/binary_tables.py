@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -55,13 +56,22 @@ def read_sheet(source: Path) -> tuple[list[list[str]], tuple[Remark, ...]]:
         raise ConfigError(f"{source}: reading {source.suffix} needs python-calamine.", hint=hint) from error
     try:
         book = calamine.CalamineWorkbook.from_path(str(source))
-        cells = book.get_sheet_by_index(0).to_python()
+        sheets = [book.get_sheet_by_index(number).to_python() for number in range(len(book.sheet_names))]
     except calamine.CalamineError as error:
         raise DataError(f"{source}: cannot be read: {error}.", hint="Save the sheet as CSV (UTF-8).") from error
+    place, cells = _first_table(sheets)
     rows = [[_cell(value) for value in row] for row in cells]
-    others = book.sheet_names[1:]
+    others = [name for other, name in enumerate(book.sheet_names) if other != place]
     left = f"; not {', '.join(map(repr, others))}" if others else ""
-    return rows, (Remark("note", f"{source.name}: read sheet {book.sheet_names[0]!r}{left}."),)
+    return rows, (Remark("note", f"{source.name}: read sheet {book.sheet_names[place]!r}{left}."),)
+
+
+def _first_table(sheets: Sequence[Sequence[Sequence[object]]]) -> tuple[int, Sequence[Sequence[object]]]:
+    """Return the place and the cells of the first sheet that holds two rows of two cells; else of the first."""
+    for place, cells in enumerate(sheets):
+        if sum(sum(value not in ("", None) for value in row) > 1 for row in cells) > 1:
+            return place, cells
+    return 0, sheets[0]
 
 
 def _cell(value: object) -> str:

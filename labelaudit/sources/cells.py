@@ -33,7 +33,7 @@ def label_texts(table: Table, column: str) -> list[str | None]:
         DataError: the cells hold lists, or class numbers that have no name.
     """
     cells = table.columns[column]
-    if _is_list(cells.type):
+    if is_list(cells.type):
         cells = _only_items(table, column)
     elif pa.types.is_nested(cells.type):
         raise _several_values(table, column)
@@ -59,7 +59,8 @@ def yes_or_no(table: Table, column: str) -> BoolN:
     return np.array([text in _YES for text in texts], dtype=np.bool_)
 
 
-def _is_list(kind: pa.DataType) -> bool:
+def is_list(kind: pa.DataType) -> bool:
+    """Return whether cells are lists."""
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 

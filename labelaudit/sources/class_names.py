@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-import json
+import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from labelaudit.core.dataset import Dataset, Remark
+from labelaudit.core.dataset import Dataset, Remark, Several
 from labelaudit.core.errors import DataError, shorten
-from labelaudit.core.files import parse_json, read_regular
 from labelaudit.core.recipe import DataSettings
 from labelaudit.functional.images import image_suffixes
+from labelaudit.sources.class_name_files import read_name_file
 from labelaudit.sources.inside import is_own_file
 from labelaudit.sources.paths import require_exists
 
 _FILES = (
-    "class_names.txt",
-    "classnames.txt",
-    "classes.txt",
-    "labels.txt",
-    "label_names.txt",
-    "categories.txt",
-    "LOC_synset_mapping.txt",
-    "class_names.json",
-    "class_indices.json",
-    "classes.json",
-    "id2label.json",
-    "label2id.json",
-    "label_map.json",
-    "labels_map.json",
-    "label_names.json",
-    "labels.json",
-    "cat_to_name.json",
-    "label_num_to_disease_map.json",
+    *("class_names.txt", "classnames.txt", "classes.txt", "labels.txt", "label_names.txt", "categories.txt"),
+    *("LOC_synset_mapping.txt", "obj.names", "class_names.json", "class_indices.json", "classes.json", "id2label.json"),
+    *("label2id.json", "class_to_idx.json", "idx_to_class.json", "index_to_name.json", "imagenet_class_index.json"),
+    *("label_map.json", "labels_map.json", "label_names.json", "labels.json", "cat_to_name.json"),
+    *("label_num_to_disease_map.json", "label_map.pbtxt", "labels.pbtxt", "data.yaml", "dataset.yaml"),
+    *("classes.csv", "class_names.csv", "categories.csv", "label_names.csv", "signnames.csv", "class_dict.csv"),
+    *("config.json", "metadata.json"),
 )
 _MOST_BYTES = 2**20  # of a file that is looked into unasked
 
@@ -45,6 +35,8 @@ def with_class_names(dataset: Dataset, settings: DataSettings) -> Dataset:
         ConfigError: the file that is named does not exist.
         DataError: it does not name each class.
     """
+    if dataset.several is not None:
+        return _labels_named(dataset, dataset.several, settings)
     if settings.class_names is not None:
         path = Path(settings.class_names).expanduser()
         require_exists(path, "--class-names ")
@@ -64,6 +56,23 @@ def with_class_names(dataset: Dataset, settings: DataSettings) -> Dataset:
     return dataset
 
 
+def _labels_named(dataset: Dataset, several: Several, settings: DataSettings) -> Dataset:
+    """Return a dataset of several labels a sample with the names of its numbered labels."""
+    asked = None if settings.class_names is None else Path(settings.class_names).expanduser()
+    for path in _candidates(dataset.source, settings) if asked is None else [asked]:
+        try:
+            names = names_of(several.names, path)
+        except DataError:
+            if asked is not None:
+                raise
+            continue
+        if names is not None:
+            said = f"Names of labels are from {path}, such as {names[0]!r} for {several.names[0]!r}."
+            named = dataclasses.replace(several, names=names)
+            return dataclasses.replace(dataset, several=named).with_remarks(Remark("note", said))
+    return dataset
+
+
 def class_order_of(path: str) -> tuple[str, ...]:
     """Return the class names of a file in its order: that of the columns of probabilities."""
     file = Path(path).expanduser()
@@ -73,7 +82,7 @@ def class_order_of(path: str) -> tuple[str, ...]:
 
 def names_of(classes: Sequence[str], path: Path) -> tuple[str, ...] | None:
     """Return the name of each class as a file has it; None where the file is about something else."""
-    found = _read(path)
+    found = read_name_file(path)
     for names in _readings(found):
         if set(classes) <= names.keys() and len({names[label] for label in classes}) == len(classes):
             named = tuple(names[label] for label in classes)
@@ -83,10 +92,11 @@ def names_of(classes: Sequence[str], path: Path) -> tuple[str, ...] | None:
 
 def read_names(path: Path) -> list[str]:
     """Return the names that a file has, in its order; numbers before or behind them are their places."""
-    found = _read(path)
+    found = read_name_file(path)
     if isinstance(found, list):
-        keyed = _keyed(found)
-        return [keyed[str(i)] for i in range(len(found))] if set(keyed) == set(map(str, range(len(found)))) else found
+        places = set(map(str, range(len(found))))
+        keyed = next((keyed for keyed in (_keyed(found), _keyed_behind(found)) if set(keyed) == places), None)
+        return found if keyed is None else [keyed[str(i)] for i in range(len(found))]
     for names in (found, {str(value): key for key, value in found.items()}):
         if set(names) == set(map(str, range(len(names)))):
             return [names[str(place)] for place in range(len(names))]
@@ -99,33 +109,19 @@ def _readings(found: list[str] | Mapping[str, str]) -> list[Mapping[str, str]]:
         return [found, {value: key for key, value in found.items()}]
     from_nought = {str(place): name for place, name in enumerate(found)}
     from_one = {str(place): name for place, name in enumerate(found, start=1)}
-    return [_keyed(found), from_nought, from_one]
+    return [_keyed(found), _keyed_behind(found), from_nought, from_one]
 
 
 def _keyed(lines: Sequence[str]) -> dict[str, str]:
     """Return {"n01440764": "tench"} of lines with a key before each name; nothing where one has none."""
-    pairs = [line.replace(":", " ", 1).replace("\t", " ").split(None, 1) for line in lines]
+    pairs = [re.split(r"\s*[:=,;\t]\s*|\s+", line, maxsplit=1) for line in lines]
     return {pair[0]: pair[1].strip() for pair in pairs} if all(len(pair) == 2 for pair in pairs) else {}
 
 
-def _read(path: Path) -> list[str] | dict[str, str]:
-    try:
-        text = read_regular(path, most=2**26).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: class names cannot be read: {error}.") from error
-    if path.suffix.lower() != ".json":
-        return [line.strip() for line in text.splitlines() if line.strip()]
-    try:
-        values = parse_json(text)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path}:{error.lineno}: not JSON: {error.msg}.") from error
-    except ValueError as error:
-        raise DataError(f"{path}: not JSON: {error}.") from error
-    if isinstance(values, list) and all(isinstance(value, str) for value in values):
-        return values
-    if isinstance(values, dict) and all(isinstance(value, str | int) for value in values.values()):
-        return {str(key): str(value) for key, value in values.items()}
-    raise DataError(f"{path}: a list of names is needed, or an object from number to name.")
+def _keyed_behind(lines: Sequence[str]) -> dict[str, str]:
+    """Return {"0": "cat"} of lines with a number behind each name; nothing where one has none."""
+    found = [re.fullmatch(r"(.*?)\s*[:=,;\t ]\s*(\d+)", line) for line in lines]
+    return {match[2]: match[1] for match in found if match} if lines and all(found) else {}
 
 
 def _candidates(source: Path | str, settings: DataSettings) -> list[Path]:
@@ -133,7 +129,10 @@ def _candidates(source: Path | str, settings: DataSettings) -> list[Path]:
     if isinstance(source, str):
         return []
     folder = source if source.is_dir() else source.parent
-    found = [folder / name for name in _FILES]
+    wanted = {name.casefold() for name in _FILES}
+    with os.scandir(folder) as entries:  # there may be a million images
+        present = {name.casefold(): name for entry in entries if (name := entry.name).casefold() in wanted}
+    found = [folder / present[name.casefold()] for name in _FILES if name.casefold() in present]
     return [path for path in found if path != source and _is_own(path, folder, settings) and _may_be_names(path)]
 
 

@@ -10,9 +10,10 @@ from pathlib import PurePosixPath
 import pyarrow as pa
 
 from labelaudit.core.dataset import Remark
-from labelaudit.core.errors import ConfigError, did_you_mean
+from labelaudit.core.errors import ConfigError, did_you_mean, shorten
 from labelaudit.core.recipe import DataSettings
 from labelaudit.functional.images import image_suffixes
+from labelaudit.sources.labels import is_number
 from labelaudit.sources.parquet_file import is_image_type
 from labelaudit.sources.paths import template_columns
 from labelaudit.sources.splits import split_of_words
@@ -34,6 +35,17 @@ LABEL_NAMES = (
     "label_id",
     "class_id",
     "fine_label",
+    "ground_truth",
+    "gt",
+    "true_label",
+    "gold_label",
+    "y_true",
+    "target_class",
+    "category_name",
+    "finding_labels",
+    "choice",
+    "display_name",
+    "displayname",
 )
 _PATHS = (
     "path",
@@ -59,13 +71,31 @@ _MAYBE_SPLITS = (
     "data_split",
     "ml_use",
     "phase",
+    "mode",
+    "stage",
+    "tvt",
+    "train_test",
+    "traintest",
+    "train_val_test",
+    "dataset_split",
+    "set_name",
+    "purpose",
     "column_1",
 )  # where cells say train or test
-_VALIDATION = ("is_valid", "is_val", "valid_col")  # yes or no
+_YES_MEANS = {  # columns of yes and no
+    "is_valid": "val",
+    "is_val": "val",
+    "is_validation": "val",
+    "valid_col": "val",
+    "is_test": "test",
+    "is_train": "train",
+    "is_training": "train",
+}
 _TRUSTED = ("trusted",)
 _TEXTS = ("text", "sentence", "review", "title", "content", "body", "description", "tweet", "comment")
 _NAMED_WORDS, _PROSE_WORDS = 2, 5  # words a cell from which a column of such a name, and of any name, holds texts
-_YES_NO = {"true": "val", "1": "val", "yes": "val", "false": "train", "0": "train", "no": "train", "": "train"}
+_YES_NO = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False}
+_MOST_CLASSES = 1_000  # different values of a column that may be the labels
 _MOST_SPLITS = 5  # different values of a column that tells the split
 _LONGEST_PATH = 4096  # characters
 _NUMERIC = frozenset("0123456789 .,;:+-eE[]")
@@ -131,20 +161,40 @@ def _label_column(table: Table, settings: DataSettings, taken: set[str | None]) 
     if named:
         return named, []
     found = [name for name in columns_named(table, LABEL_NAMES) if name not in taken]
+    found = found or [name for name in _named_within(table, LABEL_NAMES) if name not in taken]
     if len(found) > 1:
         others = " and ".join(repr(name) for name in found[1:])
         return found[0], [
             Remark("note", f"Labels are from column {found[0]!r}, not {others}; --label-column changes it.")
         ]
-    left = [name for name in table.columns if name not in taken]
+    left = [name for name, cells in table.columns.items() if name not in taken and not _holds_objects(cells.type)]
     if len(left) > 1 and "column 1" in table.columns:  # without a header: a count of the rows is no label
         left = [name for name in left if not _counts_rows(table.columns[name])]
     if found or len(left) == 1:
         return (found or left)[0], []
     raise ConfigError(
         f"{table.source}: no column looks like the labels; columns: {', '.join(table.columns)}.",
-        hint="Name it with --label-column. Is the first line of the table its header? If not: --no-header",
+        hint=f"Name it with --label-column{_candidates(table, left)}. Is the first line of the table its header? If "
+        "not: --no-header",
     )
+
+
+def _holds_objects(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) and pa.types.is_nested(kind.value_type))
+
+
+def _candidates(table: Table, names: Iterable[str]) -> str:
+    """Return which columns have a few values that come again, as labels do; the fewest first."""
+    found = []
+    for name in names:
+        cells = table.columns[name]
+        if pa.types.is_nested(cells.type) or name in table.streamed or pa.types.is_floating(cells.type):
+            continue
+        values = cells.unique().to_pylist()
+        if 1 < len(values) <= min(_MOST_CLASSES, len(cells) / 2):
+            found.append((all(is_number(str(value)) for value in values), len(values), name))
+    shown = shorten((f"{name!r} ({distinct:,} different)" for _, distinct, name in sorted(found)), show=3)
+    return f", such as {shown}" if found else ""
 
 
 def _counts_rows(cells: pa.ChunkedArray) -> bool:
@@ -158,18 +208,22 @@ def _split_column(table: Table) -> str | None:
     if sure is not None:
         return sure
     for name in columns_named(table, _MAYBE_SPLITS):
+        if pa.types.is_nested(table.columns[name].type):
+            continue
         values = {str(value) for value in table.columns[name].unique().to_pylist() if value is not None}
         if 0 < len(values) <= _MOST_SPLITS and all(map(split_of_words, values - {"UNASSIGNED"})):
             return name
-    return _first(table, _VALIDATION)
+    return _first(table, _YES_MEANS)
 
 
 def split_texts(table: Table, column: str) -> list[str | None]:
-    """Return the split of each row as the table names it; train or val where it says yes or no."""
+    """Return the split of each row as the table names it; train, val or test where it says yes or no."""
     texts = [None if value is None else str(value) for value in table.columns[column].to_pylist()]
-    if _plain(column) not in _VALIDATION or not {(text or "").casefold() for text in texts} <= _YES_NO.keys():
+    yes = _YES_MEANS.get(_plain(column))
+    if yes is None or not {(text or "").casefold() for text in texts} <= _YES_NO.keys():
         return [text if text is None or text.strip() else None for text in texts]
-    return [_YES_NO[(text or "").casefold()] for text in texts]
+    no = "test" if yes == "train" else "train"
+    return [yes if _YES_NO[(text or "").casefold()] else no for text in texts]
 
 
 def _path_columns(table: Table, settings: DataSettings) -> tuple[list[str], bool]:
@@ -197,9 +251,11 @@ def _holds_image_names(table: Table, name: str) -> bool:
 
 
 def names_samples(table: Table, name: str) -> bool:
-    """Return whether a column is called as ids, paths, splits or trust are, or holds the names of images."""
-    usual = (*_PATHS, *_MAYBE_PATHS, *_IDS, *_SPLITS, *_MAYBE_SPLITS, *_VALIDATION, *_TRUSTED)
-    return _plain(name) in usual or _plain(name).startswith("unnamed") or _holds_image_names(table, name)
+    """Return whether a column is called as ids, paths, splits or trust are, or holds names of images or sentences."""
+    usual = (*_PATHS, *_MAYBE_PATHS, *_IDS, *_SPLITS, *_MAYBE_SPLITS, *_YES_MEANS, *_TRUSTED)
+    if _plain(name) in usual or _plain(name).startswith("unnamed") or _holds_image_names(table, name):
+        return True
+    return _is_prose(table, name, usual=_plain(name) in _TEXTS)
 
 
 def looked_at(table: Table, name: str) -> list[str]:
@@ -270,5 +326,11 @@ def columns_named(table: Table, names: Iterable[str]) -> list[str]:
     return [present[name] for name in names if name in present]
 
 
+def _named_within(table: Table, names: Iterable[str]) -> list[str]:
+    """Return the columns of flattened objects whose last part is one of these names: "annotation.label"."""
+    last = {_plain(name.rpartition(".")[2]): name for name in reversed(list(table.columns)) if "." in name}
+    return [last[name] for name in names if name in last]
+
+
 def _plain(name: str) -> str:
-    return re.sub(r"[ .-]", "_", name.casefold())
+    return re.sub(r"[ ./-]", "_", name.casefold().strip())

@@ -8,21 +8,36 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import Literal
+from typing import Literal, TypeAlias
+
+import pyarrow as pa
 
 from labelaudit.core.dataset import Remark
-from labelaudit.core.errors import ConfigError, DataError, shorten
+from labelaudit.core.errors import ConfigError, DataError, count, shorten
 from labelaudit.core.recipe import DataSettings
-from labelaudit.functional.images import image_suffixes
+from labelaudit.sources.headers import begins_with_data, column_names, headless_remark
 from labelaudit.sources.labels import is_number
+from labelaudit.sources.plain_csv import Plain, read_plain
+from labelaudit.sources.text_layouts import (
+    RARE_DELIMITERS,
+    comment_lines,
+    double_delimiter,
+    fasttext_rows,
+    is_aligned,
+    is_list,
+    is_sparse,
+    split_list_line,
+    title_rows,
+    without_arff_head,
+)
 from labelaudit.sources.urls import Place
 
-LIST_SUFFIXES = (".txt", ".lst")  # "path label" lists, or tables under another name
+LIST_SUFFIXES = (".txt", ".lst", ".tab", ".dat", ".data", ".arff")  # lists, or tables under another name
 
-Column = list[str | None]  # (rows,) None where the cell is empty
+Column: TypeAlias = list[str | None] | pa.ChunkedArray  # (rows,) None where the cell is empty
 Quoting = Literal["standard", "none"]
 
+_SPARSE_HINT = "Write one column a feature: sklearn.datasets.load_svmlight_file(path), then toarray()."
 _DELIMITERS = ("\t", ";", "|", ",")  # where several fit, the comma is the one within the cells: in "1,5;carp"
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
 _BY_NAME = {"tab": "\t", "\\t": "\t", "blank": " ", "space": " ", "comma": ",", "semicolon": ";"}
@@ -73,24 +88,80 @@ def read_delimited(source: Place, data: bytes, settings: DataSettings) -> Delimi
     """
     text = _decode(source, data, settings.encoding)
     text, named = _without_separator_line(text)
+    before, text = _comments(text)
+    text = without_arff_head(text)
     delimiter = _asked_delimiter(settings.delimiter) or named or _delimiter(source, text)
+    plain = None if settings.no_header else read_plain(text, delimiter, quoting=settings.quoting)
+    if plain is not None:
+        return _of_plain(source, plain, delimiter, above=before + (named is not None), comments=before)
     parsed, remarks = _parse(source, text, delimiter, settings.quoting)
-    if named is not None:  # one line more than is parsed
-        parsed = _Parsed(parsed.rows, [line + 1 for line in parsed.lines])
+    remarks += _comment_remarks(source, before)
+    above = before + (named is not None)  # lines that are not parsed
+    parsed = _Parsed(parsed.rows, [line + above for line in parsed.lines]) if above else parsed
+    parsed, said = _table_of(source, parsed)
+    remarks += said
     if not parsed.rows:
         raise DataError(f"{source}: the table is empty.", hint="Its first line names the columns: path,label")
-    headless = settings.no_header or _begins_with_data(parsed.rows)
+    headless = settings.no_header or begins_with_data(parsed.rows)
     width = len(parsed.rows[0])
     if headless:
         header, body = [f"column {number}" for number in range(1, width + 1)], parsed
-        remarks.append(_headless_remark(source, parsed.rows[0], asked=settings.no_header))
+        remarks.append(headless_remark(source, parsed.rows[0], asked=settings.no_header))
     else:
         header, body = parsed.rows[0], _Parsed(parsed.rows[1:], parsed.lines[1:])
-    names = _column_names(source, header)
+    names = column_names(source, header)
     _require_equal_lengths(source, body, width, delimiter)
     columns = zip(*body.rows, strict=True) if body.rows else ((),) * width
     cells = {name: [cell or None for cell in column] for name, column in zip(names, columns, strict=True)}
     return Delimited(cells, body.lines, tuple(remarks), delimiter)
+
+
+def _of_plain(source: Place, plain: Plain, delimiter: str, *, above: int, comments: int) -> Delimited:
+    """Return a plain table; its first row stands below the header and the lines above that."""
+    names = column_names(source, plain.header)
+    first = above + 2
+    lines = list(range(first, first + len(plain.columns[0])))
+    columns = dict(zip(names, plain.columns, strict=True))
+    return Delimited(columns, lines, tuple(_comment_remarks(source, comments)), delimiter)
+
+
+def _comment_remarks(source: Place, lines: int) -> list[Remark]:
+    if not lines:
+        return []
+    return [Remark("note", f"{source.name}: comments above the table, left out: {count(lines, 'line')}.")]
+
+
+def _comments(text: str) -> tuple[int, str]:
+    """Return how many lines of comments stand above a table, and the text below them."""
+    if not text.startswith("#"):
+        return 0, text
+    lines = _head(text, lines=100)
+    n = comment_lines(lines, _DELIMITERS)
+    for _ in range(n):
+        text = text.partition("\n")[2]
+    return n, text
+
+
+def _table_of(source: Place, parsed: _Parsed) -> tuple[_Parsed, list[Remark]]:
+    """Return the rows without titles above them, and with a name for every column that the first row lacks."""
+    remarks: list[Remark] = []
+    n = title_rows(parsed.rows)
+    if n:
+        shown = shorten((repr(" ".join(filter(None, row))) for row in parsed.rows[:n]), show=3)
+        remarks.append(Remark("warning", f"{source.name}: lines above the table, left out: {shown}."))
+        parsed = _Parsed(parsed.rows[n:], parsed.lines[n:])
+    if len(parsed.rows) < 2:
+        return parsed, remarks
+    header, body = parsed.rows[0], parsed.rows[1:]
+    if any(len(row) != len(header) + 1 for row in body):
+        return parsed, remarks
+    if all(not row[-1].strip() for row in body):  # a delimiter at the end of every row
+        return _Parsed([header, *(row[:-1] for row in body)], parsed.lines), remarks
+    if len({row[0] for row in body}) < len(body) or all(map(is_number, header)):  # no names of rows, as R writes them
+        return parsed, remarks
+    text = f"{source.name}: the header lacks a name for the first column, which is read as the names of the rows."
+    remarks.append(Remark("warning", text))
+    return _Parsed([["id", *header] if "id" not in header else ["row names", *header], *body], parsed.lines), remarks
 
 
 def _decode(source: Place, data: bytes, encoding: str | None) -> str:
@@ -132,13 +203,22 @@ def _asked_delimiter(asked: str | None) -> str | None:
 
 def _delimiter(source: Place, text: str) -> str:
     """Return the delimiter that cuts the first lines into equally many cells, the most of them."""
-    usual = "\t" if source.suffix.lower() == ".tsv" else ","
+    usual = "\t" if ".tsv" in source.name.lower() else ","
     head = _head(text)
     widths = {delimiter: _width(head, delimiter) for delimiter in _DELIMITERS}
     best = max(_DELIMITERS, key=lambda delimiter: widths[delimiter])
     if widths[best] > 1:
         return best
-    if _is_list(head):
+    if is_list(head) or text.startswith("__label__"):
+        return " "
+    rare = max(RARE_DELIMITERS, key=lambda delimiter: _width(head, delimiter))
+    if _width(head, rare) > 1:
+        return rare
+    if double := double_delimiter(head):
+        return double
+    if is_sparse(head):
+        raise DataError(f"{source}: its lines look like LIBSVM: {head[0][:60]!r}.", hint=_SPARSE_HINT)
+    if is_aligned(head):
         return " "
     first = head[0] if head else ""
     return max(_DELIMITERS, key=lambda delimiter: (first.count(delimiter), delimiter == usual))
@@ -162,27 +242,12 @@ def _width(head: Sequence[str], delimiter: str) -> int:
     return 0
 
 
-def _is_list(head: Sequence[str]) -> bool:
-    """Return whether every line is the path of an image, a blank, and one word; or the other way round."""
-    return bool(head) and all(_split_list_line(line) is not None for line in head)
-
-
-def _split_list_line(line: str) -> list[str] | None:
-    """Return [path, label] or [label, path] of a line of a list; a path may hold blanks, a label may not."""
-    suffixes = image_suffixes()
-    words = line.split()
-    if len(words) < 2:
-        return None
-    if PurePosixPath(words[-1]).suffix.lower() in suffixes:
-        return [words[0], line.strip()[len(words[0]) :].strip()]
-    path = line.strip()[: -len(words[-1])].strip()
-    return [path, words[-1]] if PurePosixPath(path).suffix.lower() in suffixes else None
-
-
 def _parse(source: Place, text: str, delimiter: str, quoting: str) -> tuple[_Parsed, list[Remark]]:
     """Return the rows, and what to say about quotation marks."""
     if delimiter == " ":
-        return _parse_list(source, text)
+        return _parse_words(source, text)
+    if delimiter == "::":
+        text, delimiter = text.replace("::", "\x1f"), "\x1f"
     plain: Callable[[], _Parsed] = lambda: _read_rows(text, delimiter, csv.QUOTE_NONE)  # noqa: E731
     if quoting == "none" or '"' not in text:
         return plain(), []
@@ -211,9 +276,28 @@ def _read_rows(text: str, delimiter: str, quoting: Literal[0, 3]) -> _Parsed:
     return _Parsed(rows, lines)
 
 
+def _parse_words(source: Place, text: str) -> tuple[_Parsed, list[Remark]]:
+    """Return the rows of a text whose cells are separated by blanks: lines of fastText, aligned columns, or a list."""
+    rows = fasttext_rows(text)
+    if rows is not None:
+        lines = [number for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+        said = Remark("note", f"{source.name}: lines of fastText: labels behind __label__, then a text.")
+        return _Parsed(rows, [1, *lines]), [said]
+    head = _head(text)
+    if not is_list(head) and is_aligned(head):
+        plain = re.sub(r"(?m)^[ \t]+|[ \t]+$", "", text)
+        said = Remark("note", f"{source.name}: cells are separated by blanks.")
+        plain = re.sub(r"[ \t]+", " ", plain)
+        try:
+            return _read_rows(plain, " ", csv.QUOTE_MINIMAL), [said]
+        except csv.Error:
+            return _read_rows(plain, " ", csv.QUOTE_NONE), [said]
+    return _parse_list(source, text)
+
+
 def _parse_list(source: Place, text: str) -> tuple[_Parsed, list[Remark]]:
     found = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
-    rows = [(number, _split_list_line(line) or line.rsplit(None, 1)) for number, line in found]
+    rows = [(number, split_list_line(line) or line.rsplit(None, 1)) for number, line in found]
     wrong = [f"line {number}" for number, row in rows if len(row) != 2]
     if wrong:
         raise DataError(
@@ -259,46 +343,6 @@ def _line_break_remark(parsed: _Parsed) -> list[Remark]:
     if not lines:
         return []
     return [Remark("note", f"Rows with line breaks in quoted cells: {len(lines):,} ({shorten(lines)}).")]
-
-
-def _begins_with_data(rows: Sequence[Sequence[str]]) -> bool:
-    """Return whether each cell of the first row is a number, an image's name, or found again below it."""
-    first = rows[0]
-    if not first or (len(first) < 2 and not is_number(first[0])) or _counts_columns(first):
-        return False
-    suffixes = image_suffixes()
-    return all(
-        is_number(cell)
-        or PurePosixPath(cell.strip()).suffix.lower() in suffixes
-        or (bool(cell.strip()) and any(cell == row[position] for row in rows[1:] if position < len(row)))
-        for position, cell in enumerate(first)
-    )
-
-
-def _counts_columns(first: Sequence[str]) -> bool:
-    """Return whether the cells are 0, 1, 2, ... as pandas names columns without names, maybe after an index."""
-    names = [cell.strip() for cell in first]
-    names = names[1:] if names[0] == "" else names
-    return names == [str(number) for number in range(len(names))]
-
-
-def _headless_remark(source: Place, first: Sequence[str], *, asked: bool) -> Remark:
-    columns = f"its columns are called 'column 1' to 'column {len(first)}'"
-    if asked:
-        return Remark("note", f"{source.name}: read without a header; {columns}.")
-    example = shorten((repr(cell) for cell in first), show=3)
-    return Remark("warning", f"{source.name}: its first line ({example}) is data, not a header; {columns}.")
-
-
-def _column_names(source: Place, header: Sequence[str]) -> list[str]:
-    names = [name.strip() or f"unnamed: {position}" for position, name in enumerate(header)]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise DataError(
-            f"{source}: the header names a column twice: {shorten(map(repr, twice))}.",
-            hint="Rename one of them; if the first line is data, not names: --no-header",
-        )
-    return names
 
 
 def _require_equal_lengths(source: Place, body: _Parsed, width: int, delimiter: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import math
 import re
@@ -26,12 +27,19 @@ from labelaudit.sources.table_file import Table
 _ROW_NUMBER_NAMES = frozenset(
     {"id", "index", "unnamed: 0", "unnamed: 0.1", "row", "row_id", "uid", "uuid", "sample_id"}
 )
+_FOLD_NAMES = frozenset({"fold", "folds", "kfold", "k_fold", "fold_id", "cv_fold", "fold_number"})
+_MOST_FOLDS = 20
 _MISSING = frozenset(
     {"", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "nat", "?", "-"}
 )  # beside numbers; among words they are words
 _WORD_SHARE = 0.1  # of the cells of a column of numbers may be words, such as "missing"
 _BOUND = re.compile(r"[<>≤≥~]")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
+# Units behind numbers, currencies before them; letters before them are codes, such as A12.
+_UNIT = re.compile(r"([$€£¥₹]?)\s*([+-]?[\d.,]*\d(?:[eE][+-]?\d+)?)\s*([%‰°$€£¥₹]?[A-Za-zµμ²³/]{0,6})")
+_GROUPS = re.compile(r"(?<=\d)['’\u00a0\u202f ](?=\d{3}(?!\d))")  # between thousands
+_LOOKED_AT = 50  # first cells
+_FEWEST_WITH_UNIT = 3  # different numbers
 _BOOLEANS = {"true": 1.0, "false": 0.0}
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([T ].*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}( .*)?")
 _FREE_TEXT_VALUES = 20  # distinct texts from which a column that hardly repeats any is prose, not categories
@@ -92,15 +100,24 @@ def read_features(table: Table, rows: IntN, taken: frozenset[str], *, only: Sequ
         else:
             columns[name] = column
     if not columns:
-        raise DataError(
-            f"{table.source}: no column to learn from; left out: {shorten(_reasons(left_out)) or 'none'}.",
-            hint="Give columns of numbers or categories, or a column of image paths (--path-column).",
-        )
+        raise _nothing_to_learn_from(table, left_out)
     facts = learn_columns(columns)
     values = encode_columns(columns, facts)
     hashes = _row_hashes([cell_texts(table.columns[name].take(rows)) for name in columns])
     remarks = (_remark(columns, _reasons(left_out), values.shape[1]), *_number_remarks(odd))
     return Features(Vectors(values, "features", hashes, facts), remarks, left_out)
+
+
+def _nothing_to_learn_from(table: Table, left_out: Mapping[str, str]) -> DataError:
+    if left_out or len(table.columns) > 1:
+        return DataError(
+            f"{table.source}: no column to learn from; left out: {shorten(_reasons(left_out)) or 'none'}.",
+            hint="Give columns of numbers or categories, or a column of image paths (--path-column).",
+        )
+    return DataError(
+        f"{table.source}: no column to learn from beside the only one, {next(iter(table.columns))!r}.",
+        hint="Name what separates the cells with --delimiter; or give --embeddings or --probs, a row for each label.",
+    )
 
 
 def _reasons(left_out: Mapping[str, str]) -> list[str]:
@@ -131,6 +148,8 @@ def prepare_column(name: str, cells: pa.ChunkedArray, delimiter: str | None, odd
     """Return a column ready to encode, or in a few words why it is left out; adds to `odd` how numbers were read."""
     if name.casefold() in _ROW_NUMBER_NAMES:
         return "row id"
+    if name.casefold() in _FOLD_NAMES and len(cells.unique()) <= _MOST_FOLDS:
+        return "fold of a cross-validation"
     kind = cells.type.value_type if pa.types.is_dictionary(cells.type) else cells.type
     if pa.types.is_temporal(kind):
         return "date"
@@ -170,16 +189,48 @@ class Numbers:
     words: tuple[str, ...] = ()  # cells that are no numbers
     bounds: int = 0  # cells such as <0.1, read as 0.1
     comma: Literal["", "decimal", "thousands"] = ""  # what commas mean in it
+    unit: str = ""  # that all cells have
 
 
 def read_numbers(texts: Sequence[str | None], *, decimal_comma: bool) -> Numbers | None:
-    """Return the texts as numbers; None where too many of them are words.
+    """Return the texts as numbers, those with one unit, such as 12 %, without it; None where too many are words.
 
     Args:
         texts: cells.
         decimal_comma: whether 1,234 is a little more than 1, as where a semicolon separates the cells; else it is
             1234, unless other cells, such as 1,5, tell.
     """
+    found = _read_numbers(texts, decimal_comma=decimal_comma)
+    bare = _without_unit(texts) if found is None else None
+    if bare is None:
+        return found
+    found = _read_numbers(bare[0], decimal_comma=decimal_comma)
+    return None if found is None else dataclasses.replace(found, unit=bare[1])
+
+
+def _without_unit(texts: Sequence[str | None]) -> tuple[list[str | None], str] | None:
+    """Return the texts without the unit that all of them have, and what it is; None where they have none, or differ."""
+    if not _has_unit([text for text in texts[:_LOOKED_AT] if text is not None]):
+        return None
+    plain = ["" if text is None else _GROUPS.sub("", text.strip()) for text in texts]
+    found = [None if text.casefold() in _MISSING else _UNIT.fullmatch(text) for text in plain]
+    known = [text for text in plain if text.casefold() not in _MISSING]
+    matches = [match for match in found if match is not None]
+    units = {f"{match[1]}{match[3]}".strip().casefold() for match in matches}
+    if len(matches) < len(known) or len(units) != 1 or len({match[2] for match in matches}) < _FEWEST_WITH_UNIT:
+        return None
+    unit = next(iter(units)) or "thousands apart"
+    return [None if match is None else match[2] for match in found], unit
+
+
+def _has_unit(texts: Sequence[str]) -> bool:
+    """Return whether the first cells may be numbers with a unit: the whole column need not be looked through."""
+    plain = [_GROUPS.sub("", text.strip()) for text in texts if text.strip().casefold() not in _MISSING]
+    return bool(plain) and all(map(_UNIT.fullmatch, plain))
+
+
+def _read_numbers(texts: Sequence[str | None], *, decimal_comma: bool) -> Numbers | None:
+    """Return the texts as numbers without a unit; None where too many of them are words."""
     folded = ["" if text is None else text.strip().casefold() for text in texts]
     comma = _meaning_of_commas(folded, decimal_comma=decimal_comma)
     values = np.full(len(texts), np.nan)
@@ -249,6 +300,9 @@ def _number_remarks(columns: Mapping[str, Numbers]) -> list[Remark]:
     if bounds:
         text = f"Bounds such as <0.1, read as the number: {shorten(bounds, show=10)}."
         remarks.append(Remark("note", text))
+    units = [f"{name} ({found.unit})" for name, found in columns.items() if found.unit]
+    if units:
+        remarks.append(Remark("note", f"Numbers with a unit, read without it: {shorten(units, show=10)}."))
     words = [
         f"{name} ({len(found.words):,}: {shorten(map(repr, dict.fromkeys(found.words)), show=3)})"
         for name, found in columns.items()

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from labelaudit.core.dataset import Content, Dataset, FilesBelow, ImageFiles, Remark
+from labelaudit.core.dataset import Content, Dataset, FilesBelow, ImageFiles, Remark, SetAside, Texts
 from labelaudit.core.errors import DataError, shorten
 from labelaudit.core.ids import id_of, ids_of
 from labelaudit.core.recipe import DataSettings
 from labelaudit.core.shown import in_shell
 from labelaudit.functional.images import begins_like_image, image_suffixes
 from labelaudit.sources.inside import MOST_LEVELS, is_within
+from labelaudit.sources.label_tables import DATA_FOLDERS
 from labelaudit.sources.labels import encode_labels
-from labelaudit.sources.split_folders import TopFolder, find_levels
-from labelaudit.sources.splits import choose_split_folders
+from labelaudit.sources.split_folders import Levels, TopFolder, find_levels
+from labelaudit.sources.splits import choose_split_folders, is_split_name
 from labelaudit.sources.table_file import TABLE_SUFFIXES
 
 _UNREAD = {  # suffixes of images that need more than Pillow
@@ -51,7 +52,7 @@ class Tally:
 
 
 def read_folder(source: Path, settings: DataSettings) -> Dataset:
-    """Return the images of a folder, labelled by the name of their class folder.
+    """Return the images of a folder, or the texts where it holds these, labelled by the name of their class folder.
 
     The class is the first level below the root, or below a split folder; deeper folders belong to their class.
     Hidden names are skipped, symbolic links are followed only within the root unless the settings say so.
@@ -61,14 +62,14 @@ def read_folder(source: Path, settings: DataSettings) -> Dataset:
         ConfigError: the split that is asked for does not exist.
     """
     tally = Tally(os.path.realpath(source), image_suffixes(), follow_links=settings.follow_links)
-    levels = find_levels(_top_folders(source, tally), settings.split, source)
-    chosen, remarks = choose_split_folders(settings.split, levels.splits, source)
-    tally.links_out = tally.loops = tally.lost_links = 0
-    tally.other_files.clear()
-    for level in [levels.splits[name] for name in chosen] or [""]:
-        _read_level(source, level, tally)
+    chosen, remarks = _walk(source, settings, tally)
+    if not tally.samples and _are_texts(tally.other_files):
+        tally = Tally(tally.root, frozenset({".txt"}), follow_links=settings.follow_links)
+        chosen, remarks = _walk(source, settings, tally)
+        return _dataset_of_texts(source, tally, chosen, remarks, settings)
     if not tally.samples:
         raise _nothing_found(source, tally)
+    _require_class_folders(source, tally)
     tally.samples.sort()
     root = source.absolute()
     content = ImageFiles(FilesBelow(root, tuple(name for name, _ in tally.samples)))
@@ -77,9 +78,45 @@ def read_folder(source: Path, settings: DataSettings) -> Dataset:
         tally,
         content,
         split=",".join(chosen) or None,
-        remarks=[*levels.remarks, *remarks, *tally_remarks(tally)],
+        remarks=[*remarks, *tally_remarks(tally)],
         settings=settings,
     )
+
+
+def _walk(source: Path, settings: DataSettings, tally: Tally) -> tuple[list[str], list[Remark]]:
+    """Add the files of the chosen splits to the tally; return which these are, and what to say of the folders."""
+    base, tops = _unwrapped(source, tally)
+    levels = find_levels(tops, settings.split, source)
+    chosen, remarks = choose_split_folders(settings.split, levels.splits, source)
+    if base:
+        remarks.append(Remark("note", f"All lies in {base}/, so that the folders in it are read."))
+    tally.links_out = tally.loops = tally.lost_links = 0
+    tally.other_files.clear()
+    for level in [levels.splits[name] for name in chosen] or [""]:
+        _read_level(source, f"{base}/{level}".strip("/"), tally)
+    return chosen, [*levels.remarks, *remarks, *_split_classes(tops, levels)]
+
+
+def _are_texts(files: Counter[str]) -> bool:
+    """Return whether most files are texts."""
+    return files[".txt"] > files.total() / 2
+
+
+def _dataset_of_texts(
+    source: Path, tally: Tally, chosen: list[str], remarks: list[Remark], settings: DataSettings
+) -> Dataset:
+    """Return the texts in class folders; empty files are set aside."""
+    tally.samples.sort()
+    texts, empty = [], []
+    for index, (name, label) in enumerate(tally.samples):
+        texts.append((source / name).read_bytes().decode("utf-8", "replace").strip())
+        if not texts[-1]:
+            empty.append((index, SetAside(name, name, label, "unreadable", f"{name}: no text")))
+    said = Remark("note", f"{len(texts):,} files of text, labelled by their folders.")
+    split = ",".join(chosen) or None
+    remarks = [said, *remarks, *tally_remarks(tally)]
+    dataset = folder_dataset(source, tally, Texts(tuple(texts)), split=split, remarks=remarks, settings=settings)
+    return dataset.without(empty)
 
 
 def folder_dataset(
@@ -104,6 +141,42 @@ def folder_dataset(
         trusted=np.zeros(len(ids), dtype=np.bool_),
         split=split,
         remarks=(*remarks, *labels.remarks),
+    )
+
+
+def _unwrapped(source: Path, tally: Tally) -> tuple[str, dict[str, TopFolder]]:
+    """Return the folder that all others lie in, relative to the root, and the folders right below it."""
+    base, tops = "", _top_folders(source, tally)
+    while len(tops) == 1:
+        name, top = next(iter(tops.items()))
+        is_class = top.has_images or not top.folders or is_split_name(name)
+        if is_class or any(_suffix(entry.name) in tally.suffixes for entry in _visible(str(source / base))):
+            break
+        base = f"{base}/{name}".strip("/")
+        tops = _top_folders(source / base, tally)
+    return base, tops
+
+
+def _split_classes(tops: Mapping[str, TopFolder], levels: Levels) -> list[Remark]:
+    """Return a warning where the splits lie in the classes instead of the other way round."""
+    inner = frozenset[str]().union(*(top.folders for top in tops.values()))
+    if levels.splits or not inner or not all(map(is_split_name, inner)):
+        return []
+    return [Remark("warning", f"Each class folder holds {' and '.join(sorted(inner))}, which are read together.")]
+
+
+def _require_class_folders(source: Path, tally: Tally) -> None:
+    """Raise DataError where all images lie in one folder that is called like no class."""
+    names = {label for _, label in tally.samples}
+    if len(names) > 1 or next(iter(names)).casefold() not in DATA_FOLDERS:
+        return
+    boxes = [name for name in ("labels", "Annotations", "annotations") if (source / name).is_dir()]
+    hint = "Put each class into a folder of its own, or give a table of paths and labels (CSV)."
+    if boxes:
+        hint = f"{boxes[0]}/ looks like boxes of objects in the images: cut the objects out, an image each, into class"
+        hint += f" folders; or scan a table of paths and labels: labelaudit scan TABLE --image-root {source}"
+    raise DataError(
+        f"{source}: {len(tally.samples):,} images in {next(iter(names))}/ and no class folders: no labels.", hint=hint
     )
 
 

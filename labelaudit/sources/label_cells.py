@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from labelaudit.core.dataset import Remark
-from labelaudit.core.errors import DataError, shorten
-from labelaudit.sources.cells import label_texts
+from labelaudit.sources.cells import is_list, label_texts
+from labelaudit.sources.label_sets import LabelSets, set_text
 from labelaudit.sources.labels import is_number
 from labelaudit.sources.table_file import Table
 
 # Not "none", "null" or "NA": those are names of classes, too (nothing there; sodium).
 _MISSING = frozenset({"nan", "n/a", "#n/a", "#na", "<na>", "nat"})
+_DOUBTFUL = frozenset({"?", "-", "--", "unknown", "unlabeled", "unlabelled", "todo", "tbd", "missing", "undefined"})
 _FEWEST_NUMBERS = 3  # classes 0, 1, 2, ... beside which -1 means none; of -1, 0 and 1 it is one
-_SEPARATORS = {"|": "bars", ";": "semicolons", ",": "commas", " ": "blanks"}
+_SEPARATORS = ("|", ";", ",", " ")
 _CLEAR = frozenset("|;")  # that names of classes hardly hold
 _MOST_DISTINCT = 20_000  # labels that are looked into
 
@@ -28,31 +31,83 @@ class Labels:
 
     texts: list[str | None]  # (rows,) None where it is missing
     remarks: tuple[Remark, ...] = ()
+    sets: LabelSets | None = None  # what the texts stand for, where cells hold several labels
 
 
 def read_labels(table: Table, column: str, *, as_written: bool) -> Labels:
-    """Return the label of each row.
+    """Return the label of each row, or the set of its labels.
 
     Args:
         table: all rows.
         column: of the labels.
         as_written: take each cell for a class, whatever it says.
-
-    Raises:
-        DataError: cells hold several labels.
     """
+    if not as_written and is_list(table.columns[column].type):
+        lists = _sets_of_lists(table, column)
+        if lists is not None:
+            return lists
     texts = label_texts(table, column)
     if as_written:
         return Labels(texts)
-    texts = _unwrapped(table, column, texts)
+    items = _items(texts)
+    if items is not None and any(len(each) > 1 for each in items.values()):
+        return _as_sets(texts, LabelSets("lists", items, column, examples=_with_several(items)))
+    if items is not None:
+        texts = [None if text is None or not items[text] else items[text][0] for text in texts]
     counts = Counter(text for text in texts if text is not None)
-    _require_one_label(table, column, counts)
     missing = {text: n for text, n in counts.items() if _is_missing(text, counts)}
+    remarks = (*_missing_remark(column, missing), *_doubtful_remark(column, counts))
+    texts = [None if text in missing else text for text in texts] if missing else texts
+    sets = _sets_in_cells(column, counts, missing)
+    return Labels(texts, remarks) if sets is None else _as_sets(texts, sets, remarks)
+
+
+def _as_sets(texts: Sequence[str | None], sets: LabelSets, remarks: tuple[Remark, ...] = ()) -> Labels:
+    """Return sets of labels under the same text for the same set."""
+    plain = {text: set_text(names) for text, names in sets.sets.items()}
+    named = {plain[text]: names for text, names in sets.sets.items()}
+    found = [None if text is None else plain[text] for text in texts]
+    return Labels(found, remarks, dataclasses.replace(sets, sets=named))
+
+
+def _sets_of_lists(table: Table, column: str) -> Labels | None:
+    """Return the sets of a column of lists, None where none has two labels."""
+    cells = table.columns[column].to_pylist()
+    names = table.class_names.get(column)
+    rows = [
+        None if cell is None else tuple(_item_text(item, names) for item in cell if item is not None) for cell in cells
+    ]
+    if not table.hot and not any(row is not None and len(row) > 1 for row in rows):
+        return None
+    texts = [None if row is None else set_text(row) for row in rows]
+    sets = {text: row for text, row in zip(texts, rows, strict=True) if text is not None and row is not None}
+    kind: Literal["columns", "lists"] = "columns" if table.hot else "lists"
+    return Labels(texts, (), LabelSets(kind, sets, None if table.hot else column, examples=_with_several(sets)))
+
+
+def _item_text(item: object, names: Sequence[str] | None) -> str:
+    return names[item] if names and isinstance(item, int) and 0 <= item < len(names) else str(item)
+
+
+def _with_several(sets: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(text for text, names in sets.items() if len(names) > 1)
+
+
+def _missing_remark(column: str, missing: Mapping[str, int]) -> tuple[Remark, ...]:
     if not missing:
-        return Labels(texts)
+        return ()
     names = ", ".join(f"{text!r} ({n:,})" for text, n in missing.items())
     said = f"Labels in column {column!r} that are taken for missing: {names}; --labels-as-written keeps them."
-    return Labels([None if text in missing else text for text in texts], (Remark("warning", said),))
+    return (Remark("warning", said),)
+
+
+def _doubtful_remark(column: str, counts: Mapping[str, int]) -> tuple[Remark, ...]:
+    doubtful = {text: n for text, n in counts.items() if text.strip().casefold() in _DOUBTFUL}
+    if not doubtful or len(counts) - len(doubtful) < 2:
+        return ()
+    names = ", ".join(f"{text!r} ({n:,})" for text, n in doubtful.items())
+    said = f"Labels in column {column!r} that may mean that there is none, read as classes: {names}"
+    return (Remark("warning", f"{said}; if so, leave these cells empty."),)
 
 
 def _is_missing(text: str, counts: Counter[str]) -> bool:
@@ -64,17 +119,14 @@ def _is_missing(text: str, counts: Counter[str]) -> bool:
     return len(others) >= _FEWEST_NUMBERS and all(map(str.isdecimal, others))
 
 
-def _unwrapped(table: Table, column: str, texts: list[str | None]) -> list[str | None]:
-    """Return the labels out of lists of one: '["cat"]' is cat."""
+def _items(texts: Sequence[str | None]) -> dict[str, tuple[str, ...]] | None:
+    """Return the items of cells that are all lists as JSON or Python writes them; None where one is not."""
     distinct = {text for text in texts if text is not None}
-    lists = {text: _list_items(text) for text in distinct} if all(t.strip().startswith("[") for t in distinct) else {}
-    if not lists or None in lists.values():
-        return texts
-    several = [text for text, items in lists.items() if items is not None and len(items) > 1]
-    if several:
-        raise _several_labels(table, column, several, "lists")
-    first = {text: items[0] if items else None for text, items in lists.items()}
-    return [None if text is None else first[text] for text in texts]
+    if not distinct or not all(text.strip().startswith("[") for text in distinct):
+        return None
+    found = {text: _list_items(text) for text in distinct}
+    items = {text: tuple(names) for text, names in found.items() if names is not None}
+    return items if len(items) == len(found) else None
 
 
 def _list_items(text: str) -> list[str] | None:
@@ -88,21 +140,24 @@ def _list_items(text: str) -> list[str] | None:
     return None
 
 
-def _require_one_label(table: Table, column: str, counts: Counter[str]) -> None:
-    """Raise DataError where cells seem to hold several labels."""
+def _sets_in_cells(column: str, counts: Counter[str], missing: Collection[str]) -> LabelSets | None:
+    """Return what cells that seem to hold several labels stand for; None where they do not."""
     if len(counts) > _MOST_DISTINCT or all(map(is_number, counts)):
-        return
-    for separator, name in _SEPARATORS.items():
-        several = _several(counts, separator)
+        return None
+    labels = [text for text in counts if text not in missing]
+    for separator in _SEPARATORS:
+        several = _several(labels, separator)
         if several:
-            raise _several_labels(table, column, several, name)
+            sets = {text: _parts(text, separator) for text in labels}
+            return LabelSets("cells", sets, column, separator, tuple(several))
+    return None
 
 
 def _several(labels: Iterable[str], separator: str) -> list[str]:
     """Return the labels that are made of other labels; none unless two or more are.
 
     The same parts in another order give it away, or parts that are labels by themselves as well; between bars and
-    semicolons, parts that are fewer than the labels they make up.
+    semicolons, one such part each, or parts that are fewer than the labels they make up.
     """
     known = {label.strip() for label in labels}
     parts = {label: _parts(label, separator) for label in sorted(known)}
@@ -117,19 +172,11 @@ def _several(labels: Iterable[str], separator: str) -> list[str]:
     atoms = {item for label in made for item in parts[label]}
     if atoms <= single:
         return made
+    if separator in _CLEAR and all(single & set(parts[label]) for label in made):
+        return made
     slots = sum(len(parts[label]) for label in made)
     return made if separator in _CLEAR and len(atoms) < len(known) and slots >= 2 * len(atoms) else []
 
 
 def _parts(label: str, separator: str) -> tuple[str, ...]:
     return tuple(part for part in (piece.strip() for piece in re.split(re.escape(separator), label)) if part)
-
-
-def _several_labels(table: Table, column: str, several: Sequence[str], between: str) -> DataError:
-    separated = "as lists" if between == "lists" else f"separated by {between}"
-    return DataError(
-        f"{table.source}: the cells of label column {column!r} seem to hold several labels, {separated}: "
-        f"{shorten(map(repr, several), show=3)}.",
-        hint="Give each label a column of 0 and 1, and audit one against the rest: --label-column NAME. If each "
-        "combination is a class of its own: --labels-as-written",
-    )

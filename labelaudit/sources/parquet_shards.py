@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from urllib.parse import unquote
 
+import pyarrow as pa
+
+from labelaudit.core.arrays import IntN
 from labelaudit.core.dataset import Dataset, Remark, SetAside
 from labelaudit.core.errors import shorten
 from labelaudit.core.recipe import DataSettings
@@ -29,7 +34,7 @@ def read_parquet_shards(shards: Shards, settings: DataSettings, store: Store) ->
     ]
     table = Table(
         source=shards.source,
-        columns=light.columns,
+        columns={**_partitions(shards.names, light.file_of), **light.columns},
         lines=light.lines,
         store=store,
         class_names=light.class_names,
@@ -44,6 +49,17 @@ def read_parquet_shards(shards: Shards, settings: DataSettings, store: Store) ->
     return dataclasses.replace(
         dataset, split=shards.split or dataset.split, remarks=(*shards.remarks, *remarks, *dataset.remarks)
     )
+
+
+def _partitions(names: Sequence[str], file_of: IntN) -> dict[str, pa.ChunkedArray]:
+    """Return the columns that folders called key=value stand for, where they differ: label=cat/0.parquet."""
+    parts = [dict(part.split("=", 1) for part in name.split("/")[:-1] if part.count("=") == 1) for name in names]
+    keys = [key for key in parts[0] if all(key in part for part in parts)]
+    return {
+        key: pa.chunked_array([pa.array([unquote(part[key]) for part in parts], pa.string()).take(pa.array(file_of))])
+        for key in keys
+        if len({part[key] for part in parts}) > 1
+    }
 
 
 def _broken_remarks(broken: list[SetAside]) -> list[Remark]:

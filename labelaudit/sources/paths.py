@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -12,7 +13,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from labelaudit.core.arrays import BoolN, IntN
-from labelaudit.core.dataset import Remark
+from labelaudit.core.dataset import FilesBelow, Remark
 from labelaudit.core.errors import ConfigError, DataError, did_you_mean, shorten
 from labelaudit.functional.images import image_suffixes
 from labelaudit.sources.cells import cell_texts
@@ -22,6 +23,8 @@ from labelaudit.sources.patterns import shards_folder
 from labelaudit.sources.table_file import Table
 from labelaudit.sources.urls import Place, Url, is_url, parse_url
 
+_WORTH_LISTING = 200  # paths in a folder
+_LONGEST = 200  # characters of a path in a message
 _FIELD = re.compile(r"\{\{|\}\}|\{([^{}]+)\}")  # of a template: {column}, or a doubled brace
 
 
@@ -29,7 +32,7 @@ _FIELD = re.compile(r"\{\{|\}\}|\{([^{}]+)\}")  # of a template: {column}, or a 
 class Located:
     """Where the images of a table are."""
 
-    files: tuple[Place, ...]  # (N,) absolute; where the file should be if it does not exist
+    files: tuple[Place, ...] | FilesBelow  # (N,) absolute; where the file should be if it does not exist
     shown: tuple[str, ...]  # (N,) path relative to the root where it lies below it
     exists: BoolN  # (N,)
     fitting: tuple[str, ...] = ()  # templates that fit all rows, where more than one does
@@ -175,15 +178,17 @@ def without_strangers(located: Located, root: Path) -> Located:
 
 def _with_found(direct: Located, lost: Mapping[int, str], match: Match, root: Path, column: str) -> Located:
     """Return where the images are, with what was found by the ends of paths."""
-    files, shown, exists = list(direct.files), list(direct.shown), direct.exists.copy()
+    assert isinstance(direct.files, FilesBelow)  # of this machine
+    names, shown, exists = list(direct.files.names), list(direct.shown), direct.exists.copy()
     for position, file in match.files.items():
-        files[position], shown[position], exists[position] = root / file, file, True
+        names[position], shown[position], exists[position] = file, file, True
     why = dict(direct.why)
     why |= {position: f"several files fit: {shorten(names, show=3)}" for position, names in match.several.items()}
     templates = tuple(dict.fromkeys(filter(None, (way.template(column) for way in match.fitting))))
     total = sum(bool(path) for path in direct.shown)
     remarks = _found_remarks(match, total, root, column, lost)
-    return Located(tuple(files), tuple(shown), exists, fitting=templates, remarks=remarks, why=why)
+    files = FilesBelow(root, tuple(names))
+    return Located(files, tuple(shown), exists, fitting=templates, remarks=remarks, why=why)
 
 
 def _found_remarks(match: Match, total: int, root: Path, column: str, lost: Mapping[int, str]) -> tuple[Remark, ...]:
@@ -231,7 +236,7 @@ def _with_prefix(texts: Sequence[str | None], replace: str | None) -> list[str |
 
 def none_found(located: Located, table: Table, tree: ImageTree | None, root: Place, column: str | None) -> DataError:
     """Return the error for a table none of whose images exist."""
-    tried = "; ".join(str(file) for file in located.files[:3])
+    tried = "; ".join(_cut(str(file)) for file in located.files[:3])
     if located.fitting:
         several = " or ".join(repr(template) for template in located.fitting)
         hint = f"Several templates fit; pick one: --path-template {several}"
@@ -249,23 +254,53 @@ def none_found(located: Located, table: Table, tree: ImageTree | None, root: Pla
     )
 
 
+def _cut(text: str) -> str:
+    """Return a text that may be anything as one of bearable length."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}... ({len(text):,} characters)"
+
+
 def _has_suffix(path: str) -> bool:
     return PurePosixPath(path).suffix.lower() in image_suffixes()
 
 
 def _locate_as(texts: Sequence[str | None], root: Path) -> Located:
+    """Return the files of paths as they are written, or with slashes for backslashes."""
     paths = ["" if text is None else _clean(text) for text in texts]
-    files = [root / path if path else root for path in map(os.path.expanduser, paths)]
-    exists = np.array([os.path.isfile(file) for file in files], dtype=np.bool_)  # noqa: PTH113  (three times as fast)
+    names = [os.path.expanduser(path) if path[:1] == "~" else path for path in paths]  # noqa: PTH111  (faster by far)
+    exists = _are_files(str(root), names)
     for position in np.flatnonzero(~exists).tolist():
         if "\\" in paths[position]:  # a file of this name there is not: it is a path of Windows
             paths[position] = paths[position].replace("\\", "/")
-            files[position] = root / os.path.expanduser(paths[position])  # noqa: PTH111  (faster by far)
-            exists[position] = os.path.isfile(files[position])  # noqa: PTH113
-    return Located(tuple(files), tuple(paths), exists)
+            names[position] = os.path.expanduser(paths[position])  # noqa: PTH111
+            exists[position] = os.path.isfile(os.path.join(root, names[position]))  # noqa: PTH113, PTH118
+    return Located(FilesBelow(root, tuple(names)), tuple(paths), exists)
+
+
+def _are_files(root: str, names: Sequence[str]) -> BoolN:
+    """Return (N,) which names lead to files; a folder that many of them are in is listed once."""
+    tops = [name.rpartition("/")[0] for name in names]
+    listed = {top: _files_in(os.path.join(root, top)) for top, n in Counter(tops).items() if n >= _WORTH_LISTING}  # noqa: PTH118
+    nothing = frozenset[str]()
+    return np.array(
+        [
+            name.rpartition("/")[2] in listed.get(top, nothing) or os.path.isfile(os.path.join(root, name))  # noqa: PTH113, PTH118
+            for name, top in zip(names, tops, strict=True)
+        ],
+        dtype=np.bool_,
+    )
+
+
+def _files_in(folder: str) -> frozenset[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return frozenset(entry.name for entry in entries if entry.is_file())
+    except (OSError, ValueError):  # not there, or not to be listed: each file is asked for
+        return frozenset()
 
 
 def _clean(text: str) -> str:
     """Return a path as POSIX text; one without any slash may come from Windows."""
     text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"`":  # quotation marks of another program
+        text = text[1:-1]
     return text if "/" in text else text.replace("\\", "/")

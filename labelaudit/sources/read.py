@@ -7,16 +7,20 @@ where it is used.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
 from labelaudit.core.dataset import Dataset
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.recipe import DataSettings
+from labelaudit.core.several import as_pairs
 from labelaudit.functional.images import image_suffixes
 from labelaudit.sources.class_names import with_class_names
 from labelaudit.sources.folder import read_folder
 from labelaudit.sources.inside import files_inside, is_own_file, reading
+from labelaudit.sources.label_sets import require_few_pairs, several_labels
 from labelaudit.sources.label_tables import LabelTable, find_label_table
+from labelaudit.sources.other_files import OTHER_HINTS
 from labelaudit.sources.paths import require_exists
 from labelaudit.sources.patterns import is_pattern
 from labelaudit.sources.published import read_published
@@ -30,16 +34,13 @@ from labelaudit.sources.shards import (
 )
 from labelaudit.sources.splits import ALL_SPLITS
 from labelaudit.sources.store import Store
-from labelaudit.sources.table_file import TABLE_SUFFIXES
+from labelaudit.sources.table_file import TABLE_SUFFIXES, is_table, packed_table
 from labelaudit.sources.urls import Place, is_url, parse_url
 
-_OTHER_HINTS = {
-    ".gz": "Unpack it first.",
-    ".npy": "Give the table of labels, and this file with --embeddings or --probs.",
-}
 
-
-def read_dataset(source: Path | str, settings: DataSettings, *, cache: Path | None = None) -> Dataset:
+def read_dataset(
+    source: Path | str, settings: DataSettings, *, cache: Path | None = None, several: bool = False
+) -> Dataset:
     """Return the samples of a folder, a table or shards; no pixel is decoded.
 
     Args:
@@ -48,10 +49,11 @@ def read_dataset(source: Path | str, settings: DataSettings, *, cache: Path | No
             shards/{000..009}.tar); or the URL of one of these.
         settings: which split, columns, paths and arrays to read.
         cache: folder for what is fetched from URLs; None is the user's cache folder, such as ~/.cache/labelaudit.
+        several: samples may have several labels each; then the samples of the dataset are pairs of one and a label.
 
     Raises:
         ConfigError: the source, or something that the settings name, does not exist.
-        DataError: what is there cannot be audited.
+        DataError: what is there cannot be audited, or samples have several labels and may not.
     """
     store = Store(cache)
     with reading(source):
@@ -60,7 +62,13 @@ def read_dataset(source: Path | str, settings: DataSettings, *, cache: Path | No
             from labelaudit.sources.trusted import with_trusted
 
             dataset = with_trusted(dataset, settings, store)
-        return with_class_names(dataset, settings)
+        named = with_class_names(dataset, settings)
+        if named.several is None:
+            return named
+        if not several:
+            raise several_labels(named)
+        require_few_pairs(named)
+        return as_pairs(named)
 
 
 def _read(source: Path | str, settings: DataSettings, store: Store) -> Dataset:
@@ -88,12 +96,14 @@ def _read_path(path: Path, settings: DataSettings, store: Store) -> Dataset:
             return _read_shards(shards, settings, store)
         labels = find_label_table(path, settings)
         if labels is not None:
-            return _read_label_table(labels, settings, store)
+            return _read_label_table(path, labels, settings, store)
         _require_no_arrays(path, settings)
         return read_folder(path, settings)
-    if path.suffix.lower() in TABLE_SUFFIXES:
+    if is_table(path.name):
         return _read_table(path, settings, store)
     _require_known(path)
+    if path.suffix.lower() == ".zip" and packed_table(path) is not None:
+        return _read_table(path, settings, store)
     if path.suffix.lower() in (".zip", ".tar"):
         archive = _read_archive(path, settings, store)
         if archive is not None:
@@ -126,11 +136,28 @@ def _read_saved(path: Path, settings: DataSettings, store: Store) -> Dataset | N
     return dataclasses.replace(dataset, split=split)
 
 
-def _read_label_table(labels: LabelTable, settings: DataSettings, store: Store) -> Dataset:
-    if labels.split is not None:  # the file is the split
+def _read_label_table(folder: Path, labels: LabelTable, settings: DataSettings, store: Store) -> Dataset:
+    splits = [split for split in labels.paths if split is not None]
+    if splits:  # the files are the splits
         settings = dataclasses.replace(settings, split=ALL_SPLITS)
-    dataset = _read_table(labels.path, settings, store)
-    return dataclasses.replace(dataset, split=labels.split or dataset.split, remarks=(labels.remark, *dataset.remarks))
+    if len(splits) > 1:
+        dataset = _read_joined(folder, {split: labels.paths[split] for split in splits}, settings, store)
+    else:
+        dataset = _read_table(next(iter(labels.paths.values())), settings, store)
+    return dataclasses.replace(
+        dataset, split=",".join(splits) or dataset.split, remarks=(labels.remark, *dataset.remarks)
+    )
+
+
+def _read_joined(folder: Path, paths: Mapping[str, Path], settings: DataSettings, store: Store) -> Dataset:
+    from labelaudit.sources.joined import joined_datasets, joined_tables
+    from labelaudit.sources.table import table_dataset
+    from labelaudit.sources.table_file import load_table
+
+    if all(path.parent == folder for path in paths.values()):
+        tables = {split: load_table(path, store, settings) for split, path in paths.items()}
+        return table_dataset(joined_tables(folder, tables), settings)
+    return joined_datasets(folder, {split: _read_table(path, settings, store) for split, path in paths.items()})
 
 
 def _read_url(text: str, settings: DataSettings, store: Store) -> Dataset:
@@ -139,7 +166,7 @@ def _read_url(text: str, settings: DataSettings, store: Store) -> Dataset:
         return _read_shards(shards_of_pattern(text, store), settings, store)
     if isinstance(place, Path):
         return _read_path(place, settings, store)
-    if place.suffix.lower() in TABLE_SUFFIXES:
+    if is_table(place.name):
         return _read_table(place, settings, store)
     if shard_kind(place.name) == "tar":
         return _read_shards(shards_of_file(place), settings, store)
@@ -181,7 +208,7 @@ def _require_known(path: Path) -> None:
     known = ", ".join(TABLE_SUFFIXES)
     raise DataError(
         f"{path}: files of type {suffix or 'no suffix'} are not read; tables are {known}.",
-        hint=_OTHER_HINTS.get(suffix, "Give a folder of class folders, or a table of paths and labels."),
+        hint=OTHER_HINTS.get(suffix, "Give a folder of class folders, or a table of paths and labels."),
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from labelaudit.core.arrays import IntN
 from labelaudit.core.dataset import Dataset, Probabilities, Remark, SetAside, Texts, Vectors
-from labelaudit.core.errors import DataError, count, shorten
+from labelaudit.core.errors import ConfigError, DataError, count, shorten
 from labelaudit.core.recipe import DataSettings
 from labelaudit.functional.images import image_suffixes
 from labelaudit.sources.annotated import described, has_annotators, with_consensus
@@ -22,8 +22,12 @@ from labelaudit.sources.column_uses import column_uses
 from labelaudit.sources.columns import Roles, find_roles, looked_at
 from labelaudit.sources.features import feature_names, read_features, require_categories
 from labelaudit.sources.image_tree import ImageTree
+from labelaudit.sources.label_sets import several_labels, with_label_sets
+from labelaudit.sources.label_twins import label_twins
 from labelaudit.sources.labels import encode_labels
+from labelaudit.sources.nested_cells import is_vector_column, vectors_of, with_flat_objects
 from labelaudit.sources.one_hot import with_one_hot_label
+from labelaudit.sources.pixel_columns import with_pixel_columns
 from labelaudit.sources.probabilities import class_probabilities, prob_columns
 from labelaudit.sources.store import Store
 from labelaudit.sources.table_file import Table, load_table
@@ -31,6 +35,7 @@ from labelaudit.sources.table_images import Samples, has_bytes, image_tree, read
 from labelaudit.sources.table_rows import Rows, choose_rows, describe_rows, repeated_paths, unlabelled_rows
 from labelaudit.sources.urls import Place, Url
 
+_LABEL_FOLDERS = frozenset({"annotations", "annotation", "labels", "label", "meta", "metadata", "csv", "lists"})
 _MOST_ROWS = 0.5  # share of the ids that must lead to images for a table to be one of images
 
 
@@ -51,15 +56,28 @@ def table_dataset(table: Table, settings: DataSettings) -> Dataset:
     if has_annotators(settings):
         table, plain, answers = with_consensus(table, settings)
         dataset, rows = _read_rows(table, plain)
+        if dataset.several is not None:
+            raise several_labels(dataset)
         return described(dataset, answers, rows)
     return _read_rows(table, settings)[0]
 
 
+def table_rows(table: Table, settings: DataSettings) -> tuple[Dataset, IntN]:
+    """Return the samples of a table with one row each, and (N,) the rows that they are."""
+    return _read_rows(table, settings)
+
+
 def _read_rows(table: Table, settings: DataSettings) -> tuple[Dataset, IntN]:
     """Return the samples of a table with one row each, and the rows that they are."""
+    table = with_pixel_columns(with_flat_objects(table), settings)
     table = with_one_hot_label(with_cell_images(table, settings), settings)
+    listed = settings.label_column
+    if listed is not None and "," in listed and listed not in table.columns:  # they are one column now
+        settings = dataclasses.replace(settings, label_column="labels" if table.hot else "label")
+    roles = find_roles(table, settings)
+    settings, above = _with_root_above(table, roles, settings)
     tree = image_tree(table, settings)
-    roles = settle_path(table, find_roles(table, settings), settings, tree)
+    roles = settle_path(table, roles, settings, tree)
     rows, split, split_remarks = choose_rows(table, roles.split, settings)
     every = describe_rows(table, roles, settings, rows)
     labelled = every.take([i for i, label in enumerate(every.labels) if label is not None])
@@ -70,8 +88,11 @@ def _read_rows(table: Table, settings: DataSettings) -> tuple[Dataset, IntN]:
         )
     samples = _read_samples(table, roles, settings, labelled, tree)
     dataset, kept = _assemble(table, labelled, samples, settings)
+    if labelled.sets is not None:
+        dataset = with_label_sets(dataset, labelled.sets, names=table.hot or None)
     remarks = (
         _column_remark(table, roles, settings),
+        *above,
         *roles.remarks,
         *split_remarks,
         *every.remarks,
@@ -85,6 +106,21 @@ def _read_rows(table: Table, settings: DataSettings) -> tuple[Dataset, IntN]:
         remarks=(*table.remarks, *remarks, *dataset.remarks),
     )
     return dataset, kept
+
+
+def _with_root_above(table: Table, roles: Roles, settings: DataSettings) -> tuple[DataSettings, tuple[Remark, ...]]:
+    """Return the settings with the folder above a table as the root of its images, where they lie beside its own."""
+    if settings.image_root is not None or not roles.path_is_sure or roles.path is None or settings.no_images:
+        return settings, ()
+    own = image_tree(table, settings)
+    if own is None or own.root.name.casefold() not in _LABEL_FOLDERS:
+        return settings, ()
+    above = dataclasses.replace(settings, image_root=str(own.root.parent))
+    if share_of_images(table, roles.path, settings, own) > 0:
+        return settings, ()
+    if share_of_images(table, roles.path, above, image_tree(table, above)) == 0:
+        return settings, ()
+    return above, (Remark("note", f"Images are looked for in {own.root.parent}, the folder above {table.name}'s."),)
 
 
 def settle_path(table: Table, roles: Roles, settings: DataSettings, tree: ImageTree | None) -> Roles:
@@ -135,7 +171,7 @@ def _names_no_images(table: Table, column: str | None) -> bool:
 
 def _read_samples(table: Table, roles: Roles, settings: DataSettings, rows: Rows, tree: ImageTree | None) -> Samples:
     """Return what the rows hold; all of them have a label."""
-    places = tuple(table.place(row) for row in rows.rows)
+    places = table.places(rows.rows)
     shown = places if rows.paths is None else tuple(p or place for p, place in zip(rows.paths, places, strict=True))
     if settings.embeddings is not None:
         matrix = read_matrix(settings.embeddings, "--embeddings", rows=len(table))
@@ -150,15 +186,45 @@ def _read_samples(table: Table, roles: Roles, settings: DataSettings, rows: Rows
     require_categories(table, roles.label, rows.known_labels())
     if roles.texts:
         return _read_texts(table, roles, rows)
-    read = read_features(table, rows.rows, roles.taken(), only=feature_names(table, settings))
-    return Samples(read.vectors, places, remarks=read.remarks, left_out=read.left_out)
+    only = feature_names(table, settings)
+    column = None if only else _vector_column(table, roles)
+    if column is not None:
+        return _read_vectors(table, column, roles, rows)
+    twins = () if only else label_twins(table, roles.label, rows.rows, rows.known_labels())
+    read = read_features(table, rows.rows, roles.taken() | {*twins}, only=only)
+    left_out = {**read.left_out, **dict.fromkeys(twins, "it says the same as the label")}
+    return Samples(read.vectors, places, remarks=(*_twin_remarks(twins), *read.remarks), left_out=left_out)
+
+
+def _vector_column(table: Table, roles: Roles) -> str | None:
+    names = [name for name in table.columns if name not in roles.taken()]
+    return next((name for name in names if is_vector_column(table.columns[name])), None)
+
+
+def _read_vectors(table: Table, column: str, roles: Roles, rows: Rows) -> Samples:
+    """Return the vectors in the cells of a column."""
+    vectors = vectors_of(table.columns[column], rows.rows)
+    wrong = np.flatnonzero(~np.isfinite(vectors).all(axis=1)).tolist()
+    bad = {i: f"{table.place(int(rows.rows[i]))}: not a finite number in {column!r}" for i in wrong}
+    others = [name for name in table.columns if name not in {column, *roles.taken()}]
+    left = f"; not read: {shorten(others, show=10)}" if others else ""
+    said = f"Vectors of {vectors.shape[1]:,} numbers from {column!r}{left}; --feature-columns reads other columns."
+    places = table.places(rows.rows)
+    return Samples(Vectors(vectors, "embeddings"), places, unreadable=bad, remarks=(Remark("note", said),))
+
+
+def _twin_remarks(twins: tuple[str, ...]) -> tuple[Remark, ...]:
+    if not twins:
+        return ()
+    text = f"Columns that say the same as the label, not learnt from: {shorten(map(repr, twins))}"
+    return (Remark("warning", f"{text}; --feature-columns takes what it names."),)
 
 
 def _read_texts(table: Table, roles: Roles, rows: Rows) -> Samples:
     """Return the texts of the rows, several columns joined by a line break."""
     cells = [cell_texts(table.columns[name].take(rows.rows)) for name in roles.texts]
     texts = tuple("\n".join(text for text in row if text is not None) for row in zip(*cells, strict=True))
-    places = tuple(table.place(row) for row in rows.rows)
+    places = table.places(rows.rows)
     empty = {i: f"{place}: no text" for i, place in enumerate(places) if not texts[i]}
     others = [name for name in table.columns if name not in roles.taken()]
     left = f"; not read: {shorten(others, show=10)}" if others else ""
@@ -170,6 +236,11 @@ def _read_probabilities(
     table: Table, roles: Roles, settings: DataSettings, rows: Rows, shown: tuple[str, ...]
 ) -> Samples:
     assert settings.probs is not None
+    if rows.sets is not None:
+        raise ConfigError(
+            f"--probs: the samples of {table.source} have several labels, and the probabilities of one sum to 1.",
+            hint="Leave --probs away, or audit one label: --label-column NAME",
+        )
     matrix = read_matrix(settings.probs, "--probs", rows=len(table))
     labels = encode_labels(rows.known_labels(), fold=settings.fold_labels)
     columns = prob_columns(settings.prob_columns)

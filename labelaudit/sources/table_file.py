@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
 import dataclasses
+import gzip
 import io
 import json
-from collections.abc import Mapping
+import lzma
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -19,15 +24,21 @@ from labelaudit.core.dataset import ImageReader, Remark, SetAside
 from labelaudit.core.errors import DataError
 from labelaudit.core.files import read_regular
 from labelaudit.core.recipe import DataSettings
+from labelaudit.functional.images import image_suffixes
 from labelaudit.sources.binary_tables import ARROW_SUFFIXES, SHEET_SUFFIXES, read_arrow, read_npz, read_sheet
-from labelaudit.sources.csv_file import LIST_SUFFIXES, read_delimited
-from labelaudit.sources.json_objects import rows_of_object
+from labelaudit.sources.csv_file import LIST_SUFFIXES, Column, read_delimited
+from labelaudit.sources.json_objects import flattened, rows_of_list, rows_of_lists, rows_of_object
 from labelaudit.sources.parquet_file import PARQUET_SUFFIXES, class_names, load_parquet, read_light
 from labelaudit.sources.store import Store
 from labelaudit.sources.urls import Place
 
 DELIMITED_SUFFIXES = (".csv", ".tsv")
-JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
+_UNPACK: Mapping[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.decompress,
+    ".bz2": bz2.decompress,
+    ".xz": lzma.decompress,
+}
+JSON_SUFFIXES = (".jsonl", ".ndjson", ".manifest", ".json")
 MOST_TABLE = 8 * 2**30  # bytes of a table that is read as a whole
 STREAM_FROM = 64 * 2**20  # bytes of a Parquet file from which its images are read row group by row group
 TABLE_SUFFIXES = (
@@ -49,6 +60,7 @@ class Table:
     set_aside: tuple[SetAside, ...] = ()  # shards that cannot be read
     remarks: tuple[Remark, ...] = ()  # how the file was read
     delimiter: str | None = None  # between the cells of a text file
+    hot: tuple[str, ...] = ()  # columns of 0 and 1 whose names are the labels in the column "labels"
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -56,6 +68,14 @@ class Table:
     def place(self, row: int) -> str:
         """Return "labels.csv:17"."""
         return f"{self.name if self.shard_names is None else self.shard_names[row]}:{self.lines[row]}"
+
+    def places(self, rows: IntN) -> tuple[str, ...]:
+        """Return the place of each of many rows."""
+        lines = self.lines[rows].tolist()
+        if self.shard_names is not None:
+            return tuple(f"{self.shard_names[row]}:{line}" for row, line in zip(rows.tolist(), lines, strict=True))
+        name = self.name
+        return tuple(f"{name}:{line}" for line in lines)
 
     @property
     def name(self) -> str:
@@ -69,12 +89,13 @@ def load_table(source: Place, store: Store, settings: DataSettings | None = None
     Raises:
         DataError: the file is damaged, cannot be read, or has no rows.
     """
-    suffix = source.suffix.lower()
+    suffix = table_suffix(source.name)
     try:
         if suffix in PARQUET_SUFFIXES:
             table = _load_parquet(source, store)
         else:
             data = read_regular(source, most=MOST_TABLE) if isinstance(source, Path) else store.local_copy(source)
+            suffix, data = _unpacked(source, data)
             if suffix in (*ARROW_SUFFIXES, ".npz"):
                 table = _load_arrow(source, data, store)
             elif suffix in SHEET_SUFFIXES:
@@ -90,15 +111,57 @@ def load_table(source: Place, store: Store, settings: DataSettings | None = None
     return table
 
 
+def _text_column(cells: Column) -> pa.ChunkedArray:
+    return cells if isinstance(cells, pa.ChunkedArray) else pa.chunked_array([pa.array(cells, pa.string())])
+
+
+def table_suffix(name: str) -> str:
+    """Return the suffix that tells how a table is written, also of one that is compressed: ".csv" of "a.csv.gz"."""
+    path = PurePosixPath(name.lower())
+    return PurePosixPath(path.stem).suffix if path.suffix in _UNPACK else path.suffix
+
+
+def is_table(name: str) -> bool:
+    """Return whether a file of this name is read as a table."""
+    suffix = table_suffix(name)
+    is_packed = suffix != PurePosixPath(name.lower()).suffix
+    return suffix in TABLE_SUFFIXES and not (is_packed and suffix in (*PARQUET_SUFFIXES, *SHEET_SUFFIXES))
+
+
+def packed_table(path: Path) -> str | None:
+    """Return the name of the only table in a .zip without images; None where it holds anything else."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [each.filename for each in archive.infolist() if not each.is_dir()]
+    except (zipfile.BadZipFile, NotImplementedError, OSError):  # said when it is read as an archive of images
+        return None
+    names = [name for name in names if not name.startswith(("__MACOSX", "."))]
+    tables = [name for name in names if PurePosixPath(name.lower()).suffix in (*DELIMITED_SUFFIXES, *JSON_SUFFIXES)]
+    has_images = any(PurePosixPath(name.lower()).suffix in image_suffixes() for name in names)
+    return tables[0] if len(tables) == 1 and not has_images else None
+
+
+def _unpacked(source: Place, data: bytes) -> tuple[str, bytes]:
+    """Return the suffix of a table and its bytes, as they were before they were packed."""
+    unpack, suffix = _UNPACK.get(source.suffix.lower()), table_suffix(source.name)
+    try:
+        if isinstance(source, Path) and suffix == ".zip" and (name := packed_table(source)) is not None:
+            with zipfile.ZipFile(source) as archive:
+                return PurePosixPath(name.lower()).suffix, archive.read(name)
+        return suffix, data if unpack is None else unpack(data)
+    except (OSError, EOFError, ValueError, RuntimeError, lzma.LZMAError, zlib.error, zipfile.BadZipFile) as error:
+        raise DataError(f"{source}: cannot be unpacked: {error}.", hint="Copy it again.") from error
+
+
 def _load_delimited(source: Place, data: bytes, store: Store, settings: DataSettings) -> Table:
     read = read_delimited(source, data, settings)
-    arrays = {name: pa.chunked_array([pa.array(cells, pa.string())]) for name, cells in read.columns.items()}
+    arrays = {name: _text_column(cells) for name, cells in read.columns.items()}
     lines = np.array(read.lines, dtype=np.int64)
     return Table(source, arrays, lines, store, remarks=read.remarks, delimiter=read.delimiter)
 
 
 def _load_arrow(source: Place, data: bytes, store: Store) -> Table:
-    loaded = read_npz(source, data) if source.suffix.lower() == ".npz" else read_arrow(source, data)
+    loaded = read_npz(source, data) if table_suffix(source.name) == ".npz" else read_arrow(source, data)
     columns = dict(zip(loaded.column_names, loaded.columns, strict=True))
     names = class_names(loaded.schema.metadata or {})
     return Table(source, columns, np.arange(len(loaded), dtype=np.int64), store, names)
@@ -117,7 +180,7 @@ def _load_sheet(source: Place, data: bytes, store: Store, settings: DataSettings
         text.getvalue().encode(),
         dataclasses.replace(settings, delimiter=",", quoting="standard", encoding=None),
     )
-    arrays = {name: pa.chunked_array([pa.array(cells, pa.string())]) for name, cells in read.columns.items()}
+    arrays = {name: _text_column(cells) for name, cells in read.columns.items()}
     lines = np.array(read.lines, dtype=np.int64)
     return Table(source, arrays, lines, store, remarks=(*remarks, *read.remarks), delimiter=",")
 
@@ -146,6 +209,8 @@ def _load_json(source: Place, data: bytes, store: Store) -> Table:
         lines = list(range(len(rows)))
     else:
         rows, lines = _json_lines(source, text)
+    if any(isinstance(value, dict) for row in rows for value in row.values()):
+        rows = [flattened(row) for row in rows]
     names = dict.fromkeys(name for row in rows for name in row)  # in the order of appearance
     columns = {name: pa.chunked_array([_json_column([row.get(name) for row in rows])]) for name in names}
     return Table(source, columns, np.array(lines, dtype=np.int64), store)
@@ -167,9 +232,14 @@ def _json_array(source: Place, text: str) -> list[dict[str, Any]]:
         rows = json.loads(text)
     except json.JSONDecodeError as error:
         raise DataError(f"{source}:{error.lineno}: not JSON: {error.msg}.") from error
+    if rows and all(isinstance(row, list) for row in rows):
+        try:
+            return rows_of_lists(rows)
+        except DataError as error:
+            raise DataError(f"{source}: {error.problem}") from error
     for position, row in enumerate(rows):
         _require_object(row, f"{source}: item {position}")
-    return list(rows)
+    return rows_of_list(rows)
 
 
 def _json_lines(source: Place, text: str) -> tuple[list[dict[str, Any]], list[int]]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelaudit.core.arrays import IntN
-from labelaudit.core.dataset import Content, EmbeddedImages, ImageFiles, Remark, StreamedImages
+from labelaudit.core.dataset import Content, EmbeddedImages, FilesBelow, ImageFiles, Remark, StreamedImages
 from labelaudit.core.recipe import DataSettings
 from labelaudit.sources.cells import cell_texts
 from labelaudit.sources.columns import Roles
@@ -65,7 +65,7 @@ def image_tree(table: Table, settings: DataSettings) -> ImageTree | None:
 
 def read_embedded(table: Table, column: str, rows: IntN, paths: Sequence[str | None] | None) -> Samples:
     """Return images from a column of bytes, or of structs with bytes and a path."""
-    shown = tuple(table.place(row) for row in rows)
+    shown = table.places(rows)
     if column in table.streamed:
         return Samples(StreamedImages(table.streamed[column], rows), shown)
     cells = table.columns[column]
@@ -143,6 +143,8 @@ def _names_urls(texts: Sequence[str | None]) -> bool:
 
 
 def _content(located: Located, table: Table) -> ImageFiles | StreamedImages:
+    if isinstance(located.files, FilesBelow):
+        return ImageFiles(located.files)
     local = tuple(file for file in located.files if isinstance(file, Path))
     if len(local) == len(located.files):
         return ImageFiles(local)

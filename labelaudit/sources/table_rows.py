@@ -16,6 +16,7 @@ from labelaudit.core.recipe import DataSettings
 from labelaudit.sources.cells import cell_texts, yes_or_no
 from labelaudit.sources.columns import Roles, split_texts
 from labelaudit.sources.label_cells import read_labels
+from labelaudit.sources.label_sets import LabelSets
 from labelaudit.sources.splits import ALL_SPLITS, choose_splits, split_remark
 from labelaudit.sources.table_file import Table
 from labelaudit.sources.table_images import path_texts
@@ -31,6 +32,7 @@ class Rows:
     labels: tuple[str | None, ...]
     trusted: BoolN
     remarks: tuple[Remark, ...] = ()  # how labels were read
+    sets: LabelSets | None = None  # what the labels stand for, where they are sets
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -44,6 +46,7 @@ class Rows:
             None if self.paths is None else tuple(self.paths[i] for i in keep),
             tuple(self.labels[i] for i in keep),
             self.trusted[index],
+            sets=self.sets,
         )
 
     def known_labels(self) -> list[str]:
@@ -89,6 +92,7 @@ def describe_rows(table: Table, roles: Roles, settings: DataSettings, rows: IntN
         labels=tuple(labels.texts[row] for row in rows),
         trusted=trusted[rows],
         remarks=(*labels.remarks, *said),
+        sets=labels.sets,
     )
 
 

@@ -98,15 +98,35 @@ def probe(features: Tensor, given: Tensor, n_classes: int, options: Options, *, 
         options: settings.
         seed: of folds, orders, and of the samples among which neighbours are sought.
     """
+    return opinion_on(laid_out(features, options, seed=seed), given, n_classes, options, seed=seed)
+
+
+@dataclass(frozen=True, slots=True)
+class LaidOut:
+    """What heads and neighbours need of vectors, whatever the labels are."""
+
+    seen: Tensor | None  # (N, D) by heads; None without any
+    nearest: tuple[Tensor, Tensor] | None  # (N, k) positions and cosines; None where nobody asks
+
+
+def laid_out(features: Tensor, options: Options, *, seed: int) -> LaidOut:
+    """Return vectors as heads see them, and the nearest neighbours of each; as in `probe`."""
     scaled = standardised(features)
+    seen = principal_components(scaled, options.components) if options.head_epochs else None
+    asks = bool(options.neighbours) and len(features) > 1
+    among = scaled if options.scaling == "columns" else features.float()
+    return LaidOut(seen, _neighbours(among, options, seed) if asks else None)
+
+
+def opinion_on(laid: LaidOut, given: Tensor, n_classes: int, options: Options, *, seed: int) -> Opinion:
+    """Return what heads and neighbours think of one set of labels; as in `probe`."""
     labels = given.cpu().numpy()
     voices = {}
-    if options.head_epochs:
-        seen = principal_components(scaled, options.components)
-        logits = _heads(seen, given, n_classes, options, seed)
+    if laid.seen is not None:
+        logits = _heads(laid.seen, given, n_classes, options, seed)
         voices = {name: hear(each, labels) for name, each in logits.items()}
-    if options.neighbours and len(given) > 1:
-        places, cosines = _neighbours(scaled if options.scaling == "columns" else features.float(), options, seed)
+    if laid.nearest is not None:
+        places, cosines = laid.nearest
         votes = neighbour_log_probs(places, cosines, given, n_classes)
         voices["neighbours"] = hear(votes.cpu().numpy(), labels)
     log_probs, weights = combine(voices, tolerance=_TOLERANCE)

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from labelaudit.api.inspect import inspect
 
@@ -41,3 +43,21 @@ def test_the_time_is_that_of_the_settings_that_a_scan_would_choose(monkeypatch, 
 def test_nothing_is_tried_where_no_time_is_asked_for(monkeypatch, flowers):
     monkeypatch.setattr("labelaudit.scanning.prepare.tuned_here", pytest.fail)
     assert inspect(flowers, device="cpu", estimate=False).seconds is None
+
+
+def test_images_that_are_not_read_as_they_are_stored_are_counted(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for n in range(6):
+        path = tmp_path / ("cat", "dog")[n % 2] / f"{n}"
+        path.parent.mkdir(exist_ok=True)
+        image = Image.fromarray(np.random.default_rng(n).integers(0, 256, (8, 12, 3), dtype=np.uint8))
+        if n < 2:
+            image.save(f"{path}.jpg", exif=exif)
+        elif n == 2:
+            image.save(f"{path}.tif", save_all=True, append_images=[image])
+        else:
+            image.save(f"{path}.png")
+    said = [remark["text"] for remark in inspect(tmp_path, device="cpu", estimate=False).to_dict()["remarks"]]
+    assert "Images that are turned upright as their EXIF data says: 2 of 6." in said
+    assert "Images of several pages or frames, the first is read: 1 of 6." in said

@@ -13,7 +13,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from labelaudit.functional.images import UnreadableImage, decode_image, image_size, known_suffix
+from labelaudit.functional.images import (
+    Header,
+    UnreadableImage,
+    decode_image,
+    image_header,
+    image_size,
+    image_suffixes,
+    known_suffix,
+)
 
 
 def encoded(pixels: Any, kind: str = "PNG", **options: Any) -> bytes:
@@ -245,3 +253,32 @@ def test_a_large_jpeg_decoded_at_a_fraction_looks_like_the_whole_one_scaled_down
         whole = image.resize((32, 32), Image.Resampling.BOX if side % 32 == 0 else Image.Resampling.BILINEAR)
     difference = decode_image(data, "a.jpg", 32).pixels.astype(int) - np.asarray(whole, dtype=int)
     assert abs(difference).mean() < 5  # of 255; another filter, the same picture
+
+
+def test_the_header_tells_of_pages_and_turns():
+    upright, turned = encoded(noise(8, 12), "JPEG"), encoded(noise(8, 12), "JPEG", exif=orientation(6))
+    assert image_header(upright) == Header(12, 8, pages=1, is_turned=False)
+    assert image_header(turned) == Header(12, 8, pages=1, is_turned=True)
+    pages = [Image.fromarray(noise(8, 8)), Image.fromarray(255 - noise(8, 8))]
+    paged = encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    assert image_header(paged).pages == 2
+    decoded = decode_image(paged, "a.tif", 8)
+    assert np.array_equal(decoded.pixels, noise(8, 8))
+    assert decoded.warning == "it has 2 pages, of which the first is read"
+
+
+def test_heic_is_read_where_the_extra_is_installed():
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    pixels = np.zeros((32, 32, 3), dtype=np.uint8)
+    pixels[:, 16:] = (200, 40, 40)
+    data = encoded(pixels, "HEIF", quality=100)
+    assert ".heic" in image_suffixes()
+    decoded = decode_image(data, "a.heic", 32)
+    assert np.abs(decoded.pixels.astype(int) - pixels)[:, 20:].max() < 12
+    assert decoded.warning is None
+
+
+def orientation(number: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = number
+    return exif

@@ -168,3 +168,11 @@ def test_permuting_the_samples_permutes_the_judgements():
     assert np.array_equal(moved.action, whole.action[order])
     assert np.array_equal(moved.issue, whole.issue[order])
     assert moved.noise_rate == pytest.approx(whole.noise_rate)
+
+
+@pytest.mark.parametrize(("n", "kinds"), [(29, ["too-few"]), (30, [])])
+def test_a_handful_of_labels_that_nothing_was_planted_among_is_called_too_few(n, kinds):
+    some = np.arange(0, N, 5)[:n]
+    found = judged(evidence()[some], GIVEN[some])
+    assert [doubt.kind for doubt in found.doubts] == kinds
+    assert n == 30 or not (found.action == Action.RELABEL).any()

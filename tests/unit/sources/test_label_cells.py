@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -54,6 +55,43 @@ def test_several_labels_in_a_cell_are_refused_with_a_way_out(tmp_path, labels, b
     assert len(read(tmp_path / "table.csv", labels_as_written=True).classes) == len(set(labels))
 
 
+def test_sets_of_labels_become_pairs_where_they_may(tmp_path):
+    source = table(tmp_path, ["rust scab", "scab rust", "ok", "rust", "", "ok"])
+    found = read_dataset(source, DataSettings(), several=True)
+    several = found.samples.several
+    assert (several.names, several.kind, several.between) == (("ok", "rust", "scab"), "cells", " ")
+    assert several.has.astype(int).tolist() == [[0, 1, 1], [0, 1, 1], [1, 0, 0], [0, 1, 0], [1, 0, 0]]
+    assert found.sample_ids[:3] == ("0#ok", "0#rust", "0#scab")
+    assert [found.classes[label] for label in found.given[:3]] == ["not ok", "rust", "scab"]
+    assert [row.issue for row in found.set_aside] == ["missing-label"]
+    assert "up to 2 of 3 labels" in " ".join(texts(found))
+
+
+def test_columns_of_bits_may_leave_a_sample_without_a_label(tmp_path):
+    source = tmp_path / "table.csv"
+    source.write_text("id,rust,scab,spot\na,1,1,0\nb,0,0,0\nc,0,1,1\n")
+    several = read_dataset(source, DataSettings(embeddings=vectors(tmp_path, 3)), several=True).samples.several
+    assert (several.names, several.kind) == (("rust", "scab", "spot"), "columns")
+    assert several.has.astype(int).tolist() == [[1, 1, 0], [0, 0, 0], [0, 1, 1]]
+
+
+def test_names_of_labels_may_be_in_a_file(tmp_path):
+    (tmp_path / "classes.txt").write_text("cat\ndog\nelk\n")
+    source = table(tmp_path, ["0;1", "1;2", "0;2", "2;1", "0"])
+    assert read_dataset(source, DataSettings(), several=True).samples.several.names == ("cat", "dog", "elk")
+
+
+def vectors(root, n):
+    np.save(root / "vectors.npy", np.arange(2.0 * n).reshape(n, 2))
+    return str(root / "vectors.npy")
+
+
+def test_labels_that_may_mean_none_are_said(tmp_path):
+    found = read(table(tmp_path, ["cat", "dog", "?", "cat", "dog"]))
+    assert found.classes == ("?", "cat", "dog")
+    assert "may mean that there is none, read as classes: '?' (1)" in " ".join(texts(found))
+
+
 @pytest.mark.parametrize(
     "labels",
     [
@@ -74,7 +112,7 @@ def test_lists_of_one_label_are_the_label(tmp_path):
     pq.write_table(pa.table({"x": [1.0, 2.0], "label": [["cat"], ["dog"]]}), path)
     assert read(path).classes == ("cat", "dog")
     pq.write_table(pa.table({"x": [1.0, 2.0], "label": [["cat", "dog"], ["dog"]]}), path)
-    with pytest.raises(DataError, match=r"hold several values \(list.*\n.*--label-column"):
+    with pytest.raises(DataError, match=r"seem to hold several labels, as lists: 'cat\|dog'\.\n.*--label-column"):
         read(path)
 
 
@@ -116,3 +154,24 @@ def test_a_file_of_names_can_be_given_and_must_fit(tmp_path):
         read(table(tmp_path, ["0", "1", "7"]), class_names=str(names))
     with pytest.raises(ConfigError, match=r"--class-names \S+/mein\.lst does not exist"):
         read(table(tmp_path, ["0", "1"]), class_names=str(tmp_path / "mein.lst"))
+
+
+def test_columns_of_labels_can_be_listed_beside_columns_to_learn_from(tmp_path):
+    source = tmp_path / "table.csv"
+    source.write_text("x,bit,rust,scab\n1,0,1,1\n2,1,0,1\n3,0,0,0\n4,1,1,0\n")
+    found = read_dataset(source, DataSettings(label_column="rust,scab"), several=True).samples
+    assert (found.several.names, found.several.has.sum(axis=0).tolist()) == (("rust", "scab"), [2, 2])
+    assert [fact.name for fact in found.content.columns] == ["x", "bit"]
+    source.write_text("x,rust,scab\n1,1,0\n2,0,1\n")
+    assert read(source, label_column="rust, scab").classes == ("rust", "scab")
+    with pytest.raises(ConfigError, match=r"columns that must hold 0 and 1: 'x'\."):
+        read(source, label_column="x,rust")
+    with pytest.raises(ConfigError, match=r"--label-column 'rost': there is no such column.*\n.*'rust'"):
+        read(source, label_column="rost,scab")
+
+
+def test_more_pairs_than_memory_is_for_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("labelaudit.sources.label_sets._MOST_PAIRS", 14)
+    source = table(tmp_path, ["rust scab", "scab rust", "ok", "rust", "ok"])
+    with pytest.raises(DataError, match=r"5 samples with 3 labels are 15 pairs; 14 are audited at most"):
+        read_dataset(source, DataSettings(), several=True)

@@ -44,8 +44,29 @@ def test_a_table_in_each_split_labels_its_images(tmp_path, name, text):
     assert f"Labels of split train are from train/{name}; not test" in dataset.remarks[0].text
     assert isinstance(dataset.content, ImageFiles)
     assert read(tmp_path, split="test").content.files[0] == tmp_path / "test/a.jpg"
-    with pytest.raises(DataError, match=r"2 splits have a table of labels each.*\nName it: --split test"):
-        read(tmp_path, split="all")
+    both = read(tmp_path, split="all")
+    assert labels(both) == {"test/a.jpg": "x", "test/b.jpg": "y", "train/a.jpg": "x", "train/b.jpg": "y"}
+    assert both.content.files[2] == tmp_path / "train/a.jpg"
+    assert both.split == "test,train"
+
+
+def test_a_table_for_each_split_labels_the_images_beside_it(tmp_path):
+    put(tmp_path, "images/a.jpg", "images/b.jpg", "images/c.jpg")
+    (tmp_path / "train.csv").write_text("image,label\na.jpg,x\nb.jpg,y\n")
+    (tmp_path / "test.csv").write_text("image,label\nc.jpg,y\n")
+    (tmp_path / "README.md").write_text("pets")
+    assert labels(read(tmp_path)) == {"a.jpg": "x", "b.jpg": "y"}
+    every = read(tmp_path, split="all")
+    assert labels(every) == {"a.jpg": "x", "b.jpg": "y", "c.jpg": "y"}
+    assert every.split == "test,train"
+
+
+def test_several_tables_without_a_split_are_named(tmp_path):
+    put(tmp_path, "images/a.jpg")
+    for name in ("one.csv", "two.csv"):
+        (tmp_path / name).write_text("image,label\na.jpg,x\n")
+    with pytest.raises(DataError, match=r"no class folders, and several tables: one\.csv, two\.csv\.\n.*one\.csv"):
+        read(tmp_path)
 
 
 def test_labels_beside_a_folder_of_images_are_read(tmp_path):

@@ -18,7 +18,13 @@ DOCS = Path(__file__).parents[3] / "docs"
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=[layout.name for layout in LAYOUTS])
 def test_a_layout_is_read_as_meant(tmp_path, layout):
-    dataset = check_dataset(read_dataset(layout.write(tmp_path), DataSettings(**layout.settings)))
+    dataset = check_dataset(read_dataset(layout.write(tmp_path), DataSettings(**layout.settings), several=True))
+    if layout.labels:
+        several = dataset.samples.several
+        assert (dataset.kind, several.names, len(dataset)) == (layout.kind, layout.labels, 12 * len(layout.labels))
+        assert several.has[:, 0].tolist() == [True] * 6 + [False] * 6
+        assert several.has.sum(axis=1).max() > 1
+        return
     assert (dataset.kind, dataset.classes) == (layout.kind, layout.classes)
     assert len(dataset) == 12 * (2 if "folds" in layout.name else 1)
     assert dataset.class_counts().tolist() == [len(dataset) // 2] * 2
