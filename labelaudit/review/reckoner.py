@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -47,6 +48,13 @@ class Reckoner:
         """Return the audit as it was reckoned last, after the first time at once; None where that took too long."""
         self._ready.wait(timeout_s)
         return None if self._latest is None else self._latest[1]
+
+    def settle(self, version: int, timeout_s: float = 60.0) -> None:
+        """Wait until decisions up to a version are reckoned with."""
+        deadline = time.monotonic() + timeout_s
+        while (self._latest is None or self._latest[0] < version) and time.monotonic() < deadline:
+            self._ready.wait(0.01)
+            time.sleep(0.005)
 
     def progress(self) -> dict[str, Any] | None:
         """Return how far people have come, ready for JSON; None until it is reckoned."""

@@ -260,12 +260,14 @@ function tellOfConflicts({ items, conflicts }) {
 async function guarded(act) {
   if (isBusy) return;
   isBusy = true;
+  document.body.dataset.busy = "yes";
   try {
     await act();
   } catch (problem) {
     complain(problem);
   } finally {
     isBusy = false;
+    delete document.body.dataset.busy;
   }
 }
 
