@@ -49,6 +49,7 @@ class Decisions:
     known: Mapping[Key, Known]
     damaged_lines: tuple[int, ...] = ()  # numbers from 1, of lines that a crash cut off
     asked: Mapping[Key, float] = field(default_factory=dict)  # samples drawn by lot, and how likely a question was it
+    withdrawn: Mapping[Key, str] = field(default_factory=dict)  # nothing stands any more, and when it was taken back
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class Opinions:
 
     def __init__(self) -> None:
         self._of: dict[Key, dict[str, Known]] = {}
+        self.withdrawn: dict[Key, str] = {}  # samples of which nothing stands any more, and since when
 
     def add(self, known: Known) -> None:
         """Take the next decision in; the latest of all people stands last."""
@@ -73,8 +75,10 @@ class Opinions:
         said.pop(known.who, None)
         if known.kind != WITHDRAWN:
             said[known.who] = known
+            self.withdrawn.pop(known.key, None)
         elif not said:
             del self._of[known.key]
+            self.withdrawn[known.key] = known.when
 
     def on(self, key: Key) -> Mapping[str, Known]:
         """Return what people say of a sample, by name, the latest last."""
@@ -129,7 +133,7 @@ def read_decisions(audit: Audit) -> Decisions:
         opinions.add(entry.known)
         if entry.asked is not None:
             asked[entry.known.key] = entry.asked
-    return Decisions(opinions.last(), tuple(damaged), asked)
+    return Decisions(opinions.last(), tuple(damaged), asked, opinions.withdrawn)
 
 
 def parse_line(line: str, place: str) -> Entry | None:

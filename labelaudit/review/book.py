@@ -100,7 +100,7 @@ class Book:
 
     @property
     def opposed(self) -> BoolN:
-        """(N,) rows on which people disagree."""
+        """(N,) rows of which what counts is not what most people say."""
         return self._opposed
 
     @property
@@ -121,8 +121,13 @@ class Book:
         return [step for step in self._steps if step.who == who][-n:]
 
     def step(self, name: str) -> Step | None:
-        """Return what was done with one stroke, None where it was taken back since or is too long ago."""
-        return next((step for step in reversed(self._steps) if step.name == name), None)
+        """Return what was done with one stroke; None where it is undone, or too long ago, or not the last on its rows."""
+        found = next((step for step in reversed(self._steps) if step.name == name), None)
+        if found is None:
+            return None
+        later = self._steps[self._steps.index(found) + 1 :]
+        overlap = any(step.who == found.who and set(step.rows) & set(found.rows) for step in later)
+        return None if overlap else found
 
     def key(self, row: int) -> Key:
         """Return what a decision on a row is about."""
@@ -157,7 +162,7 @@ class Book:
         self.looked_at[rows] = bool(said) or self._in_baseline[rows]
         seen = self._seen_by.setdefault(known.who, np.zeros(len(self._columns), dtype=np.bool_))
         seen[rows] = known.who in said
-        self._opposed[rows] = len({meaning(each) for each in said.values()}) > 1
+        self._opposed[rows] = is_disputed(said)
         self._note_step(entry, int(rows[0]), before)
 
     def _note_step(self, entry: Entry, row: int, before: Known | None) -> None:
@@ -181,6 +186,16 @@ class Book:
             for row in pc.indices_nonzero(pc.is_in(self._columns.content_hashes, value_set=hashes)).to_pylist():
                 self._in_baseline[row] = self.key(row) in settled
         self.looked_at |= self._in_baseline
+
+
+def is_disputed(said: Mapping[str, Known]) -> bool:
+    """Return whether the decision that counts, which is the last, is not that of most people.
+
+    Args:
+        said: of one sample, by name, the latest last.
+    """
+    meanings = [meaning(each) for each in said.values()]
+    return bool(meanings) and 2 * meanings.count(meanings[-1]) <= len(meanings)
 
 
 def meaning(known: Known) -> str:

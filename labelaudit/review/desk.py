@@ -62,7 +62,8 @@ class Desk:
     def __init__(self, opened: Opened) -> None:
         raw = Audit(opened.audit.path)
         self._lock = threading.RLock()
-        self._baseline = dict(opened.baseline or {})
+        decided_here = opened.decisions.known
+        self._baseline = {key: known for key, known in opened.known.items() if key not in decided_here}
         self._asked: dict[int, float] = {}  # questions that were drawn here, and their probability
         self._asked_before = dict(opened.decisions.asked)
         self._leases = Leases()

@@ -109,13 +109,10 @@ class Watched:
 
     def press(self, key: str) -> None:
         """Press a key and wait until its decision is on disk, and the next sample or the end is shown."""
-        before = self.page.evaluate("[document.body.dataset.version, document.body.dataset.row].join()")
+        now = "[document.body.dataset.version, document.body.dataset.shown].join()"
+        before = self.page.evaluate(now)
         self.page.keyboard.press(key)
-        self.page.wait_for_function(
-            "before => [document.body.dataset.version, document.body.dataset.row].join() !== before"
-            " && !document.body.dataset.busy",
-            arg=before,
-        )
+        self.page.wait_for_function(f"before => {now} !== before && !document.body.dataset.busy", arg=before)
 
     def text(self, selector: str) -> str:
         return " ".join(str(self.page.inner_text(selector)).split())

@@ -98,9 +98,17 @@ async function show() {
     showSample(item, about.kind, null);
     ask("sample", { row: item.row }).then((said) => isStill() && showSample(item, about.kind, said.content)).catch(complain);
   }
-  document.body.dataset.row = item.row;
+  note(item.row);
   lookAhead();
   await showWhy(item, { isStill, zoom, hidden, choose: (label) => decide("label", label) }).catch(complain);
+}
+
+/** Note for others, such as tests, that something else is shown. */
+function note(row) {
+  const { dataset } = document.body;
+  if (row === null) delete dataset.row;
+  else dataset.row = row;
+  dataset.shown = Number(dataset.shown ?? 0) + 1;
 }
 
 function lookAhead() {
@@ -111,7 +119,7 @@ function lookAhead() {
 
 function notice(title, lines, buttons) {
   enter = buttons.find((each) => each.main)?.press ?? (() => {});
-  delete document.body.dataset.row;
+  note(null);
   clearPanel();
   showNotice(title, lines, buttons);
 }
@@ -399,8 +407,8 @@ const KEYS = {
   d: () => decide("drop"),
   s: () => view === "one" && skip(),
   u: undo,
-  g: () => changeView(view === "one" ? "grid" : "one"),
-  q: () => begin("questions"),
+  g: () => guarded(() => changeView(view === "one" ? "grid" : "one")),
+  q: () => guarded(() => begin("questions")),
   e: () => view === "grid" && selectAll(),
   "?": () => element("keys").showModal(),
 };
@@ -467,6 +475,7 @@ function wire() {
     event.target.blur();
     begin(event.target.value).catch(complain);
   });
+  element("order").addEventListener("focus", () => look().catch(complain));
   element("offer-yes").addEventListener("click", () => begin("questions").catch(complain));
   element("offer-no").addEventListener("click", () => {
     isOfferDismissed = true;

@@ -3,6 +3,7 @@ import pytest
 
 from labelaudit.core.decisions import Known
 from labelaudit.review.agreement import Agreement, agreements
+from labelaudit.review.book import is_disputed
 from labelaudit.review.leases import HELD_S, Leases
 from labelaudit.review.orders import Orders, Wanted
 from labelaudit.review.reckoner import is_unsure
@@ -72,6 +73,23 @@ def test_people_agree_where_their_decisions_come_to_the_same():
         Agreement("Ann", "Cy", both=1, alike=0),
         Agreement("Ben", "Cy", both=1, alike=0),
     ]
+
+
+@pytest.mark.parametrize(
+    ("labels", "disputed"),
+    [
+        (["dog"], False),
+        (["dog", "dog"], False),
+        (["dog", "cow"], True),
+        (["dog", "cow", "dog"], False),  # two of three, and the last of them counts
+        (["dog", "dog", "cow"], True),  # the last one counts, and most say otherwise
+        (["dog", "cow", "pig"], True),
+    ],
+)
+def test_a_sample_is_disputed_while_what_counts_is_not_what_most_say(labels, disputed):
+    names = ["Ann", "Ben", "Cy"]
+    opinions = {who: said(who, "wrong", label) for who, label in zip(names, labels, strict=False)}
+    assert is_disputed(opinions) is disputed
 
 
 @pytest.mark.parametrize(
