@@ -121,7 +121,7 @@ class Book:
         return [step for step in self._steps if step.who == who][-n:]
 
     def step(self, name: str) -> Step | None:
-        """Return what was done with one stroke; None where it is undone, or too long ago, or not the last on its rows."""
+        """Return what was done with one stroke; None where it is undone, too long ago, or not the last on its rows."""
         found = next((step for step in reversed(self._steps) if step.name == name), None)
         if found is None:
             return None

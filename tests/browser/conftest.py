@@ -110,6 +110,7 @@ class Watched:
     def press(self, key: str) -> None:
         """Press a key and wait until its decision is on disk, and the next sample or the end is shown."""
         now = "[document.body.dataset.version, document.body.dataset.shown].join()"
+        self.page.wait_for_function("document.body.dataset.seen || !document.body.dataset.row")
         before = self.page.evaluate(now)
         self.page.keyboard.press(key)
         self.page.wait_for_function(f"before => {now} !== before && !document.body.dataset.busy", arg=before)

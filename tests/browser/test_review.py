@@ -139,6 +139,7 @@ def test_hostile_names_are_shown_and_do_nothing(tmp_path, serve, visit):
 def test_another_class_back_and_undo(tmp_path, serve, visit):
     audit = write_audit(tmp_path, many(12), results=SURE)
     tab = visit(serve())
+    tab.page.wait_for_function("document.body.dataset.seen")
     tab.page.keyboard.press("c")
     tab.page.keyboard.type("co")
     tab.page.wait_for_selector("#chooser-list li[aria-selected=true]")
@@ -162,6 +163,7 @@ def test_a_click_does_what_its_key_does(tmp_path, serve, visit):
     audit = write_audit(tmp_path, many(6), results=SURE)
     tab = visit(serve())
     for selector in (".label.suggested", ".label.given", "#actions button:has-text('Drop it')"):
+        tab.page.wait_for_function("document.body.dataset.seen")
         row = tab.row()
         tab.page.click(selector)
         tab.page.wait_for_function("row => document.body.dataset.row !== String(row)", arg=row)
@@ -178,6 +180,7 @@ def test_a_click_does_what_its_key_does(tmp_path, serve, visit):
 def test_a_held_key_decides_once(tmp_path, serve, visit):
     audit = write_audit(tmp_path, many(6), results=SURE)
     tab = visit(serve())
+    tab.page.wait_for_function("document.body.dataset.seen")
     tab.page.keyboard.down("k")
     for _ in range(5):
         tab.page.keyboard.down("k")  # as a keyboard repeats

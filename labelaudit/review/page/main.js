@@ -93,19 +93,24 @@ async function show() {
   const opinions = order !== "second" || Boolean(item.mine);
   showLabels(item, { question: hidden, opinions, keep: () => decide("keep"), accept: () => decide("accept") });
   showActions(CHOICES);
-  if (about.kind === "images") showSample(item, about.kind);
-  else {
-    showSample(item, about.kind, null);
-    ask("sample", { row: item.row }).then((said) => isStill() && showSample(item, about.kind, said.content)).catch(complain);
-  }
   note(item.row);
+  bringUp(item, isStill).then(() => isStill() && (document.body.dataset.seen = "yes")).catch(complain);
   lookAhead();
   await showWhy(item, { isStill, zoom, hidden, choose: (label) => decide("label", label) }).catch(complain);
 }
 
-/** Note for others, such as tests, that something else is shown. */
+/** Show the sample itself. */
+async function bringUp(item, isStill) {
+  if (about.kind === "images") return showSample(item, about.kind);
+  showSample(item, about.kind, null);
+  const { content } = await ask("sample", { row: item.row });
+  return isStill() ? showSample(item, about.kind, content) : undefined;
+}
+
+/** Note that something else is shown: nobody has seen it yet. */
 function note(row) {
   const { dataset } = document.body;
+  delete dataset.seen;
   if (row === null) delete dataset.row;
   else dataset.row = row;
   dataset.shown = Number(dataset.shown ?? 0) + 1;
@@ -200,6 +205,7 @@ async function decide(choice, label = null) {
   const items = view === "grid" ? selected() : [current()].filter(Boolean);
   if (!items.length) return view === "grid" ? tell("Select some first: space, a click, or E for all of them.") : undefined;
   if (choice === "accept" && items.some((item) => item.suggested === null)) return tell("Nothing is suggested here.");
+  if (view === "one" && !document.body.dataset.seen) return undefined; // nobody decides on what is not there yet
   return guarded(async () => {
     const samples = items.map(({ row, version }) => ({ row, version }));
     const taken = await say("decide", { choice, label, samples, question: isQuestion() });
@@ -467,8 +473,8 @@ async function likely(place) {
 
 function wire() {
   document.addEventListener("keydown", pressed);
-  // a button that was clicked must not take the next key: the enter key would press it again
-  for (const part of ["one"]) element(part).addEventListener("click", (event) => event.target.closest("button")?.blur());
+  // a button that was clicked with the mouse must not take the next key: the space bar would press it again
+  element("one").addEventListener("click", (event) => event.detail && event.target.closest("button")?.blur());
   element("view-one").addEventListener("click", () => changeView("one").catch(complain));
   element("view-grid").addEventListener("click", () => changeView("grid").catch(complain));
   element("order").addEventListener("change", (event) => {

@@ -1,7 +1,7 @@
 // What is said of the sample, what can be done with it, and why it is here.
 
 import { ask, pictureOf } from "./talk.js";
-import { key, make, named, percent, plain } from "./text.js";
+import { key, make, named, percent, plain, renew } from "./text.js";
 
 const labels = document.getElementById("labels");
 const actions = document.getElementById("actions");
@@ -33,12 +33,13 @@ export function showLabels(item, { question = false, opinions = true, keep, acce
   if (!question && ISSUES[item.issue]) notes.push(make("p", "note", ISSUES[item.issue], item.detail ? ` ${plain(item.detail)}` : ""));
   if (item.mine) notes.push(make("p", "note said", "You said: ", ...inWords(item.mine), "."));
   if (opinions) for (const other of item.others) notes.push(make("p", "note said", named(other.who), ": ", ...inWords(other), "."));
-  labels.replaceChildren(...cards, ...notes);
+  renew(labels, ...cards, ...notes);
 }
 
 /** Show what can be done; `choices` are { keys, text, press, kind }. */
 export function showActions(choices) {
-  actions.replaceChildren(
+  renew(
+    actions,
     ...choices.map(({ keys, text, press, kind }) => {
       const button = make("button", kind, ...[text].flat(), key(keys));
       button.type = "button";

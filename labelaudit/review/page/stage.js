@@ -8,11 +8,12 @@ const TINY = 160; // pixels of a side up to which a picture is shown in squares:
 
 const stage = document.getElementById("stage");
 
-/** Show a sample; `content` comes later for what is no picture. */
+/** Show a sample; `content` comes later for what is no picture. The promise is kept when there is something to see. */
 export function showSample(item, kind, content) {
-  const body = kind === "images" ? picture(item) : rest(item, content);
+  const { body, seen } = kind === "images" ? picture(item) : { body: rest(item, content), seen: Promise.resolve() };
   stage.replaceChildren(body, caption(item));
   stage.scrollTop = 0;
+  return seen;
 }
 
 /** Show something that is no sample: the end of a queue, an error. */
@@ -39,14 +40,18 @@ function picture(item) {
   const address = pictureOf(item, "large");
   image.alt = `Sample ${plain(item.path)}`;
   image.decoding = "async";
-  image.addEventListener("load", () => {
-    image.classList.toggle("tiny", Math.max(image.naturalWidth, image.naturalHeight) <= TINY);
-  });
-  image.addEventListener("error", async () => {
-    image.replaceWith(make("p", "problem", await problemOf(address)));
+  const seen = new Promise((done) => {
+    image.addEventListener("load", () => {
+      image.classList.toggle("tiny", Math.max(image.naturalWidth, image.naturalHeight) <= TINY);
+      done();
+    });
+    image.addEventListener("error", async () => {
+      image.replaceWith(make("p", "problem", await problemOf(address)));
+      done();
+    });
   });
   image.src = address;
-  return make("div", "frame", image);
+  return { body: make("div", "frame", image), seen };
 }
 
 function rest(item, content) {

@@ -51,6 +51,13 @@ export function range(low, high) {
   return from === to ? from : `${from} to ${to}`;
 }
 
+/** Put other children into an element; whoever stood on its third button stands on the third one again. */
+export function renew(element, ...children) {
+  const place = [...element.querySelectorAll("button")].indexOf(document.activeElement);
+  element.replaceChildren(...children);
+  if (place >= 0) element.querySelectorAll("button")[place]?.focus({ preventScroll: true });
+}
+
 /** A key on a button. */
 export function key(name) {
   return make("kbd", "", name);
