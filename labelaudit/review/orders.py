@@ -12,7 +12,6 @@ from labelaudit.gate.columns import FindingColumns
 
 Order = Literal["suspicion", "pair", "class", "second", "disagreement"]
 ORDERS: tuple[Order, ...] = get_args(Order)
-NO_LABEL = -1  # in a pair: no suggestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which samples are to be shown; None = any."""
+    """Which samples are to be shown; None = any label, "" = none."""
 
     order: Order = "suspicion"
     given: str | None = None
@@ -55,7 +54,7 @@ class Orders:
         rows = self._rows[wanted.order]
         for name, coded in ((wanted.given, self._columns.given), (wanted.suggested, self._columns.suggested)):
             if name is not None:
-                rows = rows[coded.is_in(name)[rows]]
+                rows = rows[(coded.is_in(name) if name else coded.codes < 0)[rows]]
         return rows
 
     def pairs(self, open_: BoolN, most: int) -> list[Pair]:

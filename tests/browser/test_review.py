@@ -221,10 +221,14 @@ def test_an_unsure_audit_offers_questions_and_records_them_as_drawn(tmp_path, se
     assert "30 questions about samples drawn by lot" in tab.text("#offer")
     tab.press("q")
     assert "%" not in tab.text("#labels")  # what the audit thinks would sway the answer
-    for _ in range(12):
+    for _ in range(30):
         tab.press("k")
     assert all(0 < line["asked"] < 1 for line in lines_of(audit))
-    assert len(read_decisions(audit).asked) == 12
+    assert len(read_decisions(audit).asked) == 30
+    tab.page.wait_for_function("Number(document.getElementById('counts').textContent.match(/noise ([0-9.]+)/)[1]) < 30")
+    tab.press("s")
+    assert "questions answered" in tab.text("#stage")
+    assert tab.page.is_hidden("#offer")
     assert tab.problems == []
 
 

@@ -6,7 +6,7 @@ import { clearPanel, inWords, otherLabels, prefetchWhy, reasonsOf, showActions, 
 import { isOld, showOffer, showProgress } from "./progress.js";
 import { prefetch, showNotice, showSample } from "./stage.js";
 import { ask, leave, pictureOf, say, setReviewer, whoDecides } from "./talk.js";
-import { count, key, make, named, plain, range, several } from "./text.js";
+import { count, key, make, named, plain, range, rate, several } from "./text.js";
 
 const PAGE = 12; // samples that are fetched at once
 const AHEAD = 4; // of them, whose pictures and reasons are fetched before they are shown
@@ -19,6 +19,8 @@ const steps = []; // what can be taken back: { step, rows }
 const shown = []; // samples that were shown in this order, and the one that is
 let at = -1; // of them
 let upcoming = [];
+let run = 0; // counts the orders that were begun
+let filling = null; // the request for more
 let after = -1; // place in the order behind which the next ones are
 let left = 0;
 let view = "one";
@@ -27,6 +29,7 @@ let pair = { given: null, suggested: null };
 let askedAbout = []; // rows of questions, so that none comes twice
 let isBusy = false; // a decision is on its way: keys wait, so that none hits a sample that nobody saw
 let isPastSuspects = false; // somebody said to go on with what is probably right
+let isPastQuestions = false; // the same of questions
 let isOfferDismissed = sessionStorage.getItem("offer") === "no";
 let latest = null; // numbers
 let enter = null; // what the enter key does at a notice
@@ -37,6 +40,8 @@ const current = () => (enter ? null : (shown[at] ?? null));
 // ---- which sample is shown -------------------------------------------------------------------------------------------
 
 async function begin(name, only = { given: null, suggested: null }) {
+  run += 1;
+  filling = null;
   order = name;
   pair = only;
   shown.length = 0;
@@ -44,6 +49,7 @@ async function begin(name, only = { given: null, suggested: null }) {
   upcoming = [];
   after = -1;
   isPastSuspects = false;
+  isPastQuestions = false;
   element("order").value = order;
   showFilter();
   if (view === "grid" && isQuestion()) setView("one");
@@ -51,10 +57,17 @@ async function begin(name, only = { given: null, suggested: null }) {
   return forward();
 }
 
-async function fill() {
+/** Fetch the next samples, one request at a time: two would fetch the same. */
+function fill() {
+  filling ??= fetchMore(run).finally(() => (filling = null));
+  return filling;
+}
+
+async function fetchMore(mine) {
   const answer = isQuestion()
     ? await say("questions", { without: askedAbout })
     : await ask("queue", { order, ...pair, after, n: PAGE });
+  if (mine !== run) return; // another order was chosen meanwhile
   if (isQuestion()) askedAbout.push(...answer.items.map((item) => item.row));
   else ({ after, left } = answer);
   upcoming.push(...answer.items);
@@ -66,6 +79,7 @@ async function forward() {
     at += 1;
     return show();
   }
+  if (isQuestion() && !isPastQuestions && enoughAnswered()) return showQuestionsDone();
   if (!upcoming.length) await fill();
   const item = upcoming[0];
   if (!item) return showEnd();
@@ -146,6 +160,24 @@ function showEnd() {
   };
   return notice("Nothing is left here", [why[order] ?? "Everything was looked at."], [
     { text: "Worst first", press: () => begin("suspicion"), main: true },
+  ]);
+}
+
+function enoughAnswered() {
+  const numbers = latest?.progress;
+  return numbers && numbers.blind >= numbers.questions;
+}
+
+function showQuestionsDone() {
+  const { noise, blind } = latest.progress;
+  const known = noise.interval ? `, between ${rate(noise.interval[0])} and ${rate(noise.interval[1])}` : "";
+  const goOn = () => {
+    isPastQuestions = true;
+    forward().catch(complain);
+  };
+  notice(`${several(blind, "question")} answered`, [`About ${rate(noise.rate)} of the labels are wrong${known}.`], [
+    { text: "Look at the suspects", press: () => begin("suspicion").catch(complain), main: true },
+    { text: "More questions", press: goOn },
   ]);
 }
 
@@ -326,13 +358,13 @@ function showFilter() {
     const arrow = order === "class" ? "" : ` → ${each.suggested === null ? "?" : plain(each.suggested)}`;
     const option = make("option", "", `${plain(each.given)}${arrow} (${count(each.open)})`);
     option.value = String(place);
-    option.selected = each.given === pair.given && (order === "class" || each.suggested === pair.suggested);
+    option.selected = each.given === pair.given && (order === "class" || (each.suggested ?? "") === pair.suggested);
     options.push(option);
   });
   select.replaceChildren(...options);
   select.onchange = () => {
     const each = kinds[Number(select.value)];
-    const only = select.value === "" ? { given: null, suggested: null } : { given: each.given, suggested: order === "class" ? null : each.suggested };
+    const only = select.value === "" ? { given: null, suggested: null } : { given: each.given, suggested: order === "class" ? null : (each.suggested ?? "") };
     begin(order, only).catch(complain);
     select.blur();
   };

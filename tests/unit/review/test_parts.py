@@ -50,6 +50,7 @@ def test_the_largest_pair_comes_first_and_its_worst_sample_before_the_others(tmp
     assert orders.rows(Wanted("suspicion")).tolist() == [1, 3, 2, 0, 4]
     assert orders.rows(Wanted("pair"))[:2].tolist() == [2, 0]
     assert orders.rows(Wanted("class")).tolist() == [3, 2, 0, 1]
+    assert orders.rows(Wanted("pair", "cat", "")).tolist() == [3]
     open_ = np.array([True, True, False, True, True])
     pairs = [(pair.given, pair.suggested, pair.suspects, pair.open) for pair in orders.pairs(open_, 10)]
     assert pairs[0] == ("cat", "dog", 2, 1)
