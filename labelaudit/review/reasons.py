@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from labelaudit.core.arrays import BoolN, IntN
 from labelaudit.core.audits import Audit
 from labelaudit.core.errors import DataError
+from labelaudit.core.neighbours import Neighbours, read_neighbours
 from labelaudit.functional.near import NEAR_BITS
 from labelaudit.gate.columns import FindingColumns
 from labelaudit.gate.near import kept_hashes
@@ -88,11 +89,12 @@ class Reasons:
     def _neighbours(self, row: int) -> list[dict[str, Any]]:
         """Return, of the given and the suggested class, the samples that look right and are most like a row."""
         sample = self._columns.sample(row)
+        stored = self._stored.of(row) if self._stored is not None else ([], [])
         groups = []
-        for label in (sample.given_label, sample.suggested_label):
+        for label, found in zip((sample.given_label, sample.suggested_label), stored, strict=True):
             if label is None:
                 continue
-            near = [at for at, _ in self._sight.alike(row, label, 8 * _NEIGHBOURS) if self._looks_right[at]]
+            near = found or [at for at, _ in self._sight.alike(row, label, 8 * _NEIGHBOURS) if self._looks_right[at]]
             how = "nearest" if near else "typical"
             rows = near or self._typical_of(label)
             shown = [self._shown(at) for at in rows if at != row][:_NEIGHBOURS]
@@ -128,6 +130,13 @@ class Reasons:
             return pq.read_table(self._audit.findings_path, columns=["top_labels", "top_probs"])
         except (pa.ArrowInvalid, OSError) as error:
             raise DataError(f"{self._audit.findings_path} cannot be read: {error}.") from error
+
+    @cached_property
+    def _stored(self) -> Neighbours | None:
+        try:
+            return read_neighbours(self._audit, len(self._columns))
+        except DataError:  # damaged: they are an extra here
+            return None
 
     @cached_property
     def _hashes(self) -> NDArray[np.uint64] | None:

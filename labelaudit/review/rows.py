@@ -79,7 +79,7 @@ class RowReader:
 
     def _texts(self, index: int) -> dict[str, str]:
         """Return the cells as they are written, else as a network sees them."""
-        row = self._row_of.get(self._dataset.paths[index])
+        row = self._row_at(index)
         if self._table is not None and row is not None:
             return {name: _text(column[row].as_py()) for name, column in self._table.columns.items()}
         content = self._dataset.content
@@ -118,6 +118,12 @@ class RowReader:
             return load_table(source, Store())
         except (LabelAuditError, OSError):  # another program has it, or a delimiter of its own: encoded cells are shown
             return None
+
+    def _row_at(self, index: int) -> int | None:
+        """Return the row of the table that a sample is; where no row was left out, it is the same one."""
+        table = self._table
+        is_whole = table is not None and len(table) == len(self._dataset)
+        return index if is_whole else self._row_of.get(self._dataset.paths[index])
 
     @cached_property
     def _row_of(self) -> Mapping[str, int]:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -110,10 +111,17 @@ class Watched:
     def press(self, key: str) -> None:
         """Press a key and wait until its decision is on disk, and the next sample or the end is shown."""
         now = "[document.body.dataset.version, document.body.dataset.shown].join()"
-        self.page.wait_for_function("document.body.dataset.seen || !document.body.dataset.row")
+        self.wait("document.body.dataset.seen || !document.body.dataset.row")
         before = self.page.evaluate(now)
         self.page.keyboard.press(key)
-        self.page.wait_for_function(f"before => {now} !== before && !document.body.dataset.busy", arg=before)
+        self.wait(f"{now} !== {before!r} && !document.body.dataset.busy")
+
+    def wait(self, condition: str, timeout_s: float = 20.0) -> None:
+        """Wait until a condition holds; Playwright's own way needs `eval`, which the page forbids."""
+        deadline = time.monotonic() + timeout_s
+        while not self.page.evaluate(condition):
+            assert time.monotonic() < deadline, f"never: {condition}"
+            self.page.wait_for_timeout(2)
 
     def text(self, selector: str) -> str:
         return " ".join(str(self.page.inner_text(selector)).split())

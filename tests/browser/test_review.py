@@ -114,7 +114,7 @@ def test_hostile_names_are_shown_and_do_nothing(tmp_path, serve, visit):
     rows[-1] = Row("c9/wide.png", classes[7], 0.01, classes[0], hash_content(wide.read_bytes()))
     audit = write_rows(tmp_path, rows, classes=classes, results=SURE)
     tab = visit(serve())
-    tab.page.wait_for_function("document.querySelector('.picture')?.naturalWidth > 0")
+    tab.wait("document.querySelector('.picture')?.naturalWidth > 0")
     assert tab.page.evaluate("document.querySelector('.picture').naturalWidth") == 1600
     shown = []
     for _ in range(len(rows)):
@@ -139,7 +139,7 @@ def test_hostile_names_are_shown_and_do_nothing(tmp_path, serve, visit):
 def test_another_class_back_and_undo(tmp_path, serve, visit):
     audit = write_audit(tmp_path, many(12), results=SURE)
     tab = visit(serve())
-    tab.page.wait_for_function("document.body.dataset.seen")
+    tab.wait("document.body.dataset.seen")
     tab.page.keyboard.press("c")
     tab.page.keyboard.type("co")
     tab.page.wait_for_selector("#chooser-list li[aria-selected=true]")
@@ -163,10 +163,10 @@ def test_a_click_does_what_its_key_does(tmp_path, serve, visit):
     audit = write_audit(tmp_path, many(6), results=SURE)
     tab = visit(serve())
     for selector in (".label.suggested", ".label.given", "#actions button:has-text('Drop it')"):
-        tab.page.wait_for_function("document.body.dataset.seen")
+        tab.wait("document.body.dataset.seen")
         row = tab.row()
         tab.page.click(selector)
-        tab.page.wait_for_function("row => document.body.dataset.row !== String(row)", arg=row)
+        tab.wait(f"document.body.dataset.row !== '{row}'")
     assert [(line["verdict"], line.get("kind")) for line in lines_of(audit)] == [
         ("wrong", None),
         ("ok", None),
@@ -180,12 +180,12 @@ def test_a_click_does_what_its_key_does(tmp_path, serve, visit):
 def test_a_held_key_decides_once(tmp_path, serve, visit):
     audit = write_audit(tmp_path, many(6), results=SURE)
     tab = visit(serve())
-    tab.page.wait_for_function("document.body.dataset.seen")
+    tab.wait("document.body.dataset.seen")
     tab.page.keyboard.down("k")
     for _ in range(5):
         tab.page.keyboard.down("k")  # as a keyboard repeats
     tab.page.keyboard.up("k")
-    tab.page.wait_for_function("document.body.dataset.row === '1'")
+    tab.wait("document.body.dataset.row === '1'")
     assert len(lines_of(audit)) == 1
 
 
@@ -193,7 +193,7 @@ def test_many_are_decided_at_once_in_the_grid(tmp_path, serve, visit):
     audit = write_audit(tmp_path, [Row(f"cat/{at:03d}.png", "cat", 0.1, "dog") for at in range(150)], results=SURE)
     tab = visit(serve())
     tab.page.keyboard.press("g")
-    tab.page.wait_for_function("document.querySelectorAll('.tile').length === 60")
+    tab.wait("document.querySelectorAll('.tile').length === 60")
     assert tab.text("#grid-title") == "cat → dog"
     tab.page.keyboard.press("a")
     assert "Select some first" in tab.text("#toast")
@@ -202,10 +202,10 @@ def test_many_are_decided_at_once_in_the_grid(tmp_path, serve, visit):
     tab.page.keyboard.press("Shift+ArrowRight")
     assert tab.text("#grid-count") == "3 selected, 150 samples left"
     tab.press("k")
-    tab.page.wait_for_function("document.querySelectorAll('.tile').length === 57")
+    tab.wait("document.querySelectorAll('.tile').length === 57")
     tab.page.keyboard.press("e")
     tab.press("a")
-    tab.page.wait_for_function("document.querySelectorAll('.tile').length === 60")
+    tab.wait("document.querySelectorAll('.tile').length === 60")
     assert [line["verdict"] for line in lines_of(audit)] == ["ok"] * 3 + ["wrong"] * 57
     assert len({line["batch"] for line in lines_of(audit)}) == 2
     tab.press("u")
@@ -225,7 +225,7 @@ def test_an_unsure_audit_offers_questions_and_records_them_as_drawn(tmp_path, se
         tab.press("k")
     assert all(0 < line["asked"] < 1 for line in lines_of(audit))
     assert len(read_decisions(audit).asked) == 30
-    tab.page.wait_for_function("Number(document.getElementById('counts').textContent.match(/noise ([0-9.]+)/)[1]) < 30")
+    tab.wait("Number(document.getElementById('counts').textContent.match(/noise ([0-9.]+)/)[1]) < 30")
     tab.press("s")
     assert "questions answered" in tab.text("#stage")
     assert tab.page.is_hidden("#offer")
@@ -242,9 +242,9 @@ def test_people_see_each_others_decisions_only_after_their_own(tmp_path, serve, 
     ben.page.click("#who")
     ben.page.fill("#asker-input", "Ben")
     ben.page.click("#asker button")
-    ben.page.wait_for_function("document.getElementById('who').textContent.includes('Ben')")
+    ben.wait("document.getElementById('who').textContent.includes('Ben')")
     ben.page.select_option("#order", "second")
-    ben.page.wait_for_function("document.body.dataset.row === '0'")
+    ben.wait("document.body.dataset.row === '0'")
     assert "Ann" not in ben.text("#labels")
     ben.press("a")
     ben.press("ArrowLeft")

@@ -89,7 +89,7 @@ def test_a_text_is_shown_whole_up_to_a_bound(tmp_path, monkeypatch):
         assert page.get("about")["kind"] == "texts"
         assert page.get("sample", row=0)["content"] == {"text": texts[0], "cut": 0}
         content = page.get("sample", row=1)["content"]
-        assert (len(content["text"]), content["cut"]) == (20_000, len(long.strip()) - 20_000)
+        assert (len(content["text"]), content["cut"]) == (20_000, len(long) - 20_000)
         assert page.client.get("/picture/0/large").status_code == 404
 
 
@@ -141,3 +141,22 @@ def test_witnesses_speak_for_themselves(tmp_path, monkeypatch):
         (witness,) = page.enter().get("why", row=0)["witnesses"]
         expected = {"name": "probe", "label": "dog", "against": 2.5, "taught": False, "agreement": 0.9}
         assert witness == expected
+
+
+def test_the_neighbours_that_the_scan_kept_are_shown_and_samples_without_any_get_typical_ones(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [Row("cat/0.png", "cat", 0.1, "dog"), Row("cat/1.png", "cat", 0.2, "dog")]
+    rows += [Row(f"{kind}/{at}.png", kind, 0.9) for at in range(2, 6) for kind in ("cat", "dog")]
+    audit = write_rows(tmp_path, rows)
+    kept = {"sample": [0], "given": [[4, 2, -1]], "suggested": [[9, -1, -1]]}
+    np.savez(audit.path / "neighbours.npz", **{name: np.array(values) for name, values in kept.items()})
+    with open_page(audit) as page:
+        shown = {
+            row: [
+                (group["label"], group["how"], [each["row"] for each in group["samples"]])
+                for group in page.enter().get("why", row=row)["neighbours"]
+            ]
+            for row in (0, 1)
+        }
+    assert shown[0] == [("cat", "nearest", [4, 2]), ("dog", "nearest", [9])]
+    assert [(label, how) for label, how, _ in shown[1]] == [("cat", "typical"), ("dog", "typical")]
