@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from labelaudit.api.plant import plant as plant
     from labelaudit.api.predict import predict as predict
     from labelaudit.api.reproduce import reproduce as reproduce
+    from labelaudit.api.review import open_review as open_review
     from labelaudit.api.scan import scan as scan
     from labelaudit.api.train import train as train
     from labelaudit.api.update import update as update
@@ -63,6 +64,7 @@ _HOMES = {
     "check": "labelaudit.api.check",
     "baseline": "labelaudit.api.baseline",
     "mark": "labelaudit.api.mark",
+    "open_review": "labelaudit.api.review",  # `labelaudit.review` is the room of the page
     "train": "labelaudit.api.train",
     "predict": "labelaudit.api.predict",
     "export_model": "labelaudit.api.export_model",

@@ -8,10 +8,18 @@ from pathlib import Path
 from filelock import FileLock
 
 from labelaudit.core.audits import Audit
-from labelaudit.core.decisions import Key, Known
+from labelaudit.core.decisions import Key, Known, read_decisions
 from labelaudit.core.errors import ConfigError, count
 from labelaudit.core.files import own_path
-from labelaudit.gate.baseline import Change, ratcheted, read_baseline, renewed, with_decisions, write_baseline
+from labelaudit.gate.baseline import (
+    Change,
+    ratcheted,
+    read_baseline,
+    renewed,
+    with_decisions,
+    without_withdrawn,
+    write_baseline,
+)
 from labelaudit.gate.opened import open_audit, place_of_baseline, settings_in_force, what_is_here
 
 _LOCK = "baseline.lock"  # in .labelaudit; two people may mark samples at once
@@ -57,7 +65,7 @@ def baseline(
         raise ConfigError(f"{path} does not exist, so it cannot shrink.", hint="Leave --ratchet out to write it.")
     opened = open_audit(settings, audit, baseline=path if path.exists() else None)
     with FileLock(own_path(opened.audit.home / _LOCK)):
-        old = read_baseline(path) if path.exists() else {}
+        old = without_withdrawn(read_baseline(path), opened.decisions.withdrawn) if path.exists() else {}
         change = (ratcheted if ratchet else renewed)(old, what_is_here(opened), opened.decisions.known)
         write_baseline(path, change.entries)
     return Written(path, change)
@@ -68,6 +76,7 @@ def take_decisions_over(audit: Audit, path: Path, decisions: dict[Key, Known]) -
     if not path.exists():
         return None
     with FileLock(own_path(audit.home / _LOCK)):
-        change = with_decisions(read_baseline(path), decisions)
+        old = without_withdrawn(read_baseline(path), read_decisions(audit).withdrawn)
+        change = with_decisions(old, decisions)
         write_baseline(path, change.entries)
     return Written(path, change)

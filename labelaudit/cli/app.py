@@ -24,6 +24,7 @@ from labelaudit.cli.methods import methods
 from labelaudit.cli.plant import plant
 from labelaudit.cli.predict import export_model, predict
 from labelaudit.cli.reproduce import reproduce
+from labelaudit.cli.review import review
 from labelaudit.cli.scan import inspect, scan
 from labelaudit.cli.train import train
 from labelaudit.cli.verify import verify
@@ -94,6 +95,7 @@ for command in (
     baseline,
     mark,
     ask,
+    review,
     demo,
     plant,
     reproduce,

@@ -27,7 +27,7 @@ from labelaudit.core.audit_shape import AUDIT_SHAPE, is_name
 from labelaudit.core.errors import ConfigError, DataError, damaged
 from labelaudit.core.files import HOME as HOME
 from labelaudit.core.files import (
-    append_line,
+    append_lines,
     keep_out_of_git,
     own_path,
     read_own,
@@ -250,7 +250,11 @@ class Audit:
 
     def append_decision(self, record: Mapping[str, Any]) -> None:
         """Add one line to decisions.jsonl; the only change that a finished audit allows."""
-        append_line(self.decisions_path, record)
+        self.append_decisions([record])
+
+    def append_decisions(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Add lines to decisions.jsonl, all at once; the only change that a finished audit allows."""
+        append_lines(self.decisions_path, records)
 
     def write_arrays(self, name: str, /, **arrays: NDArray[Any]) -> Path:
         """Write `<name>.npz` without pickle and return its path; raises ValueError for arrays of objects."""

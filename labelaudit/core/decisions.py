@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
@@ -14,6 +14,10 @@ from labelaudit.core.ids import unicode_of
 DECISION_SCHEMA = 1
 Decision = Literal["open", "ok", "wrong"]
 DECISIONS: tuple[Decision, ...] = get_args(Decision)
+
+# What a decision says beyond its verdict. An older reader, which knows the verdict alone, takes ambiguous and withdrawn
+# ones for open, and a dropped one for wrong without a right label.
+AMBIGUOUS, DROP, WITHDRAWN = "ambiguous", "drop", "withdrawn"
 
 _KEY = "verdict"  # what the file calls a decision
 Key = tuple[str, str]  # content hash and given label: survives renames, and ends when the label is changed
@@ -31,6 +35,7 @@ class Known:
     when: str = ""  # ISO 8601, UTC
     why: str = ""
     path: str = ""  # where the sample was then; for people, never looked up
+    kind: str = ""  # ambiguous = looked at, and open still; drop = wrong, fits no class; withdrawn = taken back
 
     @property
     def key(self) -> Key:
@@ -45,6 +50,47 @@ class Decisions:
     known: Mapping[Key, Known]
     damaged_lines: tuple[int, ...] = ()  # numbers from 1, of lines that a crash cut off
     asked: Mapping[Key, float] = field(default_factory=dict)  # samples drawn by lot, and how likely a question was it
+    withdrawn: Mapping[Key, str] = field(default_factory=dict)  # nothing stands any more, and when it was taken back
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One decision as it is written down."""
+
+    known: Known
+    sample_id: str
+    asked: float | None = None  # the sample was drawn by lot, with this probability a question; None = it was chosen
+    batch: str = ""  # names decisions that were made with one stroke
+
+
+class Opinions:
+    """What each person says of each sample: their last word, unless they took it back."""
+
+    def __init__(self) -> None:
+        self._of: dict[Key, dict[str, Known]] = {}
+        self.withdrawn: dict[Key, str] = {}  # samples of which nothing stands any more, and since when
+
+    def add(self, known: Known) -> None:
+        """Take the next decision in; the latest of all people stands last."""
+        said = self._of.setdefault(known.key, {})
+        said.pop(known.who, None)
+        if known.kind != WITHDRAWN:
+            said[known.who] = known
+            self.withdrawn.pop(known.key, None)
+        elif not said:
+            del self._of[known.key]
+            self.withdrawn[known.key] = known.when
+
+    def on(self, key: Key) -> Mapping[str, Known]:
+        """Return what people say of a sample, by name, the latest last."""
+        return self._of.get(key, {})
+
+    def last(self) -> dict[Key, Known]:
+        """Return the decision that counts for each sample: the latest that stands."""
+        return {key: next(reversed(said.values())) for key, said in self._of.items()}
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._of)
 
 
 def record_decision(audit: Audit, known: Known, *, sample_id: str, asked: float | None = None) -> None:
@@ -56,9 +102,12 @@ def record_decision(audit: Audit, known: Known, *, sample_id: str, asked: float 
         sample_id: its sample.
         asked: the sample was drawn by lot, and with which probability one question was about it; None = it was chosen.
     """
-    fields = {_KEY if name == "decision" else name: unicode_of(value) for name, value in asdict(known).items()}
-    drawn = {} if asked is None else {"asked": asked}
-    audit.append_decision({"schema": DECISION_SCHEMA, "sample_id": sample_id, **fields, **drawn})
+    record_decisions(audit, [Entry(known, sample_id, asked)])
+
+
+def record_decisions(audit: Audit, entries: Iterable[Entry]) -> None:
+    """Append several decisions to the audit; all of them are on disk when this returns."""
+    audit.append_decisions(map(_line, entries))
 
 
 def read_decisions(audit: Audit) -> Decisions:
@@ -74,29 +123,54 @@ def read_decisions(audit: Audit) -> Decisions:
         return Decisions({})
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read: {error}.") from error
-    known: dict[Key, Known] = {}
+    opinions = Opinions()
     asked: dict[Key, float] = {}
     damaged = []
     for number, line in enumerate(lines, start=1):
         if not line and len(lines) == 1:
             break  # an empty file
-        record = _record(line)
-        if record is None:
+        entry = parse_line(line, f"{path}:{number}")
+        if entry is None:
             damaged.append(number)
             continue
-        decision = _decision(record, f"{path}:{number}")
-        known[decision.key] = decision
-        if isinstance(drawn := record.get("asked"), float) and 0 < drawn <= 1:
-            asked[decision.key] = drawn
-    return Decisions(known, tuple(damaged), asked)
+        opinions.add(entry.known)
+        if entry.asked is not None:
+            asked[entry.known.key] = entry.asked
+    return Decisions(opinions.last(), tuple(damaged), asked, opinions.withdrawn)
 
 
-def _record(line: str) -> dict[str, Any] | None:
+def parse_line(line: str, place: str) -> Entry | None:
+    """Return the decision of one line; None where a crash cut it off.
+
+    Args:
+        line: of decisions.jsonl.
+        place: what to call it in an error.
+
+    Raises:
+        DataError: it is of another version of labelaudit.
+    """
     try:
         record = parse_json(line)
     except ValueError:
         return None
-    return record if isinstance(record, dict) else None
+    if not isinstance(record, dict):
+        return None
+    asked = record.get("asked")
+    return Entry(
+        _decision(record, place),
+        str(record.get("sample_id") or ""),
+        asked if isinstance(asked, float) and 0 < asked <= 1 else None,
+        str(record.get("batch") or ""),
+    )
+
+
+def _line(entry: Entry) -> dict[str, Any]:
+    fields = {_KEY if name == "decision" else name: unicode_of(value) for name, value in asdict(entry.known).items()}
+    if not fields["kind"]:
+        del fields["kind"]
+    drawn = {} if entry.asked is None else {"asked": entry.asked}
+    batch = {"batch": entry.batch} if entry.batch else {}
+    return {"schema": DECISION_SCHEMA, "sample_id": entry.sample_id, **fields, **drawn, **batch}
 
 
 def _decision(record: dict[str, Any], place: str) -> Known:

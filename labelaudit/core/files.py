@@ -12,7 +12,7 @@ import secrets
 import stat
 import time
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from errno import EFBIG, EINVAL, ENOSPC
 from pathlib import Path
@@ -148,17 +148,23 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def append_line(path: Path, record: Mapping[str, Any], *, root: Path | None = None) -> None:
-    """Add a record as one line of JSON to a file of ours; it is on disk when this returns.
+    """Add a record as one line of JSON to a file of ours; as `append_lines`."""
+    append_lines(path, [record], root=root)
+
+
+def append_lines(path: Path, records: Iterable[Mapping[str, Any]], *, root: Path | None = None) -> None:
+    """Add records as lines of JSON to a file of ours; all of them are on disk when this returns.
 
     Raises:
         DataError: as `own_path`.
     """
+    lines = "".join(json.dumps(plain(record)) + "\n" for record in records).encode()
     handle = os.open(own_path(path, root=root), os.O_RDWR | os.O_APPEND | os.O_CREAT | _SAFE, 0o666)
     with os.fdopen(handle, "ab+") as file:
         is_new = file.tell() == 0
         torn = b"" if file.tell() == 0 or _last_byte(file) == b"\n" else b"\n"  # a crash cut the last line off
         with naming(path):
-            file.write(torn + (json.dumps(plain(record)) + "\n").encode())
+            file.write(torn + lines)
             file.flush()
             os.fsync(file.fileno())
     if is_new:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from labelaudit.core.decisions import DECISIONS, Decision, Key, Known
@@ -103,6 +103,21 @@ def renewed(old: Entries, here: Here, decisions: Entries) -> Change:
 def ratcheted(old: Entries, here: Here, decisions: Entries) -> Change:
     """Return the old entries that are still needed; none is added."""
     return _change(old, _needed(old, here), decisions, grow=False)
+
+
+def without_withdrawn(entries: Entries, withdrawn: Mapping[Key, str]) -> dict[Key, Known]:
+    """Return entries, undecided those whose decision was taken back since.
+
+    Args:
+        entries: of a baseline.
+        withdrawn: of an audit: samples on which no decision stands, and when the last was taken back.
+    """
+    return {
+        key: replace(entry, decision="open", label="", kind="")
+        if entry.decision != "open" and withdrawn.get(key, "") >= entry.when > ""
+        else entry
+        for key, entry in entries.items()
+    }
 
 
 def with_decisions(old: Entries, decisions: Entries) -> Change:

@@ -16,7 +16,7 @@ from labelaudit.core.decisions import Decisions, Key, Known, read_decisions
 from labelaudit.core.errors import ConfigError
 from labelaudit.core.files import own_path
 from labelaudit.gate.answered import as_answered
-from labelaudit.gate.baseline import Here, read_baseline
+from labelaudit.gate.baseline import Here, read_baseline, without_withdrawn
 from labelaudit.gate.columns import FindingColumns, read_columns
 from labelaudit.gate.settings import COMMAND_LINE, OWN_FILE, Settings, find_settings_file, load_settings
 
@@ -35,7 +35,7 @@ class Opened:
     @property
     def known(self) -> dict[Key, Known]:
         """The baseline with the decisions of the audit on top, the later one where both say something."""
-        known = dict(self.baseline or {})
+        known = without_withdrawn(self.baseline or {}, self.decisions.withdrawn)
         for key, decision in self.decisions.known.items():
             before = known.get(key)
             if before is None or before.decision == "open" or decision.when >= before.when:

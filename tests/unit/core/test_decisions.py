@@ -1,5 +1,6 @@
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,22 @@ def test_lines_of_another_version_are_an_error(line, audit):
 def test_the_time_is_utc_to_the_second():
     assert now().endswith("+00:00")
     assert len(now()) == len("2026-11-21T10:00:00+00:00")
+
+
+def test_a_decision_that_was_taken_back_stands_no_more_and_that_of_others_does(audit):
+    ben = Known("aa", "cat", "wrong", label="dog", who="Ben", when="2026-11-21T10:01:00+00:00")
+    back = Known("aa", "cat", "open", who="Ben", when="2026-11-21T10:02:00+00:00", kind="withdrawn")
+    for known in (FIRST, ben, back):
+        record_decision(audit, known, sample_id="cat/1.png")
+    assert dict(read_decisions(audit).known) == {("aa", "cat"): FIRST}
+    record_decision(audit, replace(back, who="Ada"), sample_id="cat/1.png")
+    found = read_decisions(audit)
+    assert (dict(found.known), dict(found.withdrawn)) == ({}, {("aa", "cat"): back.when})
+    record_decision(audit, replace(ben, kind="drop", label=""), sample_id="cat/1.png")
+    found = read_decisions(audit)
+    assert ([known.kind for known in found.known.values()], dict(found.withdrawn)) == (["drop"], {})
+
+
+def test_a_kind_that_says_nothing_is_not_written(audit):
+    record_decision(audit, FIRST, sample_id="cat/1.png")
+    assert "kind" not in json.loads(audit.decisions_path.read_text())
