@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from labelaudit.api.methods import list_methods as list_methods
     from labelaudit.api.plant import plant as plant
     from labelaudit.api.predict import predict as predict
+    from labelaudit.api.report import report as report
     from labelaudit.api.reproduce import reproduce as reproduce
     from labelaudit.api.scan import scan as scan
     from labelaudit.api.train import train as train
@@ -51,6 +52,7 @@ _HOMES = {
     "scan": "labelaudit.api.scan",
     "inspect": "labelaudit.api.inspect",
     "export": "labelaudit.api.export",
+    "report": "labelaudit.api.report",
     "demo": "labelaudit.api.demo",
     "load": "labelaudit.api.load",
     "show": "labelaudit.api.load",

@@ -21,6 +21,7 @@ from labelaudit.cli.judge import judge
 from labelaudit.cli.methods import methods
 from labelaudit.cli.plant import plant
 from labelaudit.cli.predict import export_model, predict
+from labelaudit.cli.report import report
 from labelaudit.cli.reproduce import reproduce
 from labelaudit.cli.scan import inspect, scan
 from labelaudit.cli.train import train
@@ -80,6 +81,7 @@ for command in (
     inspect,
     export,
     show,
+    report,
     judge,
     init,
     check,

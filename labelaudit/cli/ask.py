@@ -113,7 +113,7 @@ def _plain(text: str) -> str:
 
 def _print_asked(console: Console, asked: Asked) -> None:
     from labelaudit.cli.render_answers import print_answers
-    from labelaudit.cli.render_verdict import percent, range_of
+    from labelaudit.core.wording import percent, range_of
 
     skipped = f", {asked.skipped:,} skipped" if asked.skipped else ""
     console.print(f"\n{count(asked.answered, 'answer')}: {asked.wrong:,} wrong{skipped}", markup=False)

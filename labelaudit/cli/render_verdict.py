@@ -7,18 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from labelaudit.cli.render_answers import print_answers
 from labelaudit.core.errors import count
+from labelaudit.core.wording import GENERAL_DOUBTS, ends_of, is_lost, percent, quiet_headline, range_of
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
 _CATCH = 0.8  # share of the errors that the review is planned for
-_GENERAL = ("not-learnt", "near-chance", "wide-interval")
-
-
-def is_lost(summary: Mapping[str, Any]) -> bool:
-    """Whether nothing can be told of any label."""
-    return any(doubt["kind"] in _GENERAL for doubt in summary["noise"]["doubts"])
 
 
 def print_verdict(console: Console, summary: Mapping[str, Any]) -> None:
@@ -28,7 +23,7 @@ def print_verdict(console: Console, summary: Mapping[str, Any]) -> None:
     if is_lost(summary):
         console.print("Cannot tell right labels from wrong ones", style="bold yellow")
     elif noise["quiet"]:
-        console.print(_quiet(summary), style="bold green", markup=False)
+        console.print(quiet_headline(summary), style="bold green", markup=False)
     else:
         console.print(
             f"Wrong labels     likely [bold]{percent(noise['rate'])}[/],"
@@ -48,16 +43,6 @@ def print_verdict(console: Console, summary: Mapping[str, Any]) -> None:
         _print_review(console, review)
 
 
-def percent(share: float) -> str:
-    """Return a share as "21.3 %", and very small ones as "< 0.1 %"."""
-    return "< 0.1 %" if 0 < share < 0.0005 else f"{share:.1%}".replace("%", " %")
-
-
-def range_of(interval: Sequence[float] | None) -> str:
-    """Return an interval as "8.9 to 11.4 %"; "-" for none."""
-    return "-" if interval is None else f"{interval[0] * 100:.1f} to {interval[1] * 100:.1f} %"
-
-
 def plain_table(title: str | None, *columns: str | tuple[str, str]) -> Table:
     """Return an empty table without a frame; a column is its name, or its name and how it is justified."""
     from rich import box
@@ -73,13 +58,10 @@ def plain_table(title: str | None, *columns: str | tuple[str, str]) -> Table:
 
 
 def _ends(summary: Mapping[str, Any]) -> str:
-    """Return what is known of the rate: what witnesses prove and dispute, or the interval of known-wrong labels."""
-    interval = summary["noise"]["interval"]
-    if not interval:
+    ends = ends_of(summary)
+    if not ends:
         return ""
-    if not summary["witnesses"]:
-        return f" ({range_of(interval)} with 90 % certainty)"
-    return f"; certain {percent(interval[0])}, at most {percent(interval[1])}"
+    return f"; {ends}" if summary["witnesses"] else f" ({ends})"
 
 
 def _print_witnesses(console: Console, witnesses: Mapping[str, Any] | None) -> None:
@@ -96,16 +78,6 @@ def _print_witnesses(console: Console, witnesses: Mapping[str, Any] | None) -> N
     console.print(f"{'':<16} (guessing: {percent(witnesses['chance'])})", markup=False)
 
 
-def _quiet(summary: Mapping[str, Any]) -> str:
-    interval = summary["noise"]["interval"]
-    if not interval:
-        return "No wrong label found; this method cannot tell that there is none (the default can)"
-    high = percent(interval[1])
-    if not summary["witnesses"]:
-        return f"No evidence of label noise: at most {high} of the labels are wrong, with 90 % certainty"
-    return f"No evidence of label noise: none is certain, at most {high} are wrong; `labelaudit ask` narrows it"
-
-
 def _print_kinds(console: Console, issues: Mapping[str, int]) -> None:
     if strange := issues["out-of-distribution"]:
         console.print(f"                 {count(strange, 'sample')} that no class fits")
@@ -115,7 +87,7 @@ def _print_kinds(console: Console, issues: Mapping[str, int]) -> None:
 
 def _print_doubts(console: Console, doubts: Sequence[Mapping[str, Any]]) -> None:
     for doubt in doubts:
-        name = "Why" if doubt["kind"] in _GENERAL else "Cannot tell"  # the first line says so of all labels
+        name = "Why" if doubt["kind"] in GENERAL_DOUBTS else "Cannot tell"  # the first line says so of all labels
         console.print(f"{name:<16} {doubt['text']}", style="yellow", markup=False, soft_wrap=True)
     if doubts:
         advice = "Check ten labels of each class, and scan again with --trusted FILE."

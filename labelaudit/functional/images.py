@@ -141,6 +141,27 @@ def decode_image(data: bytes, name: str, size: int, *, framing: Framing = "centr
     )
 
 
+def whole_image(data: bytes, side: int) -> Image.Image:
+    """Return an image for people to look at: all of it, upright, RGB, no side longer than so many pixels.
+
+    A smaller one keeps its size.
+
+    Raises:
+        UnreadableImage: as in `decode_image`.
+    """
+    with _open(io.BytesIO(data), data) as image:
+        try:
+            image.draft("RGB", (side, side))  # of a JPEG: the smallest fraction that is not below this size
+            image.load()
+            orientation, _ = _orientation(image)
+            rgb = _to_rgb(image)
+            rgb = rgb.transpose(_TURNS[orientation]) if orientation in _TURNS else rgb
+            rgb.thumbnail((side, side), Image.Resampling.BICUBIC, reducing_gap=2.0)
+        except _DECODER_ERRORS as error:
+            raise UnreadableImage(_damage(error)) from error
+    return rgb
+
+
 def _open(stream: BinaryIO, data: bytes | None) -> Image.Image:
     """Return the image with its header read; `data` is what to describe when it is none."""
     if data is not None and not data:
