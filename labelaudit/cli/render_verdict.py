@@ -23,7 +23,8 @@ def print_verdict(console: Console, summary: Mapping[str, Any]) -> None:
     if is_lost(summary):
         console.print("Cannot tell right labels from wrong ones", style="bold yellow")
     elif noise["quiet"]:
-        console.print(quiet_headline(summary), style="bold green", markup=False)
+        narrower = "; `labelaudit ask` narrows it" if summary["witnesses"] and noise["interval"] else ""
+        console.print(quiet_headline(summary) + narrower, style="bold green", markup=False)
     else:
         console.print(
             f"Wrong labels     likely [bold]{percent(noise['rate'])}[/],"

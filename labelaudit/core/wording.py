@@ -43,7 +43,7 @@ def quiet_headline(summary: Summary) -> str:
     high = percent(interval[1])
     if not summary["witnesses"]:
         return f"No evidence of label noise: at most {high} of the labels are wrong, with 90 % certainty"
-    return f"No evidence of label noise: none is certain, at most {high} are wrong; `labelaudit ask` narrows it"
+    return f"No evidence of label noise: none is certain, at most {high} are wrong"
 
 
 def ends_of(summary: Summary) -> str:

@@ -19,7 +19,7 @@ KINDS = {
     Issue.OUT_OF_DISTRIBUTION: "no class fits",
     Issue.DUPLICATE_CONFLICT: "twin with another label",
     Issue.RARE_CLASS: "of a rare class",
-    Issue.NONE: "no suspect",
+    Issue.NONE: "below the threshold",
 }
 TIERS = ("almost sure", "likely", "worth a look")
 _ALMOST_SURE = 0.1  # clean_prob

@@ -94,8 +94,8 @@ def noisiest(per_class: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 def flow_chart(flows: Flows) -> Markup:
     """Return the matrix of suspects: given label by suggested one."""
     size, m = 30.0, len(flows.classes)
-    left, top = 150.0, 118.0
-    width = max(left + m * size + 12, 320.0)
+    left, top = 150.0, 40.0 + 6.0 * max((len(short(name)) for name in flows.classes), default=0)  # slanted names
+    width = max(left + m * size + 12, _WIDTH)
     most = max(int(flows.counts.max()) if m else 0, 1)
     drawn: list[Markup] = [
         label(left + m * size / 2, 12, "suggested label", class_="name"),
