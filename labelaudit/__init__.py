@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from labelaudit.api.methods import list_methods as list_methods
     from labelaudit.api.plant import plant as plant
     from labelaudit.api.predict import predict as predict
-    from labelaudit.api.report import report as report
+    from labelaudit.api.report import write_report as write_report
     from labelaudit.api.reproduce import reproduce as reproduce
     from labelaudit.api.scan import scan as scan
     from labelaudit.api.train import train as train
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from labelaudit.core.errors import DataError as DataError
     from labelaudit.core.errors import LabelAuditError as LabelAuditError
     from labelaudit.core.errors import TrainingError as TrainingError
+    from labelaudit.progress import Progress as Progress
 
 
 __version__ = VERSION
@@ -52,7 +53,7 @@ _HOMES = {
     "scan": "labelaudit.api.scan",
     "inspect": "labelaudit.api.inspect",
     "export": "labelaudit.api.export",
-    "report": "labelaudit.api.report",
+    "write_report": "labelaudit.api.report",  # `labelaudit.report` is the package that draws it
     "demo": "labelaudit.api.demo",
     "load": "labelaudit.api.load",
     "show": "labelaudit.api.load",
@@ -70,6 +71,7 @@ _HOMES = {
     "bench": "labelaudit.api.bench",
     "plant": "labelaudit.api.plant",
     "reproduce": "labelaudit.api.reproduce",
+    "Progress": "labelaudit.progress",
     "Audit": "labelaudit.core.audits",
     "LabelAuditError": "labelaudit.core.errors",
     "ConfigError": "labelaudit.core.errors",

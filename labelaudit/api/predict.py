@@ -26,6 +26,9 @@ class Predicted:
     text: str  # the CSV
     path: Path | None  # where it was written
 
+    def __repr__(self) -> str:
+        return f"<Predicted {self.path or 'in memory'}: {self.samples:,} samples, {self.broken:,} broken>"
+
 
 def predict(
     model: Path | str,

@@ -17,7 +17,7 @@ from labelaudit.report.written import require_ours, write_page
 SUSPECTS = 500  # shown
 
 
-def report(
+def write_report(
     audit: Audit | Path | str | None = None,
     *,
     output: Path | str = "report.html",

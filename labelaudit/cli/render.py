@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelaudit.cli.progress import duration
 from labelaudit.cli.render_verdict import plain_table, print_verdict
 from labelaudit.core.errors import count
-from labelaudit.core.wording import is_lost, percent, range_of
+from labelaudit.core.wording import duration, is_lost, percent, range_of
 
 if TYPE_CHECKING:
     from rich.console import Console

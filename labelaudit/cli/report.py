@@ -47,7 +47,7 @@ def report(
 
       labelaudit report photos/ --output noise.html
     """
-    from labelaudit.api.report import report as run
+    from labelaudit.api.report import write_report as run
 
     path = run(audit, output=output, data=data, limit=limit, overwrite=overwrite)
     if not quiet:

@@ -20,11 +20,13 @@ import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelaudit.core.errors import DataError
 from labelaudit.core.files import append_line, keep_out_of_git, write_atomically, write_json, write_text
+from labelaudit.core.notebook import short_html
 from labelaudit.core.runs import Account
 from labelaudit.core.version import VERSION
 
@@ -195,6 +197,14 @@ class Audit:
         except DataError as error:
             state = error.problem
         return f"<Audit {self.path}: {state}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows of the audit."""
+        try:
+            summary = self.summary
+        except DataError:  # not finished, or damaged: the one line says so
+            return f"<code>{escape(repr(self))}</code>"
+        return short_html(summary)
 
 
 def find_audit(path: Path | str | None = None) -> Audit:

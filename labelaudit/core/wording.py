@@ -20,6 +20,18 @@ def range_of(interval: Sequence[float] | None) -> str:
     return "-" if interval is None else f"{interval[0] * 100:.1f} to {interval[1] * 100:.1f} %"
 
 
+def duration(seconds: float) -> str:
+    """Return "0.4 s", "12 s", "3 min 05 s" or "2 h 10 min"."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
 def is_lost(summary: Summary) -> bool:
     """Whether nothing can be told of any label."""
     return any(doubt["kind"] in GENERAL_DOUBTS for doubt in summary["noise"]["doubts"])

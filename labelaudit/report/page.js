@@ -50,7 +50,7 @@
   const follow = () => {
     const card = document.getElementById(location.hash.slice(1));
     if (!card || !cards.includes(card)) return;
-    form.reset();
+    for (const field of form.querySelectorAll("select, input")) field.value = "";
     most = cards.length;
     show();
     card.scrollIntoView({ block: "center" });

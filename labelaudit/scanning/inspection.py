@@ -28,6 +28,10 @@ class Inspection:
     device: str
     seconds: float | None  # estimated for the whole scan; None where nothing is trained
 
+    def __repr__(self) -> str:
+        dataset = self.prepared.dataset
+        return f"<Inspection of {dataset.source}: {len(dataset):,} {dataset.kind}, {dataset.n_classes:,} classes>"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the same as plain values for JSON."""
         dataset, recipe = self.prepared.dataset, self.prepared.recipe

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from labelaudit.api.report import report
+from labelaudit.api.report import write_report
 from tests.report_audit import HOSTILE, write_photo_audit
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install '.[test]'")
@@ -27,13 +27,18 @@ class Opened:
 
     def __init__(self, browser, path, **options):
         self.page = browser.new_page(**options)
-        self.said, self.asked = [], []
+        self.said: list[str] = []
+        self.asked: list[str] = []
         self.page.on("console", lambda message: self.said.append(message.text))
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
-        self.page.on("dialog", lambda dialog: (self.said.append(dialog.message), dialog.dismiss()))
+        self.page.on("dialog", self.refuse)
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.goto(path.as_uri())
         self.asked = [url for url in self.asked if not url.startswith("data:") and url != path.as_uri()]
+
+    def refuse(self, dialog):
+        self.said.append(dialog.message)
+        dialog.dismiss()
 
     def shown(self):
         return self.page.locator(".card:visible")
@@ -42,7 +47,7 @@ class Opened:
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
-    return report(write_photo_audit(folder, suspects=60, kept=60), output=folder / "r.html")
+    return write_report(write_photo_audit(folder, suspects=60, kept=60), output=folder / "r.html")
 
 
 @pytest.fixture
@@ -135,7 +140,7 @@ def test_everything_has_a_name_for_those_who_cannot_see_it(opened):
 
 def test_hostile_names_do_nothing(browser, tmp_path):
     audit = write_photo_audit(tmp_path, suspects=18, kept=6, classes=HOSTILE)
-    opened = Opened(browser, report(audit, output=tmp_path / "r.html"))
+    opened = Opened(browser, write_report(audit, output=tmp_path / "r.html"))
     assert (opened.said, opened.asked) == ([], [])
     opened.page.get_by_role("combobox", name="Given label").select_option(HOSTILE[1])
     assert opened.shown().count() == 3
@@ -145,7 +150,7 @@ def test_hostile_names_do_nothing(browser, tmp_path):
 
 def test_500_suspects_are_under_15_megabytes(browser, tmp_path):
     audit = write_photo_audit(tmp_path, suspects=520, kept=100, side=240)
-    path = report(audit, output=tmp_path / "r.html")
+    path = write_report(audit, output=tmp_path / "r.html")
     assert path.stat().st_size < 15e6
     opened = Opened(browser, path)
     opened.page.get_by_role("button", name="Show all 500").click()

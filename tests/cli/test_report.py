@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from labelaudit.api.report import report
+from labelaudit.api.report import write_report
 from labelaudit.core.audits import Audit
 from tests.report_audit import HOSTILE, write_photo_audit
 
@@ -101,7 +101,7 @@ def test_a_limit_shows_the_worst(here, labelaudit, limit):
 
 def test_hostile_names_are_text(tmp_path):
     audit = write_photo_audit(tmp_path, suspects=18, kept=18, classes=HOSTILE)
-    page = report(audit, output=tmp_path / "r.html").read_text()
+    page = write_report(audit, output=tmp_path / "r.html").read_text()
     found = outline(page)
     assert found.scripts == 1  # our own
     assert "<script>alert" not in page
@@ -113,7 +113,7 @@ def test_hostile_names_are_text(tmp_path):
 def test_ten_thousand_classes_give_a_page_of_ordinary_size(tmp_path):
     names = tuple(f"class {k}" for k in range(10_000))
     audit = write_photo_audit(tmp_path, suspects=30, kept=30, classes=names, side=8)
-    page = report(audit, output=tmp_path / "r.html").read_text()
+    page = write_report(audit, output=tmp_path / "r.html").read_text()
     assert len(page) < 1e6
 
 
@@ -122,7 +122,7 @@ def test_audits_of_version_0_1_have_a_report(kind, tmp_path):
     shutil.copytree(STORED / kind, tmp_path / kind)
     home = tmp_path / kind / ".labelaudit" / "audits"
     shutil.copytree(STORED / kind / "audit", home / "old")
-    page = report(Audit(home / "old"), output=tmp_path / "r.html").read_text()
+    page = write_report(Audit(home / "old"), output=tmp_path / "r.html").read_text()
     found = outline(page)
     assert "section training" in found.lines
     assert ("<img" in page) == (kind == "photos")

@@ -15,6 +15,12 @@ from labelaudit.report.histogram import (
 )
 
 
+def fitted(losses, kind):
+    mixture = fit_mixture(losses, kind)
+    assert mixture is not None
+    return mixture
+
+
 @pytest.fixture
 def losses():
     draw = np.random.default_rng(3)
@@ -40,7 +46,7 @@ def test_half_the_probability_is_odds_of_zero_and_a_loss_of_ln_2():
 
 @pytest.mark.parametrize("kind", ["robust", "published", "log-odds", "gaussian"])
 def test_a_mixture_expects_all_samples_split_by_its_weights(losses, kind):
-    mixture = fit_mixture(losses, kind)
+    mixture = fitted(losses, kind)
     clean, noisy = expected(mixture, np.linspace(-9, 9, 49), len(losses))
     assert clean.sum() == pytest.approx(1000 * mixture.weight[0])
     assert clean.sum() + noisy.sum() == pytest.approx(1000)
@@ -56,27 +62,31 @@ def test_log_odds_cells_are_differences_of_the_normal_distribution():
 def test_the_mixture_of_an_audit_is_read_back_as_it_was(losses):
     evidence = Evidence(losses, np.exp(-losses), np.zeros((1000, 2), dtype=np.int64), np.full((1000, 2), 0.5))
     facts = calibrate_by_mixture(evidence, counted=np.ones(1000, dtype=bool), kind="log-odds").mixture
-    assert mixture_of(dict(facts)) == fit_mixture(losses, "log-odds")
+    assert facts is not None
+    assert mixture_of(facts) == fitted(losses, "log-odds")
     assert mixture_of({"kind": "of tomorrow"}) is None
 
 
 def test_the_threshold_parts_suspects_from_kept_labels(losses):
-    mixture = fit_mixture(losses, "log-odds")
+    mixture = fitted(losses, "log-odds")
     at = threshold_of(mixture, believed=1.0, suspect_below=0.5)
+    assert at is not None
     assert posterior_of(mixture, np.logaddexp(0.0, np.array([at - 0.02, at])))[0] < 0.5
     assert posterior_of(mixture, np.logaddexp(0.0, np.array([at])))[0] > 0.5
     assert threshold_of(mixture, believed=0.3, suspect_below=0.5) is None  # p(wrong) is .3 at most
 
 
 def test_only_a_mixture_of_the_audit_has_a_threshold(losses):
-    mixture = {"kind": "log-odds", "believed": 1.0, **fit_mixture(losses, "log-odds").to_dict()}
+    mixture = {"kind": "log-odds", "believed": 1.0, **fitted(losses, "log-odds").to_dict()}
     is_suspect = losses > 1
     told = loss_histogram(losses, is_suspect, mixture, suspect_below=0.5)
-    fitted = loss_histogram(losses, is_suspect, None, suspect_below=0.5)
-    assert (told.curves.is_of_audit, fitted.curves.is_of_audit) == (True, False)
+    fitted_here = loss_histogram(losses, is_suspect, None, suspect_below=0.5)
+    assert told.curves is not None
+    assert fitted_here.curves is not None
+    assert (told.curves.is_of_audit, fitted_here.curves.is_of_audit) == (True, False)
     assert told.threshold is not None
-    assert fitted.threshold is None
-    assert told.curves.noisy.tolist() == pytest.approx(fitted.curves.noisy.tolist())
+    assert fitted_here.threshold is None
+    assert told.curves.noisy.tolist() == pytest.approx(fitted_here.curves.noisy.tolist())
     assert told.suspects.sum() == is_suspect.sum()
 
 

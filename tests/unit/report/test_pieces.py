@@ -8,7 +8,7 @@ from PIL import Image
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.report.cards import rows_to_show, tier_of
 from labelaudit.report.page import chance, policy_of, with_code
-from labelaudit.report.thumbnails import SIDE, thumbnail
+from labelaudit.report.thumbnails import SIDE, Thumbnail, thumbnail
 from labelaudit.report.written import MARK, write_page
 from tests.pets import small_dataset, small_findings
 
@@ -19,36 +19,48 @@ def stored(pixels, kind="PNG", **options):
     return buffer.getvalue()
 
 
+def made(data):
+    found = thumbnail(data)
+    assert isinstance(found, Thumbnail), found
+    return found
+
+
+def refused(data):
+    found = thumbnail(data)
+    assert isinstance(found, str)
+    return found
+
+
 def test_a_thumbnail_is_whole_and_upright():
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by a quarter
-    found = thumbnail(stored(np.zeros((300, 900, 3), dtype=np.uint8), "JPEG", exif=exif))
+    found = made(stored(np.zeros((300, 900, 3), dtype=np.uint8), "JPEG", exif=exif))
     assert (found.width, found.height) == (round(SIDE / 3), SIDE)
     assert found.address.startswith("data:image/jpeg;base64,/9j/")
 
 
 def test_tiny_images_keep_every_pixel():
-    found = thumbnail(stored(np.arange(192, dtype=np.uint8).reshape(8, 8, 3)))
+    found = made(stored(np.arange(192, dtype=np.uint8).reshape(8, 8, 3)))
     assert (found.width, found.height, found.is_tiny) == (8, 8, True)
     assert found.address.startswith("data:image/png;base64,iVBOR")
 
 
 def test_the_largest_thumbnail_of_pure_noise_lets_500_fit_into_15_megabytes():
     noise = np.random.default_rng(0).integers(0, 256, (600, 600, 3)).astype(np.uint8)
-    assert len(thumbnail(stored(noise)).address) < 15e6 / 500
+    assert len(made(stored(noise)).address) < 15e6 / 500
 
 
 def test_what_is_no_image_is_said_in_words():
-    assert thumbnail(b"") == "the file is empty (0 bytes)"
+    assert refused(b"") == "the file is empty (0 bytes)"
     noise = np.random.default_rng(0).integers(0, 256, (90, 90, 3)).astype(np.uint8)
-    assert thumbnail(stored(noise)[:9000]).startswith("the file is cut off")
+    assert refused(stored(noise)[:9000]).startswith("the file is cut off")
 
 
 def test_an_image_of_20_000_pixels_a_side_is_not_decoded():
     huge = Image.new("1", (20_000, 20_000))
     buffer = io.BytesIO()
     huge.save(buffer, "PNG")
-    assert "too large" in thumbnail(buffer.getvalue())
+    assert "too large" in refused(buffer.getvalue())
 
 
 def test_where_there_are_few_suspects_the_next_ones_are_worth_a_look():

@@ -31,6 +31,7 @@ def test_a_plane_shows_all_of_points_that_lie_in_one():
     rng = np.random.default_rng(2)
     flat = rng.normal(size=(30, 2)) @ rng.normal(size=(2, 10))
     plane = plane_of(flat, np.arange(30), "made up")
+    assert plane is not None
     assert plane.explained == pytest.approx(1.0)
     assert (plane.x.min(), plane.x.max(), plane.y.min(), plane.y.max()) == (0.0, 1.0, 0.0, 1.0)
 
