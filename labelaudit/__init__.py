@@ -19,6 +19,9 @@ from labelaudit.core.version import VERSION
 
 if TYPE_CHECKING:
     from labelaudit.api.ask import ask as ask
+    from labelaudit.api.audits import audits as audits
+    from labelaudit.api.audits import compare as compare
+    from labelaudit.api.audits import remove_audits as remove_audits
     from labelaudit.api.baseline import baseline as baseline
     from labelaudit.api.bench import bench as bench
     from labelaudit.api.check import check as check
@@ -53,6 +56,9 @@ _HOMES = {
     "scan": "labelaudit.api.scan",
     "inspect": "labelaudit.api.inspect",
     "export": "labelaudit.api.export",
+    "audits": "labelaudit.api.audits",
+    "compare": "labelaudit.api.audits",
+    "remove_audits": "labelaudit.api.audits",
     "write_report": "labelaudit.api.report",  # `labelaudit.report` is the package that draws it
     "demo": "labelaudit.api.demo",
     "load": "labelaudit.api.load",

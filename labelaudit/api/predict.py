@@ -73,5 +73,5 @@ def predict(
         try:
             write_predictions(path, text)
         except OSError as error:
-            raise DataError(f"cannot write {path}: {error.strerror}.", hint="Choose another --out.") from error
+            raise DataError(f"cannot write {path}: {error.strerror}.", hint="Choose another --output.") from error
     return Predicted(len(samples), len(readable.broken), text, path)

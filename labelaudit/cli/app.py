@@ -10,6 +10,7 @@ import typer
 
 from labelaudit.cli import bench_group
 from labelaudit.cli.ask import ask
+from labelaudit.cli.audits import audits, compare
 from labelaudit.cli.baseline import baseline, mark
 from labelaudit.cli.bench import bench
 from labelaudit.cli.bench_own import growth, intervals, probs, speed
@@ -82,6 +83,8 @@ for command in (
     export,
     show,
     report,
+    audits,
+    compare,
     judge,
     init,
     check,

@@ -42,6 +42,7 @@ def ask(
     baseline: opt.Baseline = None,
     config: opt.Config = None,
     json: opt.Json = False,
+    quiet: opt.Quiet = False,
     no_color: opt.NoColor = False,
 ) -> None:
     """Answer questions about samples drawn by lot: how many labels are wrong follows, with an interval.
@@ -65,13 +66,16 @@ def ask(
     console = make_console(stderr=json, no_color=no_color)
     if write is not None:
         written = write_questions(write, n, audit=audit, config=config, baseline=baseline)
+        if quiet:
+            return
         console.print(f"wrote {count(written, 'question')} to {write}; answer them, then:", markup=False)
         console.print(f"  labelaudit ask --from {write}", markup=False, soft_wrap=True)
         return
     if from_ is not None:
         asked = take_answers(from_, audit=audit, who=who, config=config, baseline=baseline)
     else:
-        console.print(_KEYS, style="dim", markup=False)
+        if not quiet:
+            console.print(_KEYS, style="dim", markup=False)
         asked = run(n, answer=_at_terminal(console, audit), audit=audit, who=who, config=config, baseline=baseline)
     if json:
         print_json(asked.to_dict())

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _CATCH = 0.8  # share of the errors that the review is planned for
+_LONGEST_HEADING = 9  # letters in a line over numbers
 
 
 def print_verdict(console: Console, summary: Mapping[str, Any]) -> None:
@@ -45,7 +46,10 @@ def print_verdict(console: Console, summary: Mapping[str, Any]) -> None:
 
 
 def plain_table(title: str | None, *columns: str | tuple[str, str]) -> Table:
-    """Return an empty table without a frame; a column is its name, or its name and how it is justified."""
+    """Return an empty table without a frame; a column is its name, or its name and how it is justified.
+
+    Numbers stand to the right and are never broken; where it is narrow, texts give way.
+    """
     from rich import box
     from rich.table import Table
 
@@ -54,8 +58,17 @@ def plain_table(title: str | None, *columns: str | tuple[str, str]) -> Table:
     )
     for column in columns:
         name, justify = (column, "left") if isinstance(column, str) else column
-        table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
+        if justify == "right":
+            table.add_column(_in_two_lines(name), justify="right", no_wrap=True)
+        else:
+            table.add_column(name, overflow="fold", min_width=len(name))
     return table
+
+
+def _in_two_lines(name: str) -> str:
+    """Return a heading over numbers, broken before its last word where it is long."""
+    first, _, last = name.rpartition(" ")
+    return f"{first}\n{last}" if first and len(name) > _LONGEST_HEADING else name
 
 
 def _ends(summary: Mapping[str, Any]) -> str:

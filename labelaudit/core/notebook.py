@@ -21,9 +21,10 @@ def short_html(summary: Mapping[str, Any]) -> str:
     ]
     parts = [f"<p><strong>{escape(headline(summary))}</strong><br>{escape(' · '.join(facts))}</p>"]
     parts += [f"<p>{escape(doubt['text'])}</p>" for doubt in summary["noise"]["doubts"]]
-    if summary["worst"]:
+    shown = summary["worth_a_look"] or summary["worst"]
+    if shown:
         head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
-        rows = "".join(map(_row, summary["worst"]))
+        rows = "".join(map(_row, shown))
         parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>")
     parts.append(
         "<p><code>audit.suspects</code> has all of them; <code>labelaudit.write_report(audit)</code> shows them.</p>"

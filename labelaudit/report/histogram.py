@@ -11,7 +11,7 @@ from scipy.special import betainc, logit, ndtr
 
 from labelaudit.core.arrays import BoolN, FloatN, IntN
 from labelaudit.judging.beta_mixture import BetaMixture
-from labelaudit.judging.loss_mixture import GaussianLosses, on_scale
+from labelaudit.judging.loss_mixture import GaussianLosses, log_odds
 from labelaudit.judging.mixtures import KINDS, Mixture, fit_mixture, posterior_of
 
 _CELLS = 48
@@ -57,7 +57,7 @@ def loss_histogram(
         suspect_below: clean_prob below which a label is a suspect.
     """
     edges = np.linspace(-_LARGEST_ODDS, _LARGEST_ODDS, _CELLS + 1)
-    kept, suspects = counted(on_scale(losses, "log-odds"), is_suspect, edges)
+    kept, suspects = counted(log_odds(losses), is_suspect, edges)
     read = None if mixture is None else mixture_of(mixture)
     drawn = read
     kind = str((mixture or {}).get("kind", ""))
@@ -101,12 +101,11 @@ def mixture_of(facts: Mapping[str, Any]) -> Mixture | None:
 
 def expected(mixture: Mixture, edges: FloatN, n: int) -> tuple[FloatN, FloatN]:
     """Return (B,) how many of n samples each component expects in each cell; the outermost hold all beyond them."""
-    inner = np.logaddexp(0.0, edges[1:-1])  # nats at log odds
+    inner = edges[1:-1]
     if isinstance(mixture, GaussianLosses):
-        x = on_scale(inner, mixture.scale)
-        below = [ndtr((x - m) / s) for m, s in zip(mixture.mean, mixture.deviation, strict=True)]
+        below = [ndtr((inner - m) / s) for m, s in zip(mixture.mean, mixture.deviation, strict=True)]
     else:
-        x = np.clip((inner - mixture.low) / (mixture.high - mixture.low), 0.0, 1.0)
+        x = np.clip((np.logaddexp(0.0, inner) - mixture.low) / (mixture.high - mixture.low), 0.0, 1.0)
         below = [betainc(alpha, beta, x) for alpha, beta in zip(mixture.alpha, mixture.beta, strict=True)]
     masses = [np.diff(part, prepend=0.0, append=1.0) for part in below]
     clean, noisy = (n * weight * mass for weight, mass in zip(mixture.weight, masses, strict=True))
