@@ -304,6 +304,40 @@ def _option(name: str, kind: Any, default: Any) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
+def once_called(**old: str) -> Callable[[Command], Command]:
+    """Let options be given by the names that they once had, too, so that scripts go on; help does not show these.
+
+    Args:
+        **old: parameter -> the flag that it was, such as root="--root".
+    """
+
+    def decorated(command: Command) -> Command:
+        @functools.wraps(command)
+        def with_old_names(**values: Any) -> None:
+            for name in old:
+                given = values.pop(f"{_OLD}{name}")
+                if given is not None:
+                    values[name] = given
+            command(**values)
+
+        signature = inspect.signature(command, eval_str=True)
+        own = [each.replace(kind=each.KEYWORD_ONLY) for each in signature.parameters.values()]
+        parameters = [*own, *(_hidden(f"{_OLD}{name}", flag) for name, flag in old.items())]
+        with_old_names.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # what typer reads
+        with_old_names.__annotations__ = {each.name: each.annotation for each in parameters} | {"return": None}
+        return with_old_names
+
+    return decorated
+
+
+def _hidden(name: str, flag: str) -> inspect.Parameter:
+    annotation = Annotated[str | None, typer.Option(flag, hidden=True)]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+_OLD = "once_"  # before the names of parameters that stand for old flags
+
+
 def parse_overrides(pairs: list[str] | None) -> dict[str, str]:
     """Return {key: value} of "key=value" texts; anything else raises ConfigError."""
     overrides: dict[str, str] = {}
