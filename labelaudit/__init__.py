@@ -19,6 +19,9 @@ from labelaudit.core.version import VERSION
 
 if TYPE_CHECKING:
     from labelaudit.api.ask import ask as ask
+    from labelaudit.api.audits import audits as audits
+    from labelaudit.api.audits import compare as compare
+    from labelaudit.api.audits import remove_audits as remove_audits
     from labelaudit.api.baseline import baseline as baseline
     from labelaudit.api.bench import bench as bench
     from labelaudit.api.check import check as check
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from labelaudit.api.methods import list_methods as list_methods
     from labelaudit.api.plant import plant as plant
     from labelaudit.api.predict import predict as predict
+    from labelaudit.api.report import write_report as write_report
     from labelaudit.api.reproduce import reproduce as reproduce
     from labelaudit.api.review import open_review as open_review
     from labelaudit.api.scan import scan as scan
@@ -45,6 +49,7 @@ if TYPE_CHECKING:
     from labelaudit.core.errors import DataError as DataError
     from labelaudit.core.errors import LabelAuditError as LabelAuditError
     from labelaudit.core.errors import TrainingError as TrainingError
+    from labelaudit.progress import Progress as Progress
 
 
 __version__ = VERSION
@@ -53,6 +58,10 @@ _HOMES = {
     "scan": "labelaudit.api.scan",
     "inspect": "labelaudit.api.inspect",
     "export": "labelaudit.api.export",
+    "audits": "labelaudit.api.audits",
+    "compare": "labelaudit.api.audits",
+    "remove_audits": "labelaudit.api.audits",
+    "write_report": "labelaudit.api.report",  # `labelaudit.report` is the package that draws it
     "demo": "labelaudit.api.demo",
     "load": "labelaudit.api.load",
     "show": "labelaudit.api.load",
@@ -72,6 +81,7 @@ _HOMES = {
     "bench": "labelaudit.api.bench",
     "plant": "labelaudit.api.plant",
     "reproduce": "labelaudit.api.reproduce",
+    "Progress": "labelaudit.progress",
     "Audit": "labelaudit.core.audits",
     "LabelAuditError": "labelaudit.core.errors",
     "ConfigError": "labelaudit.core.errors",

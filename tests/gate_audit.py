@@ -40,8 +40,9 @@ def write_rows(
     method: str = "drpl",
     results: dict[str, Any] | None = None,
     finished: bool = True,
+    top_labels: int = 1,
 ) -> Audit:
-    """Write an audit of these samples below `root`."""
+    """Write an audit of these samples below `root`; it keeps the given label and at most one more of each."""
     names = tuple(classes or sorted({row.given for row in rows} | {row.suggested for row in rows if row.suggested}))
     code = {name: number for number, name in enumerate(names)}
     dataset = Dataset(
@@ -63,8 +64,8 @@ def write_rows(
         Evidence(
             losses=-np.log(clean),
             given_probs=clean,
-            top_labels=np.zeros((len(rows), 1), dtype=np.int64),
-            top_probs=np.ones((len(rows), 1)),
+            top_labels=(dataset.given[:, None] + np.arange(top_labels)) % len(names),
+            top_probs=np.stack([clean, 1 - clean], axis=1)[:, :top_labels],
         ),
         Judged(
             clean,

@@ -70,6 +70,9 @@ class Asked:
     noise: Mapping[str, Any]
     answers: Mapping[str, Any]  # how far people have come, as in the summary
 
+    def __repr__(self) -> str:
+        return f"<Asked: {self.answered:,} answered, {self.wrong:,} wrong, {self.skipped:,} skipped>"
+
     def to_dict(self) -> dict[str, Any]:
         """Return all of it, ready for JSON."""
         names = ("answered", "wrong", "skipped", "noise_before", "noise", "answers")

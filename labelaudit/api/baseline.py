@@ -32,6 +32,9 @@ class Written:
     path: Path
     change: Change
 
+    def __repr__(self) -> str:
+        return f"<Written {self.describe()}>"
+
     def describe(self) -> str:
         """Return "labelaudit-baseline.tsv: 12 entries (3 added, 1 removed, 2 decided)"."""
         change = self.change

@@ -33,5 +33,5 @@ def export_model(model: Path | str, *, format: str = "torch", out: Path | str | 
     try:
         write(stored, path)
     except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror}.", hint="Choose another --out.") from error
+        raise DataError(f"cannot write {path}: {error.strerror}.", hint="Choose another --output.") from error
     return path

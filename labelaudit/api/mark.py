@@ -31,6 +31,9 @@ class Marked:
     decisions: tuple[Known, ...]
     baseline: Written | None  # None where there is no baseline yet
 
+    def __repr__(self) -> str:
+        return f"<Marked: {count(len(self.decisions), 'decision')}>"
+
 
 def mark(
     samples: Sequence[Path | str],

@@ -26,6 +26,9 @@ class Predicted:
     text: str  # the CSV
     path: Path | None  # where it was written
 
+    def __repr__(self) -> str:
+        return f"<Predicted {self.path or 'in memory'}: {self.samples:,} samples, {self.broken:,} broken>"
+
 
 def predict(
     model: Path | str,
@@ -70,5 +73,5 @@ def predict(
         try:
             write_predictions(path, text)
         except OSError as error:
-            raise DataError(f"cannot write {path}: {error.strerror}.", hint="Choose another --out.") from error
+            raise DataError(f"cannot write {path}: {error.strerror}.", hint="Choose another --output.") from error
     return Predicted(len(samples), len(readable.broken), text, path)

@@ -45,12 +45,12 @@ class TrainingRun:
         run = cls(folder)
         if run.model_path.exists() and not overwrite:
             raise ConfigError(
-                f"{folder} has a model already.", hint="Choose another --out, or replace it with --overwrite."
+                f"{folder} has a model already.", hint="Choose another --output, or replace it with --overwrite."
             )
         if run._is_stopped() and not overwrite:
             raise ConfigError(
                 f"a training was stopped in {folder}.",
-                hint="Go on with it with --resume, choose another --out, or begin anew with --overwrite.",
+                hint="Go on with it with --resume, choose another --output, or begin anew with --overwrite.",
             )
         folder = run.checkpoints_path
         try:
@@ -59,7 +59,7 @@ class TrainingRun:
             (run.path / "events.jsonl").unlink(missing_ok=True)
             run._account.begin({"created": exact_now(), **facts})
         except OSError as error:
-            raise DataError(f"cannot write to {folder}: {error.strerror}.", hint="Choose another --out.") from error
+            raise DataError(f"cannot write to {folder}: {error.strerror}.", hint="Choose another --output.") from error
         return run
 
     @classmethod

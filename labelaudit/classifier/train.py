@@ -52,6 +52,9 @@ class Trained:
     facts: ModelFacts
     labels: str  # what was trained on, for people
 
+    def __repr__(self) -> str:
+        return f"<Trained {self.path}: {self.facts.method}, {len(self.facts.classes):,} classes, {self.labels}>"
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {"schema": 1, "path": str(self.path), **{k: v for k, v in self.facts.to_dict().items() if k != "schema"}}

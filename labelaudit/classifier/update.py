@@ -57,6 +57,9 @@ class Updated:
     gone: int  # verdicts whose sample is there no more
     due: str | None  # why a full scan is due; None where it is not
 
+    def __repr__(self) -> str:
+        return f"<Updated {self.audit.path}: {self.describe()}>"
+
     def describe(self) -> str:
         """Return one sentence for people."""
         if not (self.judged or self.gone):

@@ -10,6 +10,7 @@ import typer
 
 from labelaudit.cli import bench_group
 from labelaudit.cli.ask import ask
+from labelaudit.cli.audits import audits, compare
 from labelaudit.cli.baseline import baseline, mark
 from labelaudit.cli.bench import bench
 from labelaudit.cli.bench_own import growth, intervals, probs, speed
@@ -23,6 +24,7 @@ from labelaudit.cli.last_door import DEBUG, enter
 from labelaudit.cli.methods import methods
 from labelaudit.cli.plant import plant
 from labelaudit.cli.predict import export_model, predict
+from labelaudit.cli.report import report
 from labelaudit.cli.reproduce import reproduce
 from labelaudit.cli.review import review
 from labelaudit.cli.scan import inspect, scan
@@ -88,6 +90,9 @@ for command in (
     inspect,
     export,
     show,
+    report,
+    audits,
+    compare,
     judge,
     verify,
     init,

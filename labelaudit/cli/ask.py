@@ -43,6 +43,7 @@ def ask(
     baseline: opt.Baseline = None,
     config: opt.Config = None,
     json: opt.Json = False,
+    quiet: opt.Quiet = False,
     no_color: opt.NoColor = False,
 ) -> None:
     """Answer questions about samples drawn by lot: how many labels are wrong follows, with an interval.
@@ -66,13 +67,16 @@ def ask(
     console = make_console(stderr=json, no_color=no_color)
     if write is not None:
         written = write_questions(write, n, audit=audit, config=config, baseline=baseline)
+        if quiet:
+            return
         console.print(f"wrote {count(written, 'question')} to {write}; answer them, then:", markup=False)
         console.print(f"  labelaudit ask --from {in_shell(write)}", markup=False, soft_wrap=True)
         return
     if from_ is not None:
         asked = take_answers(from_, audit=audit, who=who, config=config, baseline=baseline)
     else:
-        console.print(_KEYS, style="dim", markup=False)
+        if not quiet:
+            console.print(_KEYS, style="dim", markup=False)
         asked = run(n, answer=_at_terminal(console, audit), audit=audit, who=who, config=config, baseline=baseline)
     if json:
         print_json(asked.to_dict())
@@ -114,7 +118,7 @@ def _plain(text: str) -> str:
 
 def _print_asked(console: Console, asked: Asked) -> None:
     from labelaudit.cli.render_answers import print_answers
-    from labelaudit.cli.render_verdict import percent, range_of
+    from labelaudit.core.wording import percent, range_of
 
     skipped = f", {asked.skipped:,} skipped" if asked.skipped else ""
     console.print(f"\n{count(asked.answered, 'answer')}: {asked.wrong:,} wrong{skipped}", markup=False)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from labelaudit.cli import options as opt
+from labelaudit.cli.complete import class_names
 from labelaudit.cli.console import make_console, reports_errors
 from labelaudit.core.errors import ConfigError
 
@@ -20,14 +21,26 @@ Samples = Annotated[
 ]
 Ok = Annotated[bool, typer.Option("--ok", help="The given label is right.")]
 Wrong = Annotated[bool, typer.Option("--wrong", help="The given label is wrong.")]
-Label = Annotated[str | None, typer.Option(metavar="NAME", help="The right label of wrong ones.", show_default=False)]
+Label = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="The right label of wrong ones.",
+        show_default=False,
+        autocompletion=class_names,
+    ),
+]
 Why = Annotated[str, typer.Option(metavar="TEXT", help="The reason, for the next reader.", show_default=False)]
 Who = Annotated[str | None, typer.Option(metavar="NAME", help="Who decided.", show_default="git's user.name")]
 
 
 @reports_errors
 def baseline(
-    audit: opt.AuditPath = None, output: Output = None, ratchet: Ratchet = False, config: opt.Config = None
+    audit: opt.AuditPath = None,
+    output: Output = None,
+    ratchet: Ratchet = False,
+    config: opt.Config = None,
+    quiet: opt.Quiet = False,
 ) -> None:
     """Make the suspects of an audit known ones, in a small text file to commit: check is silent on them.
 
@@ -43,7 +56,8 @@ def baseline(
     from labelaudit.api.baseline import baseline as run
 
     written = run(audit, config=config, output=output, ratchet=ratchet)
-    make_console().print(written.describe(), markup=False, soft_wrap=True)
+    if not quiet:
+        make_console().print(written.describe(), markup=False, soft_wrap=True)
 
 
 @reports_errors
@@ -57,6 +71,7 @@ def mark(
     audit: opt.AuditPath = None,
     baseline: opt.Baseline = None,
     config: opt.Config = None,
+    quiet: opt.Quiet = False,
 ) -> None:
     """Record what a person decided about samples: in the audit, and in the baseline where there is one.
 
@@ -82,6 +97,8 @@ def mark(
         config=config,
         baseline=baseline,
     )
+    if quiet:
+        return
     console = make_console()
     for known in marked.decisions:
         right = f", right is {known.label}" if known.label else ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from labelaudit.cli import options as opt
+from labelaudit.cli.complete import one_of
 from labelaudit.cli.console import make_console, print_json, reports_errors
 from labelaudit.cli.progress import ScanProgress
 from labelaudit.core.errors import ConfigError
@@ -30,6 +31,18 @@ Rival = Annotated[
         "--rival",
         help="cleanlab, argmax, small-loss, neighbours, aum, elr, cleanlab-obvious,"
         " embeddings-cleanlab (logistic regression on the same vectors), boosting-cleanlab (tables) or all; several.",
+        autocompletion=one_of(
+            "cleanlab",
+            "argmax",
+            "small-loss",
+            "neighbours",
+            "aum",
+            "elr",
+            "cleanlab-obvious",
+            "embeddings-cleanlab",
+            "boosting-cleanlab",
+            "all",
+        ),
         show_default=False,
     ),
 ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labelaudit.cli import options as opt
+from labelaudit.cli.complete import one_of, profile_names
 from labelaudit.cli.console import drop_stdout, make_console, reports_errors
 from labelaudit.cli.progress import ScanProgress
 from labelaudit.core.errors import ConfigError
@@ -24,7 +25,13 @@ Data = Annotated[
     typer.Option(metavar="PATH", help="The dataset.", show_default="where the audit found it", rich_help_panel=_WHAT),
 ]
 Profile = Annotated[
-    str | None, typer.Option(help="A table below \\[profiles].", show_default=False, rich_help_panel=_WHAT)
+    str | None,
+    typer.Option(
+        help="A table below \\[profiles].",
+        show_default=False,
+        autocompletion=profile_names,
+        rich_help_panel=_WHAT,
+    ),
 ]
 Since = Annotated[
     str | None,
@@ -44,6 +51,7 @@ Rescan = Annotated[
     typer.Option(
         metavar="new",
         help="Judge what the audit has not seen by its networks first, and check that. Takes seconds more.",
+        autocompletion=one_of("new"),
         show_default=False,
         rich_help_panel=_WHAT,
     ),
@@ -59,6 +67,7 @@ NoiseBound = Annotated[
     typer.Option(
         metavar="END",
         help="Which end of the interval counts: lower, point or upper.",
+        autocompletion=one_of("lower", "point", "upper"),
         show_default="lower",
         rich_help_panel=_LIMITS,
     ),
@@ -102,6 +111,7 @@ Format = Annotated[
         "--format",
         metavar="NAME[:FILE]",
         help="json, junit, sarif, github, gitlab, markdown or metrics: to a file, or to stdout instead of text.",
+        autocompletion=one_of("json", "junit", "sarif", "github", "gitlab", "markdown", "metrics"),
         show_default=False,
         rich_help_panel=_OUT,
     ),

@@ -33,6 +33,7 @@ def export(
     output: Output = ".",
     stdout: ToStdout = False,
     raw: Raw = False,
+    quiet: opt.Quiet = False,
     **tables: bool,
 ) -> None:
     """Write the findings as tables: --WHAT.FORMAT, several at once.
@@ -58,11 +59,14 @@ def export(
 
     console = make_console(stderr=True)
     for path in run(audit, *names, output=output, raw=raw):
-        console.print(f"wrote {path}", markup=False, soft_wrap=True)
+        if not quiet:
+            console.print(f"wrote {path}", markup=False, soft_wrap=True)
 
 
 @reports_errors
-def show(audit: opt.AuditPath = None, json: opt.Json = False, no_color: opt.NoColor = False) -> None:
+def show(
+    audit: opt.AuditPath = None, json: opt.Json = False, quiet: opt.QuietAnyway = False, no_color: opt.NoColor = False
+) -> None:
     """Print the summary of a finished audit again.
 
     Examples:
@@ -73,6 +77,7 @@ def show(audit: opt.AuditPath = None, json: opt.Json = False, no_color: opt.NoCo
     """
     from labelaudit.api.load import show as run
 
+    del quiet  # what it prints is all that it is for
     summary = run(audit)
     if json:
         print_json(summary)

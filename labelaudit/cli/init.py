@@ -16,7 +16,11 @@ Force = Annotated[bool, typer.Option("--force", help="Replace the file if it is 
 
 @reports_errors
 def init(
-    audit: opt.AuditPath = None, data: Data = None, output: Output = "labelaudit.toml", force: Force = False
+    audit: opt.AuditPath = None,
+    data: Data = None,
+    output: Output = "labelaudit.toml",
+    force: Force = False,
+    quiet: opt.Quiet = False,
 ) -> None:
     """Write commented settings of the gate, with limits that the dataset meets today.
 
@@ -29,6 +33,8 @@ def init(
     from labelaudit.api.init import init as run
 
     path = run(audit, data=data, output=output, force=force)
+    if quiet:
+        return
     console = make_console()
     console.print(f"wrote {path}", markup=False, soft_wrap=True)
     console.print("Next: labelaudit baseline, then labelaudit check", markup=False)

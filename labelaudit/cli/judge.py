@@ -12,6 +12,7 @@ def judge(
     audit: opt.AuditPath = None,
     option: opt.Override = None,
     json: opt.Json = False,
+    quiet: opt.Quiet = False,
     no_color: opt.NoColor = False,
 ) -> None:
     """Judge a finished audit again with other thresholds, in a moment and without training.
@@ -29,5 +30,5 @@ def judge(
     judged = run(audit, overrides=opt.parse_overrides(option))
     if json:
         print_json(judged.summary)
-    else:
+    elif not quiet:
         print_summary(make_console(no_color=no_color), judged.summary, root=audit or ".")

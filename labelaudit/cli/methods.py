@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @reports_errors
-def methods(json: opt.Json = False, no_color: opt.NoColor = False) -> None:
+def methods(json: opt.Json = False, quiet: opt.QuietAnyway = False, no_color: opt.NoColor = False) -> None:
     """List the methods that can look for wrong labels: for scan --method and train --method.
 
     Examples:
@@ -24,6 +24,7 @@ def methods(json: opt.Json = False, no_color: opt.NoColor = False) -> None:
 
       labelaudit methods --json
     """
+    del quiet  # what it prints is all that it is for
     with importing():
         from labelaudit.api.methods import list_methods
 

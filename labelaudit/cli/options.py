@@ -10,18 +10,12 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from labelaudit.cli.complete import encoder_names, method_names, one_of
 from labelaudit.core.errors import ConfigError
 
 Command = Callable[..., None]
 
 _DATA, _RUN, _OUT = "What to read", "How to scan", "What to print"
-
-
-def method_names(incomplete: str) -> list[str]:
-    """Return the methods whose names begin so, for the completion of the shell."""
-    from labelaudit.methods.registry import METHODS
-
-    return [name for name in METHODS if name.startswith(incomplete)]
 
 
 Source = Annotated[
@@ -35,7 +29,9 @@ Source = Annotated[
 # Settings that the command line asks for, by the names of their fields; their types and defaults are the fields'.
 FIELDS: dict[str, Any] = {
     "split": typer.Option(
-        help="Which of train/, val/, test/ (or of a split column) to read; all for every one.", rich_help_panel=_DATA
+        help="Which of train/, val/, test/ (or of a split column) to read; all for every one.",
+        autocompletion=one_of("train", "val", "test", "all"),
+        rich_help_panel=_DATA,
     ),
     "path_column": typer.Option(
         help="Column of a table that names the image.", show_default=False, rich_help_panel=_DATA
@@ -126,6 +122,7 @@ FIELDS: dict[str, Any] = {
     "quoting": typer.Option(
         metavar="auto|standard|none",
         help="Whether quotation marks enclose cells, or mean nothing.",
+        autocompletion=one_of("auto", "standard", "none"),
         rich_help_panel=_DATA,
     ),
     "no_header": typer.Option("--no-header", help="The first line of a text table is data.", rich_help_panel=_DATA),
@@ -146,6 +143,7 @@ FIELDS: dict[str, Any] = {
     "recipe": typer.Option(
         "--recipe",
         help="fast (minutes), paper (the published schedule: hours, a GPU), paper:ROW, or a TOML file.",
+        autocompletion=one_of("fast", "paper"),
         show_default="fast",
         rich_help_panel=_RUN,
     ),
@@ -163,15 +161,29 @@ FIELDS: dict[str, Any] = {
     "backbone": typer.Option(
         help="Network: small, medium, preact-resnet18, cifar-resnet34, wrn-28-10, resnet29-v2, inception-resnet-v2,"
         " or a resnet, mobilenet, convnext or efficientnet of torchvision, such as resnet50.",
+        autocompletion=one_of(
+            "small",
+            "medium",
+            "preact-resnet18",
+            "cifar-resnet34",
+            "wrn-28-10",
+            "resnet29-v2",
+            "inception-resnet-v2",
+            "resnet18",
+            "resnet50",
+        ),
         show_default="the recipe's",
         rich_help_panel=_RUN,
     ),
     "weights": typer.Option(
-        help="Where the network starts: none, default (fetches torchvision's), or a file.", rich_help_panel=_RUN
+        help="Where the network starts: none, default (fetches torchvision's), or a file.",
+        autocompletion=one_of("none", "default"),
+        rich_help_panel=_RUN,
     ),
     "encoder": typer.Option(
         help="Whose vectors to look at first: efficientnet-lite0 (needs no network), torchvision:MODEL or timm:MODEL.",
         show_default="efficientnet-lite0",
+        autocompletion=encoder_names,
         rich_help_panel=_RUN,
     ),
     "quick": typer.Option(
@@ -182,7 +194,11 @@ FIELDS: dict[str, Any] = {
         show_default="the recipe's own time",
         rich_help_panel=_RUN,
     ),
-    "device": typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=_RUN),
+    "device": typer.Option(
+        help="auto, cpu, cuda, cuda:1 or mps.",
+        autocompletion=one_of("auto", "cpu", "cuda", "mps"),
+        rich_help_panel=_RUN,
+    ),
     "seed": typer.Option(
         min=0, help="On a CPU, the same seed and number of threads give the same findings.", rich_help_panel=_RUN
     ),
@@ -208,7 +224,7 @@ StopAfter = Annotated[
     ),
 ]
 Root = Annotated[
-    str, typer.Option("--root", metavar="DIR", help="Folder that gets (or has) .labelaudit/.", rich_help_panel=_OUT)
+    str, typer.Option("--output", metavar="DIR", help="Folder that gets (or has) .labelaudit/.", rich_help_panel=_OUT)
 ]
 AuditPath = Annotated[
     str | None,
@@ -233,6 +249,9 @@ Baseline = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.", rich_help_panel=_OUT)]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes.", rich_help_panel=_OUT)]
+QuietAnyway = Annotated[  # of commands that print their result and nothing else
+    bool, typer.Option("--quiet", "-q", help="Changes nothing here: there are no notes.", rich_help_panel=_OUT)
+]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="A line for every epoch.", rich_help_panel=_OUT)]
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colour; NO_COLOR does the same.", rich_help_panel=_OUT)]
 
@@ -285,6 +304,40 @@ def _options(kind: type) -> Iterator[inspect.Parameter]:
 def _option(name: str, kind: Any, default: Any) -> inspect.Parameter:
     annotation = Annotated[kind, FIELDS[name]]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def once_called(**old: str) -> Callable[[Command], Command]:
+    """Let options be given by the names that they once had, too, so that scripts go on; help does not show these.
+
+    Args:
+        **old: parameter -> the flag that it was, such as root="--root".
+    """
+
+    def decorated(command: Command) -> Command:
+        @functools.wraps(command)
+        def with_old_names(**values: Any) -> None:
+            for name in old:
+                given = values.pop(f"{_OLD}{name}")
+                if given is not None:
+                    values[name] = given
+            command(**values)
+
+        signature = inspect.signature(command, eval_str=True)
+        own = [each.replace(kind=each.KEYWORD_ONLY) for each in signature.parameters.values()]
+        parameters = [*own, *(_hidden(f"{_OLD}{name}", flag) for name, flag in old.items())]
+        with_old_names.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # what typer reads
+        with_old_names.__annotations__ = {each.name: each.annotation for each in parameters} | {"return": None}
+        return with_old_names
+
+    return decorated
+
+
+def _hidden(name: str, flag: str) -> inspect.Parameter:
+    annotation = Annotated[str | None, typer.Option(flag, hidden=True)]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+_OLD = "once_"  # before the names of parameters that stand for old flags
 
 
 def parse_overrides(pairs: list[str] | None) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from labelaudit.cli import options as opt
+from labelaudit.cli.complete import one_of
 from labelaudit.cli.console import make_console, reports_errors
 from labelaudit.cli.imports import importing
 from labelaudit.cli.progress import ScanProgress
@@ -26,17 +27,23 @@ Data = Annotated[
         metavar="DATA", help="A folder of images at any depth, or a table; no labels needed.", show_default=False
     ),
 ]
-Out = Annotated[str, typer.Option("--out", metavar="FILE", help="The CSV to write; - for stdout.")]
+Out = Annotated[str, typer.Option("--output", metavar="FILE", help="The CSV to write; - for stdout.")]
 Top = Annotated[int, typer.Option(min=1, help="How many labels to give for each sample.")]
 Raw = Annotated[bool, typer.Option("--raw", help="Leave cells as they are that a spreadsheet would run as a formula.")]
-ModelFormat = Annotated[str, typer.Option("--format", metavar="NAME", help="torch (torch.export, .pt2) or onnx.")]
+ModelFormat = Annotated[
+    str,
+    typer.Option(
+        "--format", metavar="NAME", help="torch (torch.export, .pt2) or onnx.", autocompletion=one_of("torch", "onnx")
+    ),
+]
 ModelOut = Annotated[
     str | None,
-    typer.Option("--out", metavar="FILE", help="Where to write.", show_default="beside the model"),
+    typer.Option("--output", metavar="FILE", help="Where to write.", show_default="beside the model"),
 ]
 
 
 @reports_errors
+@opt.once_called(out="--out")
 @opt.options_of(
     DataSettings,
     without=(
@@ -73,7 +80,7 @@ def predict(
 
       labelaudit predict model/ photos/
 
-      labelaudit predict model/model.safetensors new.csv --out - --top 1 | head
+      labelaudit predict model/model.safetensors new.csv --output - --top 1 | head
     """
     with importing():
         from labelaudit.api.predict import predict as run
@@ -98,10 +105,12 @@ def predict(
 
 
 @reports_errors
+@opt.once_called(out="--out")
 def export_model(
     model: Model,
     format: ModelFormat = "torch",  # noqa: A002 - the name of the option
     out: ModelOut = None,
+    quiet: opt.Quiet = False,
     no_color: opt.NoColor = False,
 ) -> None:
     """Write a trained model for programs that know nothing of labelaudit.
@@ -113,10 +122,11 @@ def export_model(
 
       labelaudit export-model model/
 
-      labelaudit export-model model/ --format onnx --out pets.onnx
+      labelaudit export-model model/ --format onnx --output pets.onnx
     """
     with importing():
         from labelaudit.api.export_model import export_model as run
 
     path = run(model, format=format, out=out)
-    make_console(stderr=True, no_color=no_color).print(f"wrote {path}", markup=False, soft_wrap=True)
+    if not quiet:
+        make_console(stderr=True, no_color=no_color).print(f"wrote {path}", markup=False, soft_wrap=True)

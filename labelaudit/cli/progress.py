@@ -18,6 +18,7 @@ from labelaudit.core.events import (
     StageStarted,
 )
 from labelaudit.core.time_left import TimeLeft
+from labelaudit.core.wording import duration
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -108,18 +109,6 @@ class ScanProgress:
     def _print(self, text: str, style: str | None = None) -> None:
         console = self._console if self._bar is None else self._bar.console
         console.print(text, style=style, markup=False, soft_wrap=True)
-
-
-def duration(seconds: float) -> str:
-    """Return "0.4 s", "12 s", "3 min 05 s" or "2 h 10 min"."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 def _make_bar(progress: ScanProgress) -> Progress:

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelaudit.cli.progress import duration
 from labelaudit.cli.render_labels import label_table
-from labelaudit.cli.render_verdict import is_lost, percent, plain_table, print_verdict, range_of
+from labelaudit.cli.render_verdict import plain_table, print_verdict
 from labelaudit.core.errors import count
+from labelaudit.core.wording import duration, is_lost, percent, range_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,22 +19,25 @@ if TYPE_CHECKING:
     from labelaudit.api.demo import Demo
 
 _CLASSES_SHOWN, _PAIRS_SHOWN, _PEOPLE_SHOWN = 10, 5, 10
+_BETWEEN = 6  # blanks between two tables
 
 
 def print_summary(console: Console, summary: Mapping[str, Any], *, root: str = ".") -> None:
     """Print an audit's summary and the commands that come next."""
     _print_header(console, summary)
     print_verdict(console, summary)
-    if summary["worst"] and not summary["noise"]["quiet"] and not is_lost(summary):
+    if summary.get("worth_a_look") and not is_lost(summary):
         console.print()
-        console.print(_worst_table(summary["worst"]), markup=False)  # a file may be called [red].png
+        console.print(_worst_table("Worth a look", summary["worth_a_look"]), markup=False)
+    elif summary["worst"] and not summary["noise"]["quiet"] and not is_lost(summary):
+        console.print()
+        console.print(_worst_table("Most suspicious", summary["worst"]), markup=False)  # a file may be [red].png
         console.print()
         if summary.get("labels"):
             console.print(label_table(summary), markup=False)
         else:
             pairs = _confusion_table(summary["confusions"]) if summary["confusions"] else None
-            tables = _side_by_side(_class_table(summary), pairs or _pair_table(summary["confused_pairs"]))
-            console.print(tables, markup=False)
+            _print_side_by_side(console, _class_table(summary), pairs or _pair_table(summary["confused_pairs"]))
     if summary.get("annotators"):
         _print_annotators(console, summary["annotators"])
     _print_set_aside(console, summary["set_aside"])
@@ -100,10 +103,8 @@ def _print_header(console: Console, summary: Mapping[str, Any]) -> None:
     console.print(" · ".join(parts), style="dim", markup=False)
 
 
-def _worst_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    table = plain_table(
-        "Most suspicious", "sample", "given", "suggested", ("suggested prob", "right"), ("clean prob", "right")
-    )
+def _worst_table(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
+    table = plain_table(title, "sample", "given", "suggested", ("suggested prob", "right"), ("clean prob", "right"))
     for row in rows:
         suggested, prob = row["suggested_label"], row["suggested_prob"]
         table.add_row(
@@ -244,9 +245,19 @@ def _print_next(console: Console, summary: Mapping[str, Any], root: str) -> None
         console.print(purpose, style="dim", soft_wrap=True)
 
 
-def _side_by_side(*tables: Table) -> Table:
+def _print_side_by_side(console: Console, *tables: Table) -> None:
+    """Print tables beside each other where all fit, else one below the other."""
+    from rich.measure import Measurement
     from rich.table import Table
 
-    grid = Table.grid(padding=(0, 6))
-    grid.add_row(*[table for table in tables if table.row_count])
-    return grid
+    shown = [table for table in tables if table.row_count]
+    widths = [Measurement.get(console, console.options, table).maximum for table in shown]
+    if sum(widths) + _BETWEEN * (len(shown) - 1) > console.width:
+        for place, table in enumerate(shown):
+            if place:
+                console.print()
+            console.print(table, markup=False)
+        return
+    grid = Table.grid(padding=(0, _BETWEEN))
+    grid.add_row(*shown)
+    console.print(grid, markup=False)

@@ -7,18 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from labelaudit.cli.render_answers import print_answers
 from labelaudit.core.errors import count
+from labelaudit.core.wording import GENERAL_DOUBTS, ends_of, is_lost, percent, quiet_headline, range_of
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
 _CATCH = 0.8  # share of the errors that the review is planned for
-_GENERAL = ("too-few", "not-learnt", "near-chance", "wide-interval")
-
-
-def is_lost(summary: Mapping[str, Any]) -> bool:
-    """Whether nothing can be told of any label."""
-    return any(doubt["kind"] in _GENERAL for doubt in summary["noise"]["doubts"])
+_LONGEST_HEADING = 9  # letters in a line over numbers
 
 
 def print_verdict(console: Console, summary: Mapping[str, Any]) -> None:
@@ -28,7 +24,8 @@ def print_verdict(console: Console, summary: Mapping[str, Any]) -> None:
     if is_lost(summary):
         console.print("Cannot tell right labels from wrong ones", style="bold yellow")
     elif noise["quiet"]:
-        console.print(_quiet(summary), style="bold green", markup=False)
+        narrower = "; `labelaudit ask` narrows it" if summary["witnesses"] and noise["interval"] else ""
+        console.print(quiet_headline(summary) + narrower, style="bold green", markup=False)
     else:
         console.print(
             f"Wrong labels     likely [bold]{percent(noise['rate'])}[/],"
@@ -48,18 +45,11 @@ def print_verdict(console: Console, summary: Mapping[str, Any]) -> None:
         _print_review(console, review)
 
 
-def percent(share: float) -> str:
-    """Return a share as "21.3 %", and very small ones as "< 0.1 %"."""
-    return "< 0.1 %" if 0 < share < 0.0005 else f"{share:.1%}".replace("%", " %")
-
-
-def range_of(interval: Sequence[float] | None) -> str:
-    """Return an interval as "8.9 to 11.4 %"; "-" for none."""
-    return "-" if interval is None else f"{interval[0] * 100:.1f} to {interval[1] * 100:.1f} %"
-
-
 def plain_table(title: str | None, *columns: str | tuple[str, str]) -> Table:
-    """Return an empty table without a frame; a column is its name, or its name and how it is justified."""
+    """Return an empty table without a frame; a column is its name, or its name and how it is justified.
+
+    Numbers stand to the right and are never broken; where it is narrow, texts give way.
+    """
     from rich import box
     from rich.table import Table
 
@@ -68,18 +58,24 @@ def plain_table(title: str | None, *columns: str | tuple[str, str]) -> Table:
     )
     for column in columns:
         name, justify = (column, "left") if isinstance(column, str) else column
-        table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
+        if justify == "right":
+            table.add_column(_in_two_lines(name), justify="right", no_wrap=True)
+        else:
+            table.add_column(name, overflow="fold", min_width=len(name))
     return table
 
 
+def _in_two_lines(name: str) -> str:
+    """Return a heading over numbers, broken before its last word where it is long."""
+    first, _, last = name.rpartition(" ")
+    return f"{first}\n{last}" if first and len(name) > _LONGEST_HEADING else name
+
+
 def _ends(summary: Mapping[str, Any]) -> str:
-    """Return what is known of the rate: what witnesses prove and dispute, or the interval of known-wrong labels."""
-    interval = summary["noise"]["interval"]
-    if not interval:
+    ends = ends_of(summary)
+    if not ends:
         return ""
-    if not summary["witnesses"]:
-        return f" ({range_of(interval)} with 90 % certainty)"
-    return f"; certain {percent(interval[0])}, at most {percent(interval[1])}"
+    return f"; {ends}" if summary["witnesses"] else f" ({ends})"
 
 
 def _print_witnesses(console: Console, witnesses: Mapping[str, Any] | None) -> None:
@@ -96,16 +92,6 @@ def _print_witnesses(console: Console, witnesses: Mapping[str, Any] | None) -> N
     console.print(f"{'':<16} (guessing: {percent(witnesses['chance'])})", markup=False)
 
 
-def _quiet(summary: Mapping[str, Any]) -> str:
-    interval = summary["noise"]["interval"]
-    if not interval:
-        return "No wrong label found; this method cannot tell that there is none (the default can)"
-    high = percent(interval[1])
-    if not summary["witnesses"]:
-        return f"No evidence of label noise: at most {high} of the labels are wrong, with 90 % certainty"
-    return f"No evidence of label noise: none is certain, at most {high} are wrong; `labelaudit ask` narrows it"
-
-
 def _print_kinds(console: Console, issues: Mapping[str, int]) -> None:
     if strange := issues["out-of-distribution"]:
         console.print(f"                 {count(strange, 'sample')} that no class fits")
@@ -115,7 +101,7 @@ def _print_kinds(console: Console, issues: Mapping[str, int]) -> None:
 
 def _print_doubts(console: Console, doubts: Sequence[Mapping[str, Any]]) -> None:
     for doubt in doubts:
-        name = "Why" if doubt["kind"] in _GENERAL else "Cannot tell"  # the first line says so of all labels
+        name = "Why" if doubt["kind"] in GENERAL_DOUBTS else "Cannot tell"  # the first line says so of all labels
         console.print(f"{name:<16} {doubt['text']}", style="yellow", markup=False, soft_wrap=True)
     if doubts:
         too_few = any(doubt["kind"] == "too-few" for doubt in doubts)

@@ -98,11 +98,12 @@ Table = Annotated[
 ]
 Probes = Annotated[bool, typer.Option("--probes", help="Fit linear probes to the last network, level by level.")]
 List = Annotated[bool, typer.Option("--list", help="List the published settings; with NAME those that contain it.")]
-Out = Annotated[str, typer.Option(metavar="DIR", help="Gets results.csv and what an unfinished run needs.")]
+Out = Annotated[str, typer.Option("--output", metavar="DIR", help="Gets results.csv and what an unfinished run needs.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run of this name, seed and scale.")]
 
 
 @reports_errors
+@opt.once_called(out="--out")
 def reproduce(
     name: Name = None,
     data: Data = None,
@@ -277,5 +278,5 @@ def _resumable(name: str, *, data: str, labels: str | None, epochs_scale: float,
         words += [] if labels is None else ["--labels", labels]
         words += [] if epochs_scale == 1 else ["--epochs-scale", f"{epochs_scale:g}"]
         words += [] if seed == 0 else ["--seed", str(seed)]
-        words += [] if out == _OUT else ["--out", out]
+        words += [] if out == _OUT else ["--output", out]
         raise KeyboardInterrupt(f"{shlex.join(words)} --resume goes on.") from None

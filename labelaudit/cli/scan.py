@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from labelaudit.cli import options as opt
+from labelaudit.cli.complete import method_names
 from labelaudit.cli.console import make_console, print_json, reports_errors
 from labelaudit.cli.imports import importing
 from labelaudit.cli.progress import ScanProgress
@@ -40,13 +41,14 @@ Finish = Annotated[
         metavar="METHOD",
         help="Then train a classifier on what the scan suggests, e.g. with elr+; -o finish.KEY=VALUE sets it.",
         show_default=False,
-        autocompletion=opt.method_names,
+        autocompletion=method_names,
         rich_help_panel="How to scan",
     ),
 ]
 
 
 @reports_errors
+@opt.once_called(root="--root")
 @opt.options_of(Request)
 def scan(
     data: opt.Source,
@@ -121,6 +123,7 @@ def inspect(
     data: opt.Source,
     settings: dict[str, Any],
     json: opt.Json = False,
+    quiet: opt.QuietAnyway = False,
     no_color: opt.NoColor = False,
 ) -> None:
     """Show what a scan would do: samples, classes, problems, recipe, time. Trains nothing.
@@ -133,6 +136,7 @@ def inspect(
     """
     from labelaudit.api.inspect import inspect as run
 
+    del quiet  # what it prints is all that it is for
     found = run(data, **settings).to_dict()
     if json:
         print_json(found)
@@ -165,7 +169,7 @@ def _resumable(data: str, root: str) -> Iterator[None]:
 
         if stopped_audit(root, data) is None:
             raise
-        place = "" if root == "." else f" --root {shlex.quote(root)}"
+        place = "" if root == "." else f" --output {shlex.quote(root)}"
         raise KeyboardInterrupt(f"labelaudit scan {shlex.quote(data)}{place} --resume goes on.") from None
 
 

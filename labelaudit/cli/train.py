@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from labelaudit.cli import options as opt
+from labelaudit.cli.complete import method_names, one_of
 from labelaudit.cli.console import make_console, print_json, reports_errors
 from labelaudit.cli.imports import importing
 from labelaudit.cli.progress import ScanProgress
@@ -27,7 +28,7 @@ Source = Annotated[
         metavar="[AUDIT|DATA]", help="An audit, or a dataset: then its newest audit.", show_default="the latest audit"
     ),
 ]
-Out = Annotated[str, typer.Option("--out", metavar="DIR", help="Folder for model.safetensors and MODEL.md.")]
+Out = Annotated[str, typer.Option("--output", metavar="DIR", help="Folder for model.safetensors and MODEL.md.")]
 Labels = Annotated[
     str | None,
     typer.Option(
@@ -35,6 +36,7 @@ Labels = Annotated[
         help="given; suggested (confident suggestions applied); soft (the audit's probabilities); split (labels that"
         " the audit keeps, and the network's own predictions elsewhere). Decisions of people go first.",
         show_default="suggested with an audit, else given",
+        autocompletion=one_of("given", "suggested", "soft", "split"),
         rich_help_panel=_LEARN,
     ),
 ]
@@ -58,9 +60,10 @@ TrainMethod = Annotated[
         metavar="NAME",
         show_default="elr+",
         help="See `labelaudit methods`.",
-        autocompletion=opt.method_names,
+        autocompletion=method_names,
     ),
 ]
+Root = Annotated[str, typer.Option("--root", metavar="DIR", help="Folder that has .labelaudit/ with the audits.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the model that DIR has.")]
 Resume = Annotated[
     bool,
@@ -69,6 +72,7 @@ Resume = Annotated[
 
 
 @reports_errors
+@opt.once_called(out="--out")
 @opt.options_of(Request, without=("method", "probs", "prob_columns", "quick", "encoder"))
 def train(
     *,
@@ -82,7 +86,7 @@ def train(
     overwrite: Overwrite = False,
     resume: Resume = False,
     stop_after: opt.StopAfter = None,
-    root: opt.Root = ".",
+    root: Root = ".",
     json: opt.Json = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
@@ -96,7 +100,7 @@ def train(
 
       labelaudit train
 
-      labelaudit train photos/ --test photos/ --out pets
+      labelaudit train photos/ --test photos/ --output pets
 
       labelaudit train --labels split --backbone resnet18 --weights default
     """
@@ -137,5 +141,5 @@ def _resumable(out: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        place = "" if out == "model" else f" --out {shlex.quote(out)}"
+        place = "" if out == "model" else f" --output {shlex.quote(out)}"
         raise KeyboardInterrupt(f"labelaudit train{place} --resume goes on.") from None

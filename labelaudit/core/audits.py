@@ -20,6 +20,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -36,6 +37,7 @@ from labelaudit.core.files import (
     write_text,
 )
 from labelaudit.core.manifest import FILES, SEAL, manifest_of, seal_of
+from labelaudit.core.notebook import short_html
 from labelaudit.core.recipe import Recipe, from_dict, recipe_from_dict
 from labelaudit.core.runs import Account
 from labelaudit.core.shown import in_shell
@@ -278,6 +280,14 @@ class Audit:
         except DataError as error:
             state = error.problem
         return f"<Audit {self.path}: {state}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows of the audit."""
+        try:
+            summary = self.summary
+        except DataError:  # not finished, or damaged: the one line says so
+            return f"<code>{escape(repr(self))}</code>"
+        return short_html(summary)
 
 
 def find_audit(path: Path | str | None = None) -> Audit:

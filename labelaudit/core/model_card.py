@@ -28,7 +28,7 @@ def render_card(facts: ModelFacts) -> str:
     lines = ["# Model card", "", "A classifier trained by labelaudit, in `model.safetensors` beside this page.", ""]
     lines += ["| | |", "|---|---|", *(f"| {name} | {in_markdown(text)} |" for name, text in rows.items()), ""]
     lines += [*_metric_lines(facts.metrics), "## Use it", "", "```console"]
-    lines += ["$ labelaudit predict model.safetensors DATA --out predictions.csv"]
+    lines += ["$ labelaudit predict model.safetensors DATA --output predictions.csv"]
     lines += ["$ labelaudit export-model model.safetensors --format torch", "```", ""]
     lines += _limits(facts)
     return "\n".join(lines) + "\n"

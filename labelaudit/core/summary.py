@@ -47,6 +47,7 @@ def summarise(audit_meta: Mapping[str, Any], frame: pd.DataFrame) -> dict[str, A
         "suspects": len(suspect),
         "worst": _records(suspect[~suspect["issue"].isin([*SET_ASIDE_ACTIONS])], _WORST_COLUMNS, _WORST),
         "labels": _six_digits_in(results.get("labels")),
+        "worth_a_look": _least_certain(scanned) if results.get("quiet") else [],
         "per_class": _per_class(scanned, classes, results.get("noise_by_class")),
         "confused_pairs": _confused_pairs(suspect),
         "confusions": _six_digits_in(results.get("confusions") or []),
@@ -61,6 +62,12 @@ def summarise(audit_meta: Mapping[str, Any], frame: pd.DataFrame) -> dict[str, A
         "finish": results.get("finish"),
         "warnings": list(audit_meta.get("warnings") or []),
     }
+
+
+def _least_certain(scanned: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the ten least certain samples that are not trusted, whether they are suspects or not."""
+    asked = scanned[~scanned["trusted"]].sort_values("rank")
+    return _records(asked, _WORST_COLUMNS, _WORST)
 
 
 def _noise(results: Mapping[str, Any], labels: int) -> dict[str, Any]:

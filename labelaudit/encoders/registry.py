@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import Literal
 
 from labelaudit.core.errors import ConfigError, did_you_mean
+from labelaudit.core.installed import pip_install
 
 Kind = Literal["image", "text"]
 
@@ -89,7 +90,7 @@ def require_encoder(name: str, kind: Kind) -> EncoderCard:
     if not is_installed(card):
         raise ConfigError(
             f"encoder {name!r} needs the package {card.needs}, which is not installed.",
-            hint=f"pip install 'labelaudit[{card.extra}]'" if card.extra else f"pip install {card.needs}",
+            hint=pip_install(card.extra) if card.extra else f"pip install {card.needs}",
         )
     return card
 

@@ -14,6 +14,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from labelaudit.core.errors import DataError
+from labelaudit.core.installed import pip_install
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -59,7 +60,7 @@ def static_vectors(texts: Sequence[str]) -> FloatND:
     """
     spec = find_spec("wordllama")
     if spec is None or spec.origin is None:
-        raise DataError("the package wordllama is not installed.", hint="pip install 'labelaudit[text]'")
+        raise DataError("the package wordllama is not installed.", hint=pip_install("text"))
     table, tokenizer = _read(Path(spec.origin).parent)
     pieces = [np.unique(ids) for ids in _encoded(texts, tokenizer)]
     counts = np.bincount(np.concatenate([*pieces, np.zeros(0, np.int64)]), minlength=len(table))

@@ -35,6 +35,9 @@ class CheckResult:
     listed: tuple[str, ...] = ()  # what is concerned and has no row: new files, twins in another split
     severity: Severity = "error"
 
+    def __repr__(self) -> str:
+        return f"<CheckResult {self.name}: {self.status}, {self.message}>"
+
     @property
     def name(self) -> str:
         """What to call the check: "max-noise (class cat)"."""
@@ -75,6 +78,10 @@ class CheckReport:
     accepted: int  # flagged samples that a person called right
     notes: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)  # of the audit: method, recipe, version, time
+
+    def __repr__(self) -> str:
+        state = "passed" if self.passed else f"failed ({', '.join(result.name for result in self.failed)})"
+        return f"<CheckReport of {self.audit_name}: {state}, {self.suspects:,} suspects>"
 
     @property
     def passed(self) -> bool:

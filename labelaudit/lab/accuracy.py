@@ -120,7 +120,7 @@ def measure(way: Way, place: Place, *, trusted_per_class: int = 10) -> dict[str,
         root = place.folder / f"scan-{way.scan[1]}"
         scan_seconds = _scanned(place, root, (*way.scan, *common))
     trusted = ("--trusted", str(place.train), "--trusted-per-class", str(trusted_per_class)) * way.needs_trusted
-    tested = ("--test", str(place.test), "--out", str(own / "model"), "--overwrite")
+    tested = ("--test", str(place.test), "--output", str(own / "model"), "--overwrite")
     started = time.monotonic()
     card = _answer("train", str(source), *way.train, *trusted, *tested, "--root", str(root), *common)
     seconds = time.monotonic() - started
@@ -141,7 +141,7 @@ def _scanned(place: Place, root: Path, options: tuple[str, ...]) -> float:
     note = root / "seconds.json"
     if not note.exists():
         started = time.monotonic()
-        _answer("scan", str(place.noisy), *options, "--root", str(root))
+        _answer("scan", str(place.noisy), *options, "--output", str(root))
         note.write_text(json.dumps(time.monotonic() - started), encoding="utf-8")
     return float(json.loads(note.read_text(encoding="utf-8")))
 
@@ -149,7 +149,7 @@ def _scanned(place: Place, root: Path, options: tuple[str, ...]) -> float:
 def _learnt_by_heart(model: Path, place: Place) -> dict[str, float]:
     """Return the shares of the wrong and of the right labels that the classifier predicts for its own samples."""
     out = model.parent / "predictions.csv"
-    _run("predict", str(model), str(place.noisy), "--out", str(out), "--top", "1", "--quiet")
+    _run("predict", str(model), str(place.noisy), "--output", str(out), "--top", "1", "--quiet")
     predicted = pd.read_csv(out, dtype=str).set_index("sample_id")["label"]
     truth = pd.read_csv(place.truth, dtype=str).set_index("sample_id")
     fits = predicted.reindex(truth.index) == truth["given_label"]

@@ -22,6 +22,7 @@ from PIL import Image
 from labelaudit.core.audits import find_audit
 from labelaudit.core.errors import ConfigError, TrainingError
 from labelaudit.core.events import EventSink, Said, ignore
+from labelaudit.core.installed import pip_install
 from labelaudit.core.seeds import numpy_generator
 from labelaudit.noise.plant import plant_symmetric
 
@@ -170,7 +171,7 @@ def _draw(measured: dict[str, Any], path: Path) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ConfigError("matplotlib is not installed.", hint="pip install 'labelaudit[bench]'") from error
+        raise ConfigError("matplotlib is not installed.", hint=pip_install("bench")) from error
     figure = Figure(figsize=(9, 4.2), layout="constrained")
     time_axes, memory_axes = figure.subplots(1, 2)
     for name, growth in measured["growth"].items():

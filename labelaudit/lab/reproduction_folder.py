@@ -65,6 +65,9 @@ class Reproduction:
         """Whether the figures may be held beside the published ones at all."""
         return self.epochs_scale == 1 and not self.changes
 
+    def __repr__(self) -> str:
+        return f"<Reproduction of {self.setting.name}: seed {self.seed}, {self.results}>"
+
     def differences(self) -> list[tuple[Figure, float | None, float | None]]:
         """Return each published figure, ours in percent for the same epoch, and the difference in points."""
         rows: list[tuple[Figure, float | None, float | None]] = []

@@ -10,6 +10,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from labelaudit.core.dataset import IntN
 from labelaudit.core.errors import ConfigError
+from labelaudit.core.installed import pip_install
 from labelaudit.lab.opinion import Opinion, Probs, best_other
 from labelaudit.lab.plain_classifier import announced, restricted, train_classifier
 from labelaudit.training.job import Job
@@ -48,7 +49,7 @@ def cross_validated_probs(job: Job, *, epochs: int, peak_lr: float) -> Probs:
 def require_cleanlab() -> None:
     """Raise ConfigError where cleanlab is not installed."""
     if importlib.util.find_spec("cleanlab") is None:
-        raise ConfigError("cleanlab is not installed.", hint="pip install 'labelaudit[bench]'")
+        raise ConfigError("cleanlab is not installed.", hint=pip_install("bench"))
 
 
 def cleanlab_opinion(given: IntN, probs: Probs) -> Opinion:

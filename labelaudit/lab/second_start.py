@@ -38,7 +38,7 @@ def starts(source: Path, *, options: Sequence[str] = (), scans: int = 3) -> list
 
 
 def _milestones(source: Path, options: Sequence[str], root: Path) -> dict[str, float]:
-    command = [sys.executable, "-c", _WATCHED, "scan", str(source.absolute()), "--root", str(root), *options]
+    command = [sys.executable, "-c", _WATCHED, "scan", str(source.absolute()), "--output", str(root), *options]
     began = time.time()
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     try:

@@ -42,7 +42,7 @@ def watch(arguments: Sequence[str]) -> tuple[list[Told], float]:
     """
     told, last = [], ""
     with tempfile.TemporaryDirectory(prefix="labelaudit-bench-") as folder:
-        command = [sys.executable, "-m", "labelaudit", "scan", *arguments, "--root", folder]
+        command = [sys.executable, "-m", "labelaudit", "scan", *arguments, "--output", folder]
         started = time.monotonic()
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as scan:
             for line in scan.stderr or ():

@@ -32,6 +32,10 @@ class Inspection:
     seconds: float | None  # estimated for the whole scan; None where nothing is trained
     remarks: tuple[Remark, ...] = ()  # what the headers of images say
 
+    def __repr__(self) -> str:
+        dataset = self.prepared.dataset
+        return f"<Inspection of {dataset.source}: {len(dataset):,} {dataset.kind}, {dataset.n_classes:,} classes>"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the same as plain values for JSON."""
         dataset, recipe = self.prepared.dataset, self.prepared.recipe

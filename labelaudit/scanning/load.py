@@ -25,6 +25,7 @@ from labelaudit.core.dataset import (
 )
 from labelaudit.core.errors import DataError, count, shorten
 from labelaudit.core.events import EventSink, Said, SamplesDone, StageFinished, StageStarted
+from labelaudit.core.installed import pip_install
 from labelaudit.core.model_facts import ImageFacts
 from labelaudit.core.recipe import Recipe, TrainSettings
 from labelaudit.encoders.registry import ENCODERS, STATIC_TEXT_ENCODER, is_installed
@@ -101,7 +102,7 @@ def _load_texts(dataset: Dataset, content: Texts, recipe: Recipe, device: torch.
     started, static = time.monotonic(), is_installed(ENCODERS[STATIC_TEXT_ENCODER])
     on_event(StageStarted("encode", "Turn the texts into vectors", len(dataset)))
     if not static:
-        on_event(Said("note", "texts are judged by their own words; pip install 'labelaudit[text]' adds word vectors"))
+        on_event(Said("note", f"texts are judged by their own words; {pip_install('text')} adds word vectors"))
     vectors = text_vectors(content.values, seed=recipe.seed, static=static)
     on_event(StageFinished("encode", time.monotonic() - started))
     hashes = tuple(hash_content(text.encode()) for text in content.values)

@@ -6,7 +6,7 @@ Unless it is told otherwise, every method passes over the samples as often as th
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
@@ -65,12 +65,18 @@ def recipe_for(facts: Facts, asked: Asked) -> tuple[Recipe, str]:
     if asked.file is not None:
         recipe, why = replace(recipe, name=asked.file.stem), f"{asked.file.name}, on top of {why}"
     late = late_overrides(asked)
+    told = with_overrides(recipe, late)
+    final = told if asked.epochs_scale == 1 else _shortened(told, asked.epochs_scale)
+    why = why.replace(described(recipe.method, recipe.options), _described_as_it_is(final, told.options))
     if late:
         why += f"; with {shorten(f'{key}={value}' for key, value in late.items())}"
-    recipe = with_overrides(recipe, late)
-    if asked.epochs_scale == 1:
-        return recipe, why
-    return _shortened(recipe, asked.epochs_scale), f"{why}; schedule scaled to {asked.epochs_scale:g}"
+    return final, why if final is told else f"{why}; schedule scaled to {asked.epochs_scale:g}"
+
+
+def _described_as_it_is(recipe: Recipe, told: Collection[str]) -> str:
+    """Return the length of the schedule with all that was asked for; of its settings those that something set."""
+    options = asdict(read_options(recipe))
+    return described(recipe.method, {name: value for name, value in options.items() if name in told})
 
 
 def _shortened(recipe: Recipe, scale: float) -> Recipe:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from labelaudit.core.dataset import Remark
 from labelaudit.core.errors import ConfigError, DataError
+from labelaudit.core.installed import pip_install
 from labelaudit.sources.array_table import arrays_table
 
 ARROW_SUFFIXES = (".feather", ".arrow", ".ipc")
@@ -52,7 +53,7 @@ def read_sheet(source: Path) -> tuple[list[list[str]], tuple[Remark, ...]]:
     try:
         import python_calamine as calamine
     except ImportError as error:
-        hint = "pip install 'labelaudit[sheets]', or save the sheet as CSV (UTF-8)."
+        hint = f"{pip_install('sheets')}, or save the sheet as CSV (UTF-8)."
         raise ConfigError(f"{source}: reading {source.suffix} needs python-calamine.", hint=hint) from error
     try:
         book = calamine.CalamineWorkbook.from_path(str(source))

@@ -13,6 +13,7 @@ import numpy as np
 from labelaudit.core.dataset import Content, Dataset, FilesBelow, ImageFiles, Remark, SetAside, Texts
 from labelaudit.core.errors import DataError, shorten
 from labelaudit.core.ids import id_of, ids_of
+from labelaudit.core.installed import pip_install
 from labelaudit.core.recipe import DataSettings
 from labelaudit.core.shown import in_shell
 from labelaudit.functional.images import begins_like_image, image_suffixes
@@ -24,8 +25,8 @@ from labelaudit.sources.splits import choose_split_folders, is_split_name
 from labelaudit.sources.table_file import TABLE_SUFFIXES
 
 _UNREAD = {  # suffixes of images that need more than Pillow
-    ".heic": "pip install 'labelaudit[heif]' reads .heic",
-    ".heif": "pip install 'labelaudit[heif]' reads .heif",
+    ".heic": "{heif} reads .heic",  # a command that installs the extra
+    ".heif": "{heif} reads .heif",
     ".dcm": "convert .dcm (DICOM) to PNG first, such as by dcmj2pnm",
     ".nii": "cut .nii volumes into images first",
     ".svg": "draw .svg as PNG first",
@@ -305,7 +306,9 @@ def tally_remarks(tally: Tally) -> list[Remark]:
     if tally.other_files:
         kinds = shorten(f"{suffix} {count:,}" for suffix, count in sorted(tally.other_files.items()))
         text = f"Files that Pillow does not read as images, left out: {tally.other_files.total():,} ({kinds})"
-        unread = [hint for suffix, hint in _UNREAD.items() if suffix in tally.other_files]
+        unread = [
+            hint.format(heif=pip_install("heif")) for suffix, hint in _UNREAD.items() if suffix in tally.other_files
+        ]
         remarks.append(Remark("warning" if unread else "note", "; ".join([text, *unread]) + "."))
     if tally.no_files:
         remarks.append(Remark("warning", f"Pipes, sockets and devices, left out: {tally.no_files:,}."))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from labelaudit.core.errors import ConfigError
+from labelaudit.core.installed import pip_install
 from labelaudit.sources.blobs import BlobCache, blob_key, default_cache_folder
 from labelaudit.sources.retry import FetchError, Retry, ShortReadError, with_retries
 from labelaudit.sources.urls import EXTRAS, Url, unreadable_source
@@ -228,7 +229,7 @@ def _open_filesystem(url: Url) -> Any:
         extra = EXTRAS[url.protocol]
         raise ConfigError(
             f"{url}: {url.protocol}:// needs a package that is not installed ({error.name or error}).",
-            hint=f"pip install 'labelaudit[{extra}]'",
+            hint=pip_install(extra),
         ) from error
     if EXTRAS[url.protocol] != "s3":
         return kind(skip_instance_cache=True)

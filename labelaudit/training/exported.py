@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from labelaudit.core.errors import ConfigError
 from labelaudit.core.files import write_atomically
+from labelaudit.core.installed import pip_install
 from labelaudit.training.model_file import StoredModel, build_features, build_networks
 
 _CPU = torch.device("cpu")
@@ -80,7 +81,7 @@ def export_onnx(model: StoredModel, path: Path) -> None:
         ConfigError: the extra `onnx` is not installed.
     """
     if not all(importlib.util.find_spec(name) for name in ("onnx", "onnxscript")):  # which torch's exporter needs
-        raise ConfigError("--format onnx needs onnx and onnxscript.", hint="pip install 'labelaudit[onnx]'")
+        raise ConfigError("--format onnx needs onnx and onnxscript.", hint=pip_install("onnx"))
 
     def write(part: Path) -> None:
         program = torch.onnx.export(

@@ -10,7 +10,7 @@ MISTAKES = {
     "predict-no-such-data": (["predict", "pets", "photoss"], 2),
     "predict-table-for-images": (["predict", "flowers", "photos"], 2),
     "predict-unknown-device": (["predict", "pets", "photos", "--device", "gpu"], 2),
-    "predict-out-in-a-missing-folder": (["predict", "pets", "photos", "--out", "gone/p.csv"], 3),
+    "predict-out-in-a-missing-folder": (["predict", "pets", "photos", "--output", "gone/p.csv"], 3),
     "export-model-unknown-format": (["export-model", "pets", "--format", "tensorflow"], 2),
 }
 
@@ -29,7 +29,7 @@ def test_predictions_are_written_and_counted(here, labelaudit, golden):
 def test_predictions_go_to_stdout(here, labelaudit):
     write_flowers(here, n=12)
     flower_model(here / "flowers.csv", here / "model")
-    run = labelaudit("predict", "model/model.safetensors", "flowers.csv", "--out", "-", "--top", "1", "--quiet")
+    run = labelaudit("predict", "model/model.safetensors", "flowers.csv", "--output", "-", "--top", "1", "--quiet")
     assert (run.exit_code, run.stderr) == (0, "")
     assert run.stdout.splitlines()[0] == "sample_id,label,prob,error"
     assert run.stdout.splitlines()[2].startswith("r001,versicolor,")

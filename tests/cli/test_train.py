@@ -30,7 +30,7 @@ def test_a_training_says_what_it_learnt_and_which_accuracy_is_which(here, labela
 
 def test_a_training_as_json(here, labelaudit):
     write_flowers(here)
-    run = labelaudit(*TRAIN, "--method", "ce", "-o", "epochs=1", "--quiet", "--json", "--out", "m")
+    run = labelaudit(*TRAIN, "--method", "ce", "-o", "epochs=1", "--quiet", "--json", "--output", "m")
     assert (run.exit_code, run.stderr) == (0, "")
     found = json.loads(run.stdout)
     assert (found["schema"], found["method"], found["labels"], found["networks"]) == (1, "ce", "given", 1)
@@ -49,10 +49,10 @@ def test_a_mistake_says_what_is_wrong_and_what_to_try(name, here, labelaudit, go
 @pytest.mark.slow
 def test_an_interrupted_training_goes_on(here):
     write_flowers(here)
-    long = [*TRAIN, "--method", "ce", "-o", "epochs=400", "--verbose", "--out", "my model"]
+    long = [*TRAIN, "--method", "ce", "-o", "epochs=400", "--verbose", "--output", "my model"]
     stopped = interrupt_program(*long, cwd=here, after="epoch 5/400", by=signal.SIGINT)
     assert (stopped.exit_code, stopped.stdout) == (130, "")
-    assert stopped.stderr.endswith("error: stopped.\n  try: labelaudit train --out 'my model' --resume goes on.\n")
+    assert stopped.stderr.endswith("error: stopped.\n  try: labelaudit train --output 'my model' --resume goes on.\n")
     assert json.loads((here / "my model" / "train.json").read_text())["status"] == "interrupted"
-    assert run_program("train", "--out", "my model", "--resume", "--quiet", cwd=here).exit_code == 0
+    assert run_program("train", "--output", "my model", "--resume", "--quiet", cwd=here).exit_code == 0
     assert (here / "my model" / "model.safetensors").exists()

@@ -116,14 +116,38 @@ def test_the_scan_step_writes_an_audit_that_the_check_step_reads(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("package", "said"),
+    ("package", "index", "said"),
     [
-        ("none", ""),
-        ("", "-m pip install --quiet /the action\n"),
-        ("labelaudit==1.2", "-m pip install --quiet labelaudit==1.2\n"),
+        ("none", "", ""),
+        ("none", "https://example.org/cpu", ""),
+        ("", "", "-m pip install --quiet /the action\n"),
+        ("labelaudit==1.2", "", "-m pip install --quiet labelaudit==1.2\n"),
+        (
+            "labelaudit==1.2",
+            "https://example.org/cpu",
+            "-m pip install --quiet torch torchvision --index-url https://example.org/cpu\n"
+            "-m pip install --quiet labelaudit==1.2\n",
+        ),
     ],
 )
-def test_the_install_step_takes_the_action_itself_a_package_or_nothing(package, said, tmp_path):
+def test_the_install_step_takes_the_action_itself_a_package_or_nothing(package, index, said, tmp_path):
     script = 'python() { echo "$@"; }\n' + STEPS["install"]["run"]
-    done = bash(script, tmp_path, PACKAGE=package, ACTION_PATH="/the action")
+    done = bash(script, tmp_path, PACKAGE=package, ACTION_PATH="/the action", TORCH_INDEX=index)
     assert (done.returncode, done.stdout) == (0, said)
+
+
+def test_the_cache_of_wheels_follows_what_is_installed(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[project]\n")
+
+    def key(**inputs):
+        done, outputs, _ = run("wheels", tmp_path, ACTION_PATH=str(tmp_path), **inputs)
+        assert done.returncode == 0, done.stderr
+        assert outputs["folder"].startswith("/")
+        return outputs["key"]
+
+    first = key()
+    assert re.fullmatch("labelaudit-wheels-[0-9a-f]{40}", first)
+    assert key() == first
+    assert len({first, key(PACKAGE="labelaudit==1.2"), key(TORCH_INDEX="https://example.org/cpu")}) == 3
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\n")
+    assert key() != first

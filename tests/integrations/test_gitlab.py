@@ -47,6 +47,15 @@ def test_a_merge_request_is_held_against_its_base(tmp_path):
     assert run(folder, CI_MERGE_REQUEST_DIFF_BASE_SHA=base, **options).returncode == 1
 
 
+@pytest.mark.parametrize("index", ["", "https://example.org/cpu"])
+def test_torch_is_installed_from_another_index_where_one_is_named(index, tmp_path):
+    script = 'python() { echo "$@"; }\n' + "\n".join(JOB["before_script"])
+    done = bash(script, tmp_path, LABELAUDIT_PACKAGE="labelaudit", LABELAUDIT_TORCH_INDEX=index)
+    first = [f"-m pip install --quiet torch torchvision --index-url {index}"] if index else []
+    assert done.stdout.splitlines() == [*first, "-m pip install --quiet labelaudit"]
+    assert JOB["variables"]["PIP_CACHE_DIR"].removeprefix("$CI_PROJECT_DIR/") in JOB["cache"]["paths"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("stale", [True, False])
 def test_data_that_no_audit_has_seen_is_scanned(stale, tmp_path):

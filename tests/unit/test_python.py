@@ -9,7 +9,11 @@ from labelaudit.cli.app import app
 from tests.cli.terminal import write_audit
 
 PAGE = Path(__file__).parents[2] / "docs/how-to/python.md"
-OTHER_NAMES = {"methods": "list_methods", "review": "open_review"}  # packages have these names
+OTHER_NAMES = {
+    "methods": "list_methods",
+    "review": "open_review",
+    "report": "write_report",
+}  # packages
 CALLBACKS = [each.callback for each in app.registered_commands if each.callback is not None]
 FUNCTIONS = [OTHER_NAMES.get(each.__name__, each.__name__) for each in CALLBACKS]
 

@@ -186,7 +186,7 @@ def test_changed_data_is_not_gone_on_with(tmp_path):
 def test_a_model_is_replaced_only_when_asked(tmp_path):
     table = write_clouds(tmp_path / "t.csv")
     train(table, tmp_path, overrides={"epochs": "1"})
-    with pytest.raises(ConfigError, match=r"model has a model already.\nChoose another --out, or replace it"):
+    with pytest.raises(ConfigError, match=r"model has a model already.\nChoose another --output, or replace it"):
         train(table, tmp_path, overrides={"epochs": "1"})
     train(table, tmp_path, overrides={"epochs": "1"}, overwrite=True)
 

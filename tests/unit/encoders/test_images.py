@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from labelaudit.core.errors import ConfigError, DataError
+from labelaudit.core.installed import pip_install
 from labelaudit.encoders import images as module
 from labelaudit.encoders.efficientnet_lite import load_published
 from labelaudit.encoders.images import image_vectors, load_image_encoder
@@ -114,7 +115,7 @@ def test_a_missing_extra_says_what_to_install(monkeypatch):
         ConfigError, match="encoder 'timm:vit' needs the package timm, which is not installed"
     ) as caught:
         require_encoder("timm:vit", "image")
-    assert caught.value.hint == "pip install 'labelaudit[timm]'"
+    assert caught.value.hint == pip_install("timm")
 
 
 def test_damaged_weights_say_how_to_get_them_again(monkeypatch):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from labelaudit.core.errors import DataError
+from labelaudit.core.installed import pip_install
 from labelaudit.encoders import text as module
 from labelaudit.encoders.text import static_vectors, text_vectors, tfidf_vectors, unit_length
 
@@ -84,7 +85,7 @@ def test_missing_or_damaged_vectors_say_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "find_spec", lambda _name: None)
     with pytest.raises(DataError, match="the package wordllama is not installed") as caught:
         static_vectors(TEXTS)
-    assert caught.value.hint == "pip install 'labelaudit[text]'"
+    assert caught.value.hint == pip_install("text")
     pytest.importorskip("tokenizers")
     monkeypatch.setattr(module, "find_spec", lambda _name: type("Spec", (), {"origin": str(tmp_path / "__init__.py")}))
     with pytest.raises(DataError, match=r"the word vectors in .* cannot be read"):

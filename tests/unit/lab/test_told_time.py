@@ -2,7 +2,7 @@
 
 import pytest
 
-from labelaudit.cli.progress import duration
+from labelaudit.core.wording import duration
 from labelaudit.lab.told_time import Told, said_left, worst_error
 
 

@@ -22,6 +22,14 @@ def test_photos_get_the_fast_recipe_and_are_told_so():
     assert "10,000 images of 32x32" in why
 
 
+def test_the_length_that_is_told_is_the_one_that_is_trained():
+    for asked in ({"overrides": {"epochs": "2", "networks": "3"}}, {"epochs_scale": 0.5}):
+        recipe, why = choose_recipe(PHOTOS, method="panel", **asked)
+        options = read_options(recipe)
+        assert why.startswith(f"fast: {options.networks} networks of {options.epochs} epochs of a small network"), why
+    assert why.endswith("; schedule scaled to 0.5")
+
+
 def test_grey_images_are_not_mirrored_and_it_says_why():
     recipe, why = choose_recipe(dataclasses.replace(PHOTOS, grey=True))
     assert not recipe.train.flip

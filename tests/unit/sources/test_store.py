@@ -15,6 +15,7 @@ import pytest
 
 from labelaudit.core.audits import resolve_source
 from labelaudit.core.errors import ConfigError, DataError
+from labelaudit.core.installed import pip_install
 from labelaudit.core.recipe import DataSettings
 from labelaudit.sources.blobs import BlobCache, blob_key, default_cache_folder
 from labelaudit.sources.range_file import RangeFile
@@ -187,7 +188,7 @@ def test_a_missing_package_names_the_extra(tmp_path, monkeypatch):
     with pytest.raises(ConfigError) as caught:
         read_dataset("gs://bucket/folder", DataSettings(), cache=tmp_path)
     assert caught.value.problem == "gs://bucket/folder: gs:// needs a package that is not installed (gcsfs)."
-    assert caught.value.hint == "pip install 'labelaudit[gcs]'"
+    assert caught.value.hint == pip_install("gcs")
 
 
 def test_a_web_server_is_no_folder(tmp_path, web):
