@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from labelaudit.core.version import VERSION
 
 if TYPE_CHECKING:
+    from labelaudit.api.apply import apply as apply
+    from labelaudit.api.apply import undo as undo
     from labelaudit.api.ask import ask as ask
     from labelaudit.api.baseline import baseline as baseline
     from labelaudit.api.bench import bench as bench
@@ -58,6 +60,8 @@ _HOMES = {
     "update": "labelaudit.api.update",
     "init": "labelaudit.api.init",
     "ask": "labelaudit.api.ask",
+    "apply": "labelaudit.api.apply",
+    "undo": "labelaudit.api.apply",
     "check": "labelaudit.api.check",
     "baseline": "labelaudit.api.baseline",
     "mark": "labelaudit.api.mark",

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from labelaudit.cli import bench_group
+from labelaudit.cli.apply import apply
 from labelaudit.cli.ask import ask
 from labelaudit.cli.baseline import baseline, mark
 from labelaudit.cli.bench import bench
@@ -86,6 +87,7 @@ for command in (
     baseline,
     mark,
     ask,
+    apply,
     demo,
     plant,
     reproduce,

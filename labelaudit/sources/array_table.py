@@ -13,7 +13,7 @@ from labelaudit.core.errors import DataError
 from labelaudit.sources.splits import split_of_words
 
 _MOST_COLUMNS = 10_000  # numbers of a row that become columns of their own
-_LABELS = frozenset({"y", "label", "labels", "target", "targets", "class", "classes"})
+LABELS = frozenset({"y", "label", "labels", "target", "targets", "class", "classes"})
 _INPUTS = frozenset({"x", "image", "images", "data", "features", "arr_0"})
 
 
@@ -27,12 +27,12 @@ def arrays_table(arrays: Mapping[str, Any]) -> pa.Table:
     Raises:
         DataError: the arrays have different lengths, hold objects, or more dimensions.
     """
-    parts = _by_split({name: np.asarray(values) for name, values in arrays.items()})
+    parts = by_split({name: np.asarray(values) for name, values in arrays.items()})
     tables = [_one_split(split, columns) for split, columns in parts.items()]
     return pa.concat_tables(tables, promote_options="permissive")
 
 
-def _by_split(arrays: Mapping[str, NDArray[Any]]) -> dict[str | None, dict[str, NDArray[Any]]]:
+def by_split(arrays: Mapping[str, NDArray[Any]]) -> dict[str | None, dict[str, NDArray[Any]]]:
     """Return the arrays by split, under names without it; all under None where not every name has one."""
     splits = {name: split_of_words(name) for name in arrays}
     if None in splits.values() or len(arrays) < 2:
@@ -62,7 +62,7 @@ def _columns(name: str, values: NDArray[Any]) -> dict[str, pa.Array]:
         values = np.array(["" if value is None else value for value in values.ravel().tolist()])
     if values.dtype.kind not in "biufUSM":
         raise DataError(f"array {name!r} holds {values.dtype} values; numbers, texts or images are needed.")
-    is_label = name.casefold() in _LABELS
+    is_label = name.casefold() in LABELS
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim == 1:
