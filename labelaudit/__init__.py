@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from labelaudit.api.check import check as check
     from labelaudit.api.demo import demo as demo
     from labelaudit.api.export import export as export
+    from labelaudit.api.export import hand_over as hand_over
     from labelaudit.api.export_model import export_model as export_model
+    from labelaudit.api.import_ import import_ as import_
     from labelaudit.api.init import init as init
     from labelaudit.api.inspect import inspect as inspect
     from labelaudit.api.judge import judge as judge
@@ -53,11 +55,13 @@ _HOMES = {
     "scan": "labelaudit.api.scan",
     "inspect": "labelaudit.api.inspect",
     "export": "labelaudit.api.export",
+    "hand_over": "labelaudit.api.export",
     "demo": "labelaudit.api.demo",
     "load": "labelaudit.api.load",
     "show": "labelaudit.api.load",
     "judge": "labelaudit.api.judge",
     "update": "labelaudit.api.update",
+    "import_": "labelaudit.api.import_",
     "init": "labelaudit.api.init",
     "ask": "labelaudit.api.ask",
     "apply": "labelaudit.api.apply",

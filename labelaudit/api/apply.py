@@ -20,8 +20,8 @@ from labelaudit.mending.record import undo as undo_record
 class ApplySettings(TypedDict, total=False):
     """What to change, and how.
 
-    output: the new file or folder; None = beside the data. What is there already is never written over, unless apply
-        wrote it and nobody changed it since.
+    output: the new file or folder, or one to put it in; None = beside the data. What is there already is never written
+        over, unless apply wrote it and nobody changed it since.
     data: where the data is; None = where the audit found it.
     by: how files that do not change come into a new folder: link (hard links, no space), copy or symlink.
     confident: apply confident suggestions as well, where nobody decided otherwise.

@@ -16,7 +16,8 @@ from labelaudit.cli.bench import bench
 from labelaudit.cli.bench_own import growth, intervals, probs, speed
 from labelaudit.cli.check import check
 from labelaudit.cli.demo import demo
-from labelaudit.cli.export import export, show
+from labelaudit.cli.export import export
+from labelaudit.cli.import_ import import_
 from labelaudit.cli.init import init
 from labelaudit.cli.judge import judge
 from labelaudit.cli.methods import methods
@@ -24,6 +25,7 @@ from labelaudit.cli.plant import plant
 from labelaudit.cli.predict import export_model, predict
 from labelaudit.cli.reproduce import reproduce
 from labelaudit.cli.scan import inspect, scan
+from labelaudit.cli.show import show
 from labelaudit.cli.train import train
 from labelaudit.core.version import VERSION
 
@@ -97,6 +99,7 @@ for command in (
     export_model,
 ):
     app.command(help=_help_text(command))(command)
+app.command("import", help=_help_text(import_))(import_)
 app.add_typer(bench_app, name="bench")
 
 

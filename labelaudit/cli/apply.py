@@ -40,7 +40,7 @@ Output = Annotated[
     typer.Option(
         "--output",
         metavar="PATH",
-        help="The new file or folder.",
+        help="The new file or folder, or one to put it in.",
         show_default="beside the data",
         rich_help_panel=_WHERE,
     ),
@@ -51,7 +51,11 @@ Data = Annotated[
 ]
 By = Annotated[
     Literal["link", "copy", "symlink"],
-    typer.Option(help="How files that stay come into a new folder; link = hard links.", rich_help_panel=_WHERE),
+    typer.Option(
+        metavar="link|copy|symlink",
+        help="How files that stay come into a new folder; link = hard links.",
+        rich_help_panel=_WHERE,
+    ),
 ]
 LabelBefore = Annotated[
     bool,

@@ -18,13 +18,13 @@ from __future__ import annotations
 import io
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelaudit.core.errors import DataError
-from labelaudit.core.files import append_line, keep_out_of_git, write_atomically, write_json, write_text
+from labelaudit.core.files import append_lines, keep_out_of_git, write_atomically, write_json, write_text
 from labelaudit.core.runs import Account
 from labelaudit.core.version import VERSION
 
@@ -118,6 +118,13 @@ class Audit:
         return suspects(self.findings)
 
     @property
+    def decisions(self) -> pd.DataFrame:
+        """What people decided on its samples, one row each, in the order of the findings; not those of a baseline."""
+        from labelaudit.core.decisions import decisions_frame, read_decisions  # pandas
+
+        return decisions_frame(self.findings, read_decisions(self).known)
+
+    @property
     def summary(self) -> dict[str, Any]:
         """The results in short, ready for JSON: noise rate, counts, worst samples."""
         from labelaudit.core.summary import summarise  # pandas
@@ -171,7 +178,11 @@ class Audit:
 
     def append_decision(self, record: Mapping[str, Any]) -> None:
         """Add one line to decisions.jsonl; the only change that a finished audit allows."""
-        append_line(self.decisions_path, record)
+        self.append_decisions([record])
+
+    def append_decisions(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Add lines to decisions.jsonl, all at once; the only change that a finished audit allows."""
+        append_lines(self.decisions_path, records)
 
     def write_arrays(self, name: str, /, **arrays: NDArray[Any]) -> Path:
         """Write `<name>.npz` without pickle and return its path; raises ValueError for arrays of objects."""

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
-from labelaudit.core.audits import Audit
 from labelaudit.core.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
 
 DECISION_SCHEMA = 1
 Decision = Literal["open", "ok", "wrong"]
 DECISIONS: tuple[Decision, ...] = get_args(Decision)
 
+# What a decision says beyond its verdict. An older reader, which knows the verdict alone, takes ambiguous and withdrawn
+# ones for open, and a dropped one for wrong without a right label.
+AMBIGUOUS, DROP, WITHDRAWN = "ambiguous", "drop", "withdrawn"
+
 _KEY = "verdict"  # what the file calls a decision
 Key = tuple[str, str]  # content hash and given label: survives renames, and ends when the label is changed
+
+
+class Audit(Protocol):
+    """The folder that keeps decisions; `core/audits.py` has it, and imports this file."""
+
+    decisions_path: Path
+
+    def append_decisions(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Add lines to decisions.jsonl, all at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +47,7 @@ class Known:
     when: str = ""  # ISO 8601, UTC
     why: str = ""
     path: str = ""  # where the sample was then; for people, never looked up
+    kind: str = ""  # ambiguous = looked at, and open still; drop = wrong, fits no class; withdrawn = taken back
 
     @property
     def key(self) -> Key:
@@ -46,6 +64,43 @@ class Decisions:
     asked: Mapping[Key, float] = field(default_factory=dict)  # samples drawn by lot, and how likely a question was it
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One decision as it is written down."""
+
+    known: Known
+    sample_id: str
+    asked: float | None = None  # the sample was drawn by lot, with this probability a question; None = it was chosen
+    batch: str = ""  # names decisions that were made with one stroke
+
+
+class Opinions:
+    """What each person says of each sample: their last word, unless they took it back."""
+
+    def __init__(self) -> None:
+        self._of: dict[Key, dict[str, Known]] = {}
+
+    def add(self, known: Known) -> None:
+        """Take the next decision in; the latest of all people stands last."""
+        said = self._of.setdefault(known.key, {})
+        said.pop(known.who, None)
+        if known.kind != WITHDRAWN:
+            said[known.who] = known
+        elif not said:
+            del self._of[known.key]
+
+    def on(self, key: Key) -> Mapping[str, Known]:
+        """Return what people say of a sample, by name, the latest last."""
+        return self._of.get(key, {})
+
+    def last(self) -> dict[Key, Known]:
+        """Return the decision that counts for each sample: the latest that stands."""
+        return {key: next(reversed(said.values())) for key, said in self._of.items()}
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._of)
+
+
 def record_decision(audit: Audit, known: Known, *, sample_id: str, asked: float | None = None) -> None:
     """Append a decision to the audit; it is on disk when this returns.
 
@@ -55,9 +110,12 @@ def record_decision(audit: Audit, known: Known, *, sample_id: str, asked: float 
         sample_id: its sample.
         asked: the sample was drawn by lot, and with which probability one question was about it; None = it was chosen.
     """
-    fields = {_KEY if name == "decision" else name: value for name, value in asdict(known).items()}
-    drawn = {} if asked is None else {"asked": asked}
-    audit.append_decision({"schema": DECISION_SCHEMA, "sample_id": sample_id, **fields, **drawn})
+    record_decisions(audit, [Entry(known, sample_id, asked)])
+
+
+def record_decisions(audit: Audit, entries: Iterable[Entry]) -> None:
+    """Append several decisions to the audit; all of them are on disk when this returns."""
+    audit.append_decisions(map(_line, entries))
 
 
 def read_decisions(audit: Audit) -> Decisions:
@@ -73,27 +131,70 @@ def read_decisions(audit: Audit) -> Decisions:
         return Decisions({})
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read: {error}.") from error
-    known: dict[Key, Known] = {}
+    opinions = Opinions()
     asked: dict[Key, float] = {}
     damaged = []
     for number, line in enumerate(lines, start=1):
-        record = _record(line)
-        if record is None:
+        entry = parse_line(line, f"{path}:{number}")
+        if entry is None:
             damaged.append(number)
             continue
-        decision = _decision(record, f"{path}:{number}")
-        known[decision.key] = decision
-        if isinstance(record.get("asked"), float):
-            asked[decision.key] = record["asked"]
-    return Decisions(known, tuple(damaged), asked)
+        opinions.add(entry.known)
+        if entry.asked is not None:
+            asked[entry.known.key] = entry.asked
+    return Decisions(opinions.last(), tuple(damaged), asked)
 
 
-def _record(line: str) -> dict[str, Any] | None:
+def decisions_frame(frame: pd.DataFrame, known: Mapping[Key, Known]) -> pd.DataFrame:
+    """Return the decisions that stand: one row for each finding that somebody decided on, in the order of the findings.
+
+    Args:
+        frame: findings.
+        known: the decisions.
+
+    Returns:
+        sample_id, path, given_label, decision (ok, wrong, open), label, kind, who, when, why.
+    """
+    keys = zip(frame["content_hash"], frame["given_label"].fillna(""), strict=True)
+    found = [known.get(key) if key[0] else None for key in keys]
+    rows = [place for place, each in enumerate(found) if each is not None]
+    decided = frame.iloc[rows][["sample_id", "path", "given_label"]].reset_index(drop=True)
+    names = ("decision", "label", "kind", "who", "when", "why")
+    return decided.assign(**{name: [getattr(found[place], name) for place in rows] for name in names})
+
+
+def parse_line(line: str, place: str) -> Entry | None:
+    """Return the decision of one line; None where a crash cut it off.
+
+    Args:
+        line: of decisions.jsonl.
+        place: what to call it in an error.
+
+    Raises:
+        DataError: it is of another version of labelaudit.
+    """
     try:
         record = json.loads(line)
     except ValueError:
         return None
-    return record if isinstance(record, dict) else None
+    if not isinstance(record, dict):
+        return None
+    asked = record.get("asked")
+    return Entry(
+        _decision(record, place),
+        str(record.get("sample_id") or ""),
+        asked if isinstance(asked, float) else None,
+        str(record.get("batch") or ""),
+    )
+
+
+def _line(entry: Entry) -> dict[str, Any]:
+    fields = {_KEY if name == "decision" else name: value for name, value in asdict(entry.known).items()}
+    if not fields["kind"]:
+        del fields["kind"]
+    drawn = {} if entry.asked is None else {"asked": entry.asked}
+    batch = {"batch": entry.batch} if entry.batch else {}
+    return {"schema": DECISION_SCHEMA, "sample_id": entry.sample_id, **fields, **drawn, **batch}
 
 
 def _decision(record: dict[str, Any], place: str) -> Known:

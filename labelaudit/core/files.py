@@ -9,7 +9,7 @@ import json
 import math
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -44,10 +44,16 @@ def write_json(path: Path, value: Any) -> None:
 
 def append_line(path: Path, record: Mapping[str, Any]) -> None:
     """Add a record as one line of JSON; it is on disk when this returns."""
+    append_lines(path, [record])
+
+
+def append_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """Add records as lines of JSON; all of them are on disk when this returns."""
+    lines = "".join(json.dumps(plain(record)) + "\n" for record in records).encode()
     is_new = not path.exists()
     with path.open("ab+") as file:
         torn = b"" if file.tell() == 0 or _last_byte(file) == b"\n" else b"\n"  # a crash cut the last line off
-        file.write(torn + (json.dumps(plain(record)) + "\n").encode())
+        file.write(torn + lines)
         file.flush()
         os.fsync(file.fileno())
     if is_new:

@@ -7,13 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from labelaudit.core.decisions import Known
+from labelaudit.core.decisions import DROP, Known
 from labelaudit.core.issues import SET_ASIDE_ACTIONS, Action
 
 if TYPE_CHECKING:
     import pandas as pd
-
-LEFT_OUT = ("drop",)  # decisions that leave a sample out
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +65,9 @@ def _change(cells: Mapping[str, Any], known: Known | None, unnamed: str | None) 
         by: Literal["decision", "suggestion"] = "suggestion"
         reason = f"suggested with probability {cells['suggested_prob']:.2f}"
     else:
-        if known.decision not in ("wrong", *LEFT_OUT):
+        if known.decision != "wrong":
             return None
-        after = "" if known.decision in LEFT_OUT else known.label or unnamed or ""
+        after = "" if known.kind == DROP else known.label or unnamed or ""
         by, reason = "decision", known.why
     if after == given:
         return None

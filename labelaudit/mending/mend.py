@@ -20,7 +20,7 @@ from labelaudit.gate.compare import content_hash_of, data_settings, find_data
 from labelaudit.mending.changes import Change
 from labelaudit.mending.layout import How, Layout, Prepared
 from labelaudit.mending.opened import open_layout
-from labelaudit.mending.record import require_free_place, write_record
+from labelaudit.mending.record import record_path, require_free_place, write_record
 from labelaudit.sources.patterns import is_pattern
 from labelaudit.sources.read import read_dataset
 from labelaudit.sources.splits import split_of_words
@@ -134,7 +134,7 @@ def plan_of(
         changes: what decisions ask for.
         how: the data is written anew.
         data: where it is; None = where the audit found it.
-        output: the new file or folder; None = beside the data.
+        output: the new file or folder, or a folder to put it in; None = beside the data.
         test: change samples of a test split as well.
         undecided: suggestions that are left aside, to tell the user.
 
@@ -150,7 +150,7 @@ def plan_of(
     split_of = {change.sample_id: layout.split_of(change.sample_id) for change in fresh}
     held = () if test else tuple(change for change in fresh if _is_test(split_of[change.sample_id]))
     chosen = [change for change in fresh if change not in set(held)]
-    target = Path(output).expanduser() if output is not None else layout.output
+    target = _target(output, layout)
     _require_elsewhere(target, Path(source))
     require_free_place(target)
     prepared = layout.prepare(chosen, how)
@@ -203,6 +203,14 @@ def _fresh(dataset: Dataset, changes: Iterable[Change]) -> tuple[list[Change], l
 
 def _is_test(split: str | None) -> bool:
     return split is not None and split_of_words(split) == _TEST
+
+
+def _target(output: Path | str | None, layout: Layout) -> Path:
+    """Return where the data goes: into a folder that is there already under the name that it gets by itself."""
+    if output is None:
+        return layout.output
+    target = Path(output).expanduser()
+    return target / layout.output.name if target.is_dir() and not record_path(target).exists() else target
 
 
 def _require_elsewhere(target: Path, source: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,7 +40,7 @@ def text_of(table, header, **how):
     return (mark + buffer.getvalue()).encode(encoding)
 
 
-WAYS = {
+WAYS: dict[str, dict[str, Any]] = {
     "minimal": {},
     "all quoted, unix": {"quoting": csv.QUOTE_ALL, "lineterminator": "\n"},
     "semicolons, utf-16": {"delimiter": ";", "encoding": "utf-16"},
@@ -58,7 +59,7 @@ def test_the_truth_gives_the_clean_text_table_back_byte_for_byte(tmp_path, way):
     path = tmp_path / "t.csv"
     path.write_bytes(text_of(noisy, header, **WAYS[way]))
     before = path.read_bytes()
-    settings = {"encoding": "windows-1252"} if "windows" in way else {}
+    settings: dict[str, Any] = {"encoding": "windows-1252"} if "windows" in way else {}
     audit, dataset = audited(tmp_path, path, feature_columns="x", **settings)
     for row in PLANTED:
         decide(audit, dataset.sample_ids[row], true[row])
