@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +51,7 @@ def import_(
 
     Args:
         path: CSV, TSV, XLSX or JSON lines with columns sample_id (or path) and decision or label; a JSON export of
-            Label Studio; samples of FiftyOne as `export --to fiftyone` writes them; "CVAT for images 1.1" (.xml).
+            Label Studio; samples of FiftyOne as `export --to fiftyone` writes them; "CVAT for images 1.1".
         audit: as in `check`.
         new_class: labels may be ones that the audit does not know.
         who: decided, where the file does not say it; None = git's user.name, else the name of the account.
@@ -97,7 +98,7 @@ def _read(file: Path) -> tuple[str, list[Said], list[str]]:
     """Return what the file is, what it says, and what is wrong with it."""
     suffix = file.suffix.lower()
     try:
-        if suffix == ".xml":
+        if suffix in (".xml", ".zip"):
             return "CVAT", _cvat(file), []
         if suffix == ".json":
             found = json.loads(file.read_text(encoding="utf-8-sig"))
@@ -105,14 +106,18 @@ def _read(file: Path) -> tuple[str, list[Said], list[str]]:
                 if room.is_export(found):
                     read: Callable[[Any], list[Said]] = getattr(room, "read_annotations", None) or room.read_samples
                     return name, read(found), []
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise DataError(f"{file}: cannot be read: {error}.", hint="Export it again.") from error
     said, bad = read_decisions_table(file)
     return "a table", said, bad
 
 
 def _cvat(file: Path) -> list[Said]:
-    text = file.read_text(encoding="utf-8-sig")
+    if file.suffix.lower() == ".zip":
+        with zipfile.ZipFile(file) as archive:
+            text = archive.read("annotations.xml").decode("utf-8-sig")
+    else:
+        text = file.read_text(encoding="utf-8-sig")
     if not cvat.is_export(text):
         raise ValueError("it is no CVAT annotations file")
     return cvat.read_annotations(text)
@@ -191,11 +196,13 @@ def _fresh(entries: Sequence[Entry], opened: Opened) -> list[Entry]:
     found = []
     for entry in entries:
         before = known.get(entry.known.key)
-        if before is None or _meaning(before) != _meaning(entry.known):
+        if before is None or not _says_no_more(entry.known, before):
             found.append(entry)
             known[entry.known.key] = entry.known
     return found
 
 
-def _meaning(known: Known) -> tuple[str, ...]:
-    return known.decision, known.label, known.kind
+def _says_no_more(known: Known, before: Known) -> bool:
+    """Return whether a decision is what was known; that a label is wrong takes nothing from which one is right."""
+    same = (known.decision, known.kind) == (before.decision, before.kind)
+    return same and known.label in (before.label, "")

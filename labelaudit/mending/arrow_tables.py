@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from labelaudit.core.errors import ConfigError
-from labelaudit.mending.table_files import CellEdits
+from labelaudit.mending.cells import CellEdits
 
 Columns = Mapping[str, pa.ChunkedArray]
 

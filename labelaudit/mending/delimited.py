@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
+import pyarrow as pa
+
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.functional.images import image_suffixes
 from labelaudit.mending.spans import Edit, edited
@@ -116,7 +118,8 @@ class TextTable:
 
 def decoded(data: bytes, encoding: str | None) -> Encoded:
     """Return a file's text; raises DataError where it would not be written back as it was."""
-    mark, codec = next(((mark, codec) for mark, codec in _MARKS if data.startswith(mark)), (b"", encoding or "utf-8"))
+    asked = (encoding or "utf-8").casefold().replace("_", "-").removesuffix("-sig")
+    mark, codec = next(((mark, codec) for mark, codec in _MARKS if data.startswith(mark)), (b"", asked))
     text = data[len(mark) :].decode(codec)
     found = Encoded(text, codec, mark)
     if found.bytes_of(text) != data:
@@ -124,18 +127,18 @@ def decoded(data: bytes, encoding: str | None) -> Encoded:
     return found
 
 
-def text_table(encoded: Encoded, delimiter: str, values: Sequence[Sequence[str | None]]) -> TextTable | None:
+def text_table(encoded: Encoded, delimiter: str, columns: Sequence[pa.ChunkedArray]) -> TextTable | None:
     """Return the places of the rows of a text table; None where it cannot be seen how it was read.
 
     Args:
         encoded: the file.
         delimiter: between its cells.
-        values: (columns, rows) what was read: it tells whether there is a header and what quotation marks mean.
+        columns: what was read, as text: it tells whether there is a header and what quotation marks mean.
     """
     separator_line = _SEPARATOR_LINE.match(encoded.text)
     start = separator_line.end() if separator_line else 0
     ways: tuple[Quoting, ...] = ("list",) if delimiter == " " else ("standard", "none")
-    n_rows = len(values[0])
+    n_rows = len(columns[0])
     for quoting in ways:
         rows, ends = _lines(encoded.text, start, delimiter, quoting)
         if len(rows) - n_rows not in (0, 1):
@@ -143,19 +146,19 @@ def text_table(encoded: Encoded, delimiter: str, values: Sequence[Sequence[str |
         header = rows[0] if len(rows) > n_rows else None
         skip = len(rows) - n_rows
         found = TextTable(encoded, delimiter, quoting, header, rows[skip:], ends[skip:])
-        if _agrees(found, values):
+        if _agrees(found, columns):
             return found
     return None
 
 
-def _agrees(table: TextTable, values: Sequence[Sequence[str | None]]) -> bool:
+def _agrees(table: TextTable, columns: Sequence[pa.ChunkedArray]) -> bool:
     """Return whether the places hold what was read, as far as some rows tell, evenly spaced."""
     for row in range(0, len(table.rows), max(1, len(table.rows) // _LOOKED_AT)):
         cells = table.cells(table.rows[row])
-        if len(cells) != len(values):
+        if len(cells) != len(columns):
             return False
-        for (start, end), column in zip(cells, values, strict=True):
-            if (table.value(table.encoded.text[start:end]) or None) != column[row]:
+        for (start, end), column in zip(cells, columns, strict=True):
+            if (table.value(table.encoded.text[start:end]) or None) != column[row].as_py():
                 return False
     return True
 

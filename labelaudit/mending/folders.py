@@ -14,11 +14,17 @@ from labelaudit.mending.layout import By
 Write = Callable[[Path], None]
 
 
-def visible_files(folder: Path) -> Iterator[str]:
-    """Yield the files below a folder, relative to it; not hidden ones, nor those behind linked folders."""
+def visible_files(folder: Path, *, linked_folders: bool = False) -> Iterator[str]:
+    """Yield the files below a folder, relative to it, hidden ones left out.
+
+    Args:
+        folder: to look in.
+        linked_folders: symbolic links to folders count as files; they are left out otherwise.
+    """
     for top, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
+        links = [name for name in folders if (Path(top) / name).is_symlink()] if linked_folders else []
+        for name in sorted([*names, *links]):
             if not name.startswith("."):
                 yield (Path(top) / name).relative_to(folder).as_posix()
 
@@ -54,7 +60,7 @@ def write_folder(
 def is_as_brought(old: Path, new: Path, by: By) -> bool:
     """Return whether a file is still what was brought: the same file, a link to it, or an equal copy."""
     try:
-        if by == "symlink":
+        if by == "symlink" or old.is_dir():
             return new.is_symlink() and Path(os.path.realpath(new)) == Path(os.path.realpath(old))
         if by == "link":
             return not new.is_symlink() and new.samefile(old)  # the last name of a file is never removed
@@ -67,10 +73,10 @@ def is_as_brought(old: Path, new: Path, by: By) -> bool:
 def _bring(old: Path, new: Path, by: By) -> None:
     real = os.path.realpath(old)  # a link to a link into a store would end nowhere
     try:
-        if by == "link":
-            os.link(real, new)
-        elif by == "symlink":
+        if by == "symlink" or old.is_dir():
             new.symlink_to(real)
+        elif by == "link":
+            os.link(real, new)
         else:
             shutil.copy2(real, new)
     except OSError as error:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from labelaudit.core.errors import ConfigError, DataError
+from labelaudit.mending.cells import CellEdits
 from labelaudit.mending.delimited import Encoded, decoded
 from labelaudit.mending.json_spans import Key, Node, node_of, removals
 from labelaudit.mending.spans import Edit, edited
-from labelaudit.mending.table_files import CellEdits
 
 
 class JsonRows:

@@ -10,9 +10,9 @@ from typing import Any
 from labelaudit.core.dataset import Dataset
 from labelaudit.core.errors import ConfigError
 from labelaudit.core.recipe import DataSettings
+from labelaudit.mending.cells import CellEdits, TableFile
 from labelaudit.mending.changes import Change
 from labelaudit.mending.layout import How
-from labelaudit.mending.table_files import CellEdits, TableFile
 from labelaudit.mending.words import spellings, unknown_word
 from labelaudit.sources.cell_images import with_cell_images
 from labelaudit.sources.columns import find_roles, split_texts

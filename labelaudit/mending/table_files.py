@@ -4,48 +4,21 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labelaudit.core.errors import ConfigError, DataError
+from labelaudit.mending.cells import CellEdits, TableFile
 from labelaudit.mending.delimited import TextTable, decoded, text_table
 from labelaudit.mending.spans import Edit
 from labelaudit.sources.array_table import by_split
 from labelaudit.sources.binary_tables import ARROW_SUFFIXES, SHEET_SUFFIXES
 from labelaudit.sources.parquet_file import PARQUET_SUFFIXES
 from labelaudit.sources.table_file import JSON_SUFFIXES, Table
-
-Cell = tuple[int, str]  # row of the table and name of the column
-
-
-@dataclass(frozen=True, slots=True)
-class CellEdits:
-    """How a table is to be changed."""
-
-    cells: Mapping[Cell, Any]  # what they hold then, as `cell` returns it
-    left_out: AbstractSet[int] = frozenset()  # rows
-    added: Mapping[str, Mapping[int, str]] = field(default_factory=dict)  # new column -> row -> text; empty elsewhere
-
-
-class TableFile(Protocol):
-    """A file whose cells can be changed."""
-
-    def cell(self, row: int, column: str) -> Hashable:
-        """Return how a cell is written."""
-
-    def said(self, cell: Any) -> str:
-        """Return the word that a cell holds."""
-
-    def written(self, word: str, like: Any) -> Hashable:
-        """Return a word as a cell, in the way of another cell; raises ConfigError where it cannot be one."""
-
-    def write(self, path: Path, edits: CellEdits) -> None:
-        """Write the file with other cells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +84,7 @@ def _open_delimited(path: Path, table: Table, encoding: str | None) -> Delimited
         encoded = decoded(path.read_bytes(), encoding)
     except DataError as error:
         raise DataError(f"{path}: {error.problem}", hint=error.hint) from error
-    found = text_table(encoded, table.delimiter or ",", [column.to_pylist() for column in table.columns.values()])
+    found = text_table(encoded, table.delimiter or ",", list(table.columns.values()))
     if found is None:
         raise DataError(
             f"{path}: it cannot be told where its cells begin, so none is changed.",

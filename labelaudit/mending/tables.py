@@ -84,7 +84,7 @@ class FolderOfTable:
         """Return the new folder: another table, all other files as they are."""
         prepared = self.table.prepare(changes, how)
         name = self.table.source.relative_to(self.source).as_posix()
-        files = {each: each for each in visible_files(self.source)}
+        files = {each: each for each in visible_files(self.source, linked_folders=True)}
 
         def write(target: Path) -> None:
             write_folder(target, self.source, files, by=how.by, rewritten={name: prepared.write})

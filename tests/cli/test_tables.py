@@ -6,7 +6,6 @@ import subprocess
 import pandas as pd
 import pytest
 
-from labelaudit.core.findings import SCHEMA
 from tests.cli.terminal import COMMAND, masked, write_audit
 
 

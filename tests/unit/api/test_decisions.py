@@ -57,6 +57,8 @@ def test_an_edited_table_of_suspects_is_read_back(audit, tmp_path, sep, encoding
     assert frame["sample_id"].tolist() == ["cat/1.png", "cat/2.png", "dog/3.png"]
     assert frame["why"].tolist() == ["a cat", "decided in suspect.csv", "decided in suspect.csv"]
     assert labelaudit.import_(path, audit=audit).unchanged == 3
+    (full,) = labelaudit.export(audit, "suspect.jsonl", output=tmp_path)
+    assert labelaudit.import_(full, audit=audit).decisions == ()
 
 
 def test_lines_that_do_not_fit_are_listed_and_none_is_recorded(audit, tmp_path):

@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 import xml.etree.ElementTree as ET
+import zipfile
 from urllib.parse import unquote
 
 import pandas as pd
@@ -130,7 +131,10 @@ def test_cvat_gets_tags_and_only_what_people_made_comes_back(photos, tmp_path):
         image_[0].set("label", label)
         image_[0].set("source", "manual")
     tree.write(tmp_path / "annotations.xml")
-    decisions = labelaudit.import_(tmp_path / "annotations.xml", audit=photos).decisions
+    with zipfile.ZipFile(tmp_path / "task.zip", "w") as archive:
+        archive.write(tmp_path / "annotations.xml", "annotations.xml")
+    decisions = labelaudit.import_(tmp_path / "task.zip", audit=photos).decisions
+    assert labelaudit.import_(tmp_path / "annotations.xml", audit=photos).unchanged == 3
     assert [(known.decision, known.label, known.kind) for known in decisions] == [
         ("wrong", "dog", ""),
         ("ok", "", ""),

@@ -59,3 +59,28 @@ def test_every_layout_is_written_anew_without_the_sample_that_is_left_out(tmp_pa
         out = labelaudit.apply(audit).output
         again = read_dataset(out, replace(DataSettings(**layout.settings), follow_links=False))
         assert (layout.name, len(again)) == (layout.name, len(dataset) - twins(layout))
+
+
+@pytest.mark.slow
+def test_layouts_are_inspected_scanned_exported_in_their_own_form_and_inspected_again(tmp_path):
+    chosen = ("a folder per class", "ids of images in any folder", "decimal commas", "texts", "Parquet")
+    for layout in (layout for layout in LAYOUTS if layout.name in chosen):
+        root = tmp_path / layout.name
+        (root / "data").mkdir(parents=True)
+        source = layout.write(root / "data")
+        before = labelaudit.inspect(source, estimate=False).to_dict()
+        way = {"quick": True} if layout.kind == "texts" else {"method": "ce", "overrides": {"epochs": "1"}}
+        audit = labelaudit.scan(source, root=root, **way)  # type: ignore[arg-type]  # of Settings
+        finding = audit.findings.iloc[0]
+        other = next(name for name in layout.classes if name != finding["given_label"])
+        for suspect in audit.suspects["sample_id"]:
+            labelaudit.mark([suspect], verdict="ok", why="seen", audit=audit)
+        labelaudit.mark([finding["sample_id"]], verdict="wrong", label=other, why="seen", audit=audit)
+        (out,) = labelaudit.export(audit, "relabelled", output=root)
+        settings = {"image_root": str(source.parent)} if layout.name.startswith("ids") else {}
+        after = labelaudit.inspect(out, estimate=False, **settings).to_dict()  # type: ignore[arg-type]  # of Settings
+        assert (after["kind"], out.suffix) == (before["kind"], source.suffix)
+        names = [[(each["name"], each["use"]) for each in found["columns"]] for found in (before, after)]
+        assert names[0] == names[1]
+        moved = {name: after["classes"][name] - n for name, n in before["classes"].items()}
+        assert moved == {finding["given_label"]: -1, other: 1}
