@@ -60,7 +60,7 @@ def _rows(command: Callable[..., Any]) -> Iterator[str]:
     hints = get_type_hints(command, include_extras=True)
     for name, parameter in inspect.signature(command).parameters.items():
         kind, info = get_args(hints[name])
-        if info.hidden:
+        if getattr(info, "hidden", False):
             continue
         cells = (_flags(name, info), _value(kind, info), _default(parameter, info), _meaning(info))
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

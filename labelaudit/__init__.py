@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from labelaudit.core.version import VERSION
 
 if TYPE_CHECKING:
+    from labelaudit.api.apply import apply as apply
+    from labelaudit.api.apply import undo as undo
     from labelaudit.api.ask import ask as ask
     from labelaudit.api.audits import audits as audits
     from labelaudit.api.audits import compare as compare
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
     from labelaudit.api.check import check as check
     from labelaudit.api.demo import demo as demo
     from labelaudit.api.export import export as export
+    from labelaudit.api.export import hand_over as hand_over
     from labelaudit.api.export_model import export_model as export_model
+    from labelaudit.api.import_ import import_ as import_
     from labelaudit.api.init import init as init
     from labelaudit.api.inspect import inspect as inspect
     from labelaudit.api.judge import judge as judge
@@ -62,14 +66,18 @@ _HOMES = {
     "compare": "labelaudit.api.audits",
     "remove_audits": "labelaudit.api.audits",
     "write_report": "labelaudit.api.report",  # `labelaudit.report` is the package that draws it
+    "hand_over": "labelaudit.api.export",
     "demo": "labelaudit.api.demo",
     "load": "labelaudit.api.load",
     "show": "labelaudit.api.load",
     "judge": "labelaudit.api.judge",
     "update": "labelaudit.api.update",
     "verify": "labelaudit.api.verify",
+    "import_": "labelaudit.api.import_",
     "init": "labelaudit.api.init",
     "ask": "labelaudit.api.ask",
+    "apply": "labelaudit.api.apply",
+    "undo": "labelaudit.api.apply",
     "check": "labelaudit.api.check",
     "baseline": "labelaudit.api.baseline",
     "mark": "labelaudit.api.mark",

@@ -7,6 +7,9 @@ from typing import Any
 
 from labelaudit.core.audits import Audit, find_audit
 from labelaudit.gate.opened import open_audit, place, settings_in_force
+from labelaudit.gate.shown import shown_sample, shown_suspects
+
+_TOP = 20  # suspects
 
 
 def load(path: Path | str | None = None) -> Audit:
@@ -28,13 +31,30 @@ def load(path: Path | str | None = None) -> Audit:
     return open_audit(settings, found).audit
 
 
-def show(audit: Path | str | None = None) -> dict[str, Any]:
-    """Return the summary of a finished audit, ready for JSON: noise rate, counts, worst samples.
+def show(
+    audit: Audit | Path | str | None = None,
+    sample: str | None = None,
+    *,
+    top: int | None = None,
+    label: str | None = None,
+    pair: tuple[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return the summary of a finished audit, all that is known of one sample, or some suspects; ready for JSON.
 
     Args:
         audit: as in `load`.
+        sample: its id, or its path as the findings have it.
+        top: how many suspects; None = 20 where they are asked for by label or pair.
+        label: only suspects with this given label.
+        pair: only suspects with this given and this suggested label.
 
     Raises:
+        ConfigError: there is no such sample or class.
         DataError: as in `load`.
     """
-    return load(audit).summary
+    found = load(audit.path if isinstance(audit, Audit) else audit)
+    if sample is not None:
+        return shown_sample(found, sample)
+    if top is None and label is None and pair is None:
+        return found.summary
+    return shown_suspects(found, top=_TOP if top is None else top, label=label, pair=pair)

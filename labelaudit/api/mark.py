@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from fnmatch import translate
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +17,7 @@ import numpy as np
 
 from labelaudit.api.baseline import Written, take_decisions_over
 from labelaudit.core.audits import Audit
-from labelaudit.core.decisions import Known, record_decision
+from labelaudit.core.decisions import Entry, Known, record_decisions
 from labelaudit.core.errors import ConfigError, count, did_you_mean, shorten
 from labelaudit.core.ids import id_of, unicode_of
 from labelaudit.core.runs import now
@@ -41,6 +43,7 @@ def mark(
     verdict: Literal["ok", "wrong"],
     why: str,
     label: str | None = None,
+    new_class: bool = False,
     who: str | None = None,
     audit: Audit | Path | str | None = None,
     config: Path | str | None = None,
@@ -51,10 +54,11 @@ def mark(
     The last decision on a sample counts. It holds for its content and its label, so under another name, too.
 
     Args:
-        samples: sample ids, paths as the findings have them, or files.
+        samples: sample ids, paths as the findings have them, files, or patterns of ids and paths: cat/*.jpg.
         verdict: ok = the given label is right; wrong = it is not.
         why: in a few words, for the next reader.
         label: the right label of wrong ones.
+        new_class: the label may be one that the audit does not know.
         who: None = git's user.name, else the name of the account.
         audit: as in `check`.
         config: as in `check`.
@@ -67,19 +71,32 @@ def mark(
     settings = settings_in_force(config)
     opened = open_audit(settings, audit, baseline=baseline)
     rows = _rows_of(opened, samples, place(settings, settings.places.data))
-    _require_sense(opened, rows, verdict, why, label)
+    _require_sense(opened, rows, why)
+    if label is not None:
+        _require_label(opened, rows, verdict, label, new_class=new_class)
     when, name = now(), unicode_of(who or user_name())
     why, label = unicode_of(why), None if label is None else unicode_of(label)
-    decisions = []
+    entries = []
     for row in rows:
         sample = opened.columns.sample(row)
-        decision = Known(
-            sample.content_hash, sample.given_label or "", verdict, label or "", name, when, why, sample.path
-        )
-        record_decision(opened.audit, decision, sample_id=sample.sample_id)
-        decisions.append(decision)
-    known = {decision.key: decision for decision in decisions}
-    return Marked(tuple(decisions), take_decisions_over(opened.audit, opened.baseline_path, known))
+        given = sample.given_label or ""
+        decision = Known(sample.content_hash, given, verdict, label or "", name, when, why, sample.path)
+        entries.append(Entry(decision, sample.sample_id))
+    return recorded(opened, entries)
+
+
+def recorded(opened: Opened, entries: Sequence[Entry]) -> Marked:
+    """Write decisions down, all at once, in the audit and in the baseline where there is one."""
+    record_decisions(opened.audit, entries)
+    known = {entry.known.key: entry.known for entry in entries if entry.known.decision != "open"}
+    baseline = take_decisions_over(opened.audit, opened.baseline_path, known)
+    return Marked(tuple(entry.known for entry in entries), baseline)
+
+
+def classes_of(opened: Opened) -> tuple[str, ...]:
+    """Return the classes of an audit, and those that people named since."""
+    named = (opened.audit.meta.get("dataset") or {}).get("classes") or opened.columns.given.names
+    return tuple(dict.fromkeys([*named, *(known.label for known in opened.known.values() if known.label)]))
 
 
 def _rows_of(opened: Opened, samples: Sequence[Path | str], data: Path | None) -> list[int]:
@@ -93,11 +110,10 @@ def _rows_of(opened: Opened, samples: Sequence[Path | str], data: Path | None) -
         if isinstance(found, Path) and found.is_dir():
             forms.append(os.path.relpath(Path(name).absolute(), found.absolute()).replace(os.sep, "/"))
         forms += [spelled for form in forms if (spelled := id_of(form)) != form]
-        row = next((row for form in forms if (row := _row_of(columns, form)) is not None), None)
-        if row is None:
-            unknown.append(name)
-        else:
-            rows.append(row)
+        row = next((row for form in forms if (row := row_of(columns, form)) is not None), None)
+        found_rows = [row] if row is not None else _matching_rows(columns, name)
+        rows += found_rows
+        unknown += [] if found_rows else [name]
     if unknown:
         close = _close(columns, unknown[0])
         raise ConfigError(
@@ -107,7 +123,16 @@ def _rows_of(opened: Opened, samples: Sequence[Path | str], data: Path | None) -
     return list(dict.fromkeys(rows))
 
 
-def _row_of(columns: FindingColumns, name: str) -> int | None:
+def _matching_rows(columns: FindingColumns, pattern: str) -> list[int]:
+    """Return the scanned rows whose id or path fits a pattern; none where it is no pattern."""
+    if not any(letter in pattern for letter in "*?["):
+        return []
+    fits = re.compile(translate(pattern)).match
+    ids, paths = columns.sample_ids.to_pylist(), columns.paths.to_pylist()
+    return [row for row in np.flatnonzero(columns.scanned).tolist() if fits(ids[row]) or fits(paths[row])]
+
+
+def row_of(columns: FindingColumns, name: str) -> int | None:
     """Return the row with this id or path; raises ConfigError where several have the path."""
     (row,) = positions_of([name], columns.sample_ids).tolist()
     if row >= 0:
@@ -130,7 +155,7 @@ def _close(columns: FindingColumns, name: str) -> str | None:
     return next(iter(get_close_matches(name, ids, n=1)), None)
 
 
-def _require_sense(opened: Opened, rows: list[int], verdict: str, why: str, label: str | None) -> None:
+def _require_sense(opened: Opened, rows: list[int], why: str) -> None:
     columns = opened.columns
     if not why.strip():
         raise ConfigError("--why is empty.", hint='Say it in a few words: --why "a dog in a cat costume".')
@@ -140,16 +165,20 @@ def _require_sense(opened: Opened, rows: list[int], verdict: str, why: str, labe
             f"{count(len(aside), 'sample')} could not be scanned, so there is no label to judge: {shorten(aside)}."
         )
         raise ConfigError(problem, hint="Repair or remove them, then scan again.")
-    if label is None:
-        return
+
+
+def _require_label(opened: Opened, rows: list[int], verdict: str, label: str, *, new_class: bool) -> None:
+    columns = opened.columns
     if verdict == "ok":
         raise ConfigError(f"--label {label}: a label that is right needs no other.", hint="Use --wrong with --label.")
-    classes = (opened.audit.meta.get("dataset") or {}).get("classes") or columns.given.names
-    if label not in classes:
+    classes = classes_of(opened)
+    if label not in classes and not new_class:
+        near = did_you_mean(label, classes) or f"Classes: {shorten(classes, show=10)}."
         raise ConfigError(
-            f"--label {label!r} is not a class of the audit.",
-            hint=did_you_mean(label, classes) or f"Classes: {shorten(classes, show=10)}.",
+            f"--label {label!r} is not a class of the audit.", hint=f"{near} --new-class takes it as a new one."
         )
+    if not label.strip():
+        raise ConfigError("--label is empty.", hint="Name the right class, or leave --label away.")
     same = [columns.sample(row).path for row in np.array(rows) if columns.given.text(row) == label]
     if same:
         raise ConfigError(f"--label {label!r} is the given label of {shorten(same)}.", hint="Use --ok if it is right.")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from labelaudit.cli import bench_group
+from labelaudit.cli.apply import apply
 from labelaudit.cli.ask import ask
 from labelaudit.cli.audits import audits, compare
 from labelaudit.cli.baseline import baseline, mark
@@ -17,7 +18,8 @@ from labelaudit.cli.bench_own import growth, intervals, probs, speed
 from labelaudit.cli.check import check
 from labelaudit.cli.console import debugging
 from labelaudit.cli.demo import demo
-from labelaudit.cli.export import export, show
+from labelaudit.cli.export import export
+from labelaudit.cli.import_ import import_
 from labelaudit.cli.init import init
 from labelaudit.cli.judge import judge
 from labelaudit.cli.last_door import DEBUG, enter
@@ -28,6 +30,7 @@ from labelaudit.cli.report import report
 from labelaudit.cli.reproduce import reproduce
 from labelaudit.cli.review import review
 from labelaudit.cli.scan import inspect, scan
+from labelaudit.cli.show import show
 from labelaudit.cli.train import train
 from labelaudit.cli.verify import verify
 from labelaudit.core.version import VERSION
@@ -101,6 +104,7 @@ for command in (
     mark,
     ask,
     review,
+    apply,
     demo,
     plant,
     reproduce,
@@ -110,6 +114,7 @@ for command in (
     export_model,
 ):
     app.command(help=_help_text(command))(command)
+app.command("import", help=_help_text(import_))(import_)
 app.add_typer(bench_app, name="bench")
 
 

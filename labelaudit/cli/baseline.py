@@ -17,7 +17,10 @@ Output = Annotated[
 ]
 Ratchet = Annotated[bool, typer.Option("--ratchet", help="Only shrink it: drop what is no longer a suspect.")]
 Samples = Annotated[
-    list[str], typer.Argument(metavar="SAMPLE...", help="Sample ids, paths or files.", show_default=False)
+    list[str] | None,
+    typer.Argument(
+        metavar="SAMPLE...", help="Sample ids, paths, files, or patterns such as 'cat/*.jpg'.", show_default=False
+    ),
 ]
 Ok = Annotated[bool, typer.Option("--ok", help="The given label is right.")]
 Wrong = Annotated[bool, typer.Option("--wrong", help="The given label is wrong.")]
@@ -30,7 +33,14 @@ Label = Annotated[
         autocompletion=class_names,
     ),
 ]
-Why = Annotated[str, typer.Option(metavar="TEXT", help="The reason, for the next reader.", show_default=False)]
+NewClass = Annotated[bool, typer.Option("--new-class", help="--label is a class that the audit does not know.")]
+Why = Annotated[str | None, typer.Option(metavar="TEXT", help="The reason, for the next reader.", show_default=False)]
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from", metavar="FILE", help="Take the decisions of a table: an edited suspect.csv.", show_default=False
+    ),
+]
 Who = Annotated[str | None, typer.Option(metavar="NAME", help="Who decided.", show_default="git's user.name")]
 
 
@@ -62,11 +72,13 @@ def baseline(
 
 @reports_errors
 def mark(
-    samples: Samples,
-    why: Why,
+    samples: Samples = None,
+    why: Why = None,
     ok: Ok = False,
     wrong: Wrong = False,
     label: Label = None,
+    new_class: NewClass = False,
+    from_: From = None,
     who: Who = None,
     audit: opt.AuditPath = None,
     baseline: opt.Baseline = None,
@@ -82,7 +94,18 @@ def mark(
       labelaudit mark cat/17.jpg --ok --why "a cat behind glass"
 
       labelaudit mark cat/18.jpg --wrong --label dog --why "a husky"
+
+      labelaudit mark 'hats/*' --wrong --label headgear --new-class --why "caps are no hats"
+
+      labelaudit mark --from suspect.csv
     """
+    if from_ is not None:
+        _take(from_, samples, audit, baseline, config, new_class=new_class, who=who)
+        return
+    if not samples:
+        raise ConfigError("no sample is named.", hint="labelaudit mark cat/17.jpg --ok --why TEXT, or --from FILE")
+    if why is None:
+        raise ConfigError("--why is missing.", hint='Say it in a few words: --why "a dog in a cat costume".')
     if ok == wrong:
         raise ConfigError("say --ok or --wrong, one of them.", hint="--ok: the given label is right.")
     from labelaudit.api.mark import mark as run
@@ -92,6 +115,7 @@ def mark(
         verdict="ok" if ok else "wrong",
         why=why,
         label=label,
+        new_class=new_class,
         who=who,
         audit=audit,
         config=config,
@@ -105,3 +129,21 @@ def mark(
         console.print(f"{known.path}: {known.given_label} is {known.decision}{right}", markup=False, soft_wrap=True)
     if marked.baseline is not None:
         console.print(f"{marked.baseline.describe()}; commit it", markup=False, soft_wrap=True)
+
+
+def _take(
+    file: str,
+    samples: list[str] | None,
+    audit: str | None,
+    baseline: str | None,
+    config: str | None,
+    *,
+    new_class: bool,
+    who: str | None,
+) -> None:
+    if samples:
+        raise ConfigError("--from takes the samples from the table.", hint=f"Leave {samples[0]!r} out.")
+    from labelaudit.api.import_ import import_
+    from labelaudit.cli.import_ import print_imported
+
+    print_imported(import_(file, audit=audit, new_class=new_class, who=who, baseline=baseline, config=config))

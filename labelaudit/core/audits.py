@@ -198,6 +198,13 @@ class Audit:
         return suspects(self.findings)
 
     @property
+    def decisions(self) -> pd.DataFrame:
+        """What people decided on its samples, one row each, in the order of the findings; not those of a baseline."""
+        from labelaudit.core.decisions import decisions_frame, read_decisions  # pandas
+
+        return decisions_frame(self.findings, read_decisions(self).known)
+
+    @property
     def summary(self) -> dict[str, Any]:
         """The results in short, ready for JSON: noise rate, counts, worst samples."""
         from labelaudit.core.summary import summarise  # pandas

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
-from labelaudit.core.audits import Audit
 from labelaudit.core.errors import DataError
 from labelaudit.core.files import parse_json, read_own
 from labelaudit.core.ids import unicode_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
 
 DECISION_SCHEMA = 1
 Decision = Literal["open", "ok", "wrong"]
@@ -21,6 +25,15 @@ AMBIGUOUS, DROP, WITHDRAWN = "ambiguous", "drop", "withdrawn"
 
 _KEY = "verdict"  # what the file calls a decision
 Key = tuple[str, str]  # content hash and given label: survives renames, and ends when the label is changed
+
+
+class Audit(Protocol):
+    """The folder that keeps decisions; `core/audits.py` has it, and imports this file."""
+
+    decisions_path: Path
+
+    def append_decisions(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Add lines to decisions.jsonl, all at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +150,24 @@ def read_decisions(audit: Audit) -> Decisions:
         if entry.asked is not None:
             asked[entry.known.key] = entry.asked
     return Decisions(opinions.last(), tuple(damaged), asked, opinions.withdrawn)
+
+
+def decisions_frame(frame: pd.DataFrame, known: Mapping[Key, Known]) -> pd.DataFrame:
+    """Return the decisions that stand: one row for each finding that somebody decided on, in the order of the findings.
+
+    Args:
+        frame: findings.
+        known: the decisions.
+
+    Returns:
+        sample_id, path, given_label, decision (ok, wrong, open), label, kind, who, when, why.
+    """
+    keys = zip(frame["content_hash"], frame["given_label"].fillna(""), strict=True)
+    found = [known.get(key) if key[0] else None for key in keys]
+    rows = [place for place, each in enumerate(found) if each is not None]
+    decided = frame.iloc[rows][["sample_id", "path", "given_label"]].reset_index(drop=True)
+    names = ("decision", "label", "kind", "who", "when", "why")
+    return decided.assign(**{name: [getattr(found[place], name) for place in rows] for name in names})
 
 
 def parse_line(line: str, place: str) -> Entry | None:

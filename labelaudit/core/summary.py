@@ -24,13 +24,14 @@ def summarise(audit_meta: Mapping[str, Any], frame: pd.DataFrame) -> dict[str, A
 
     Returns:
         Plain values, numbers to 6 significant digits. `samples` counts what was scanned, without the rows that were
-        set aside; `suspects` counts every row whose action is not keep.
+        set aside; `suspects` counts every row whose action is not keep. `worst` are those that nobody decided on.
     """
     is_set_aside = frame["issue"].isin([*SET_ASIDE_ACTIONS])
     scanned = frame[~is_set_aside]
     classes = _class_names(audit_meta, scanned)
-    suspect = suspects(frame)
     recipe, results = audit_meta.get("recipe") or {}, audit_meta.get("results") or {}
+    suspect = suspects(frame)
+    undecided = suspect[~suspect["sample_id"].isin(results.get("decided") or [])]
     return {
         "schema": SUMMARY_SCHEMA,
         "audit": {"path": audit_meta.get("path"), "name": audit_meta.get("name")},
@@ -45,7 +46,7 @@ def summarise(audit_meta: Mapping[str, Any], frame: pd.DataFrame) -> dict[str, A
         "witnesses": results.get("witnesses"),
         "noise": _noise(results, int((~scanned["trusted"]).sum())),
         "suspects": len(suspect),
-        "worst": _records(suspect[~suspect["issue"].isin([*SET_ASIDE_ACTIONS])], _WORST_COLUMNS, _WORST),
+        "worst": _records(undecided[~undecided["issue"].isin([*SET_ASIDE_ACTIONS])], _WORST_COLUMNS, _WORST),
         "labels": _six_digits_in(results.get("labels")),
         "worth_a_look": _least_certain(scanned) if results.get("quiet") else [],
         "per_class": _per_class(scanned, classes, results.get("noise_by_class")),

@@ -20,6 +20,7 @@ from labelaudit.core.findings import FINDINGS_SCHEMA, Action, suspects, table_of
 from labelaudit.core.summary import six_digits
 from labelaudit.exports.csv_cells import csv_cell
 from labelaudit.exports.names import Format, What
+from labelaudit.exports.people import rows_of
 
 _EXTRA_COLUMNS = (  # of the corrected table; and where people decided on samples
     pa.field("label", pa.string()),
@@ -34,7 +35,8 @@ def select(frame: pd.DataFrame, what: What) -> pd.DataFrame:
     Args:
         frame: findings in Dataset order.
         what: suspect = action other than keep, most suspicious first; clean = action keep; relabelled = the corrected
-            table: all but dropped samples, where samples that await review keep their label; all = everything.
+            table: all but dropped samples and those that a person called wrong without saying what is right; samples
+            that await review keep their label; all = everything.
     """
     if what == "suspect":
         return suspects(frame)
@@ -48,6 +50,12 @@ def write_table(frame: pd.DataFrame, path: Path, fmt: Format, *, raw: bool = Fal
     content = render_table(frame, fmt, raw=raw)
     data = content.encode() if isinstance(content, str) else content
     write_atomically(path, lambda part: part.write_bytes(data))
+
+
+def render_texts(frame: pd.DataFrame, separator: str, *, raw: bool = False) -> str:
+    r"""Return a table of texts as csv or tsv with \n line ends; `raw` as in `render_table`."""
+    rows = [[csv_cell(cell, raw=raw) for cell in row] for row in rows_of(frame)]
+    return "".join(separator.join(row) + "\n" for row in rows)
 
 
 def render_table(frame: pd.DataFrame, fmt: Format, *, raw: bool = False) -> str | bytes:
@@ -75,7 +83,10 @@ def render_table(frame: pd.DataFrame, fmt: Format, *, raw: bool = False) -> str 
 
 
 def _relabelled(frame: pd.DataFrame) -> pd.DataFrame:
-    kept = frame[frame["action"] != Action.DROP].reset_index(drop=True)
+    kept = frame[frame["action"] != Action.DROP]
+    if "decision" in kept:  # a label that is known to be wrong never stays
+        kept = kept[~((kept["decision"] == "wrong") & (kept["action"] != Action.RELABEL))]
+    kept = kept.reset_index(drop=True)
     label = kept["given_label"].where(kept["action"] != Action.RELABEL, kept["suggested_label"])
     changed = ((kept["action"] == Action.RELABEL) & (label != kept["given_label"])).astype("bool")
     columns = {name: kept[name] for name in ("sample_id", "path", "given_label", "clean_prob")}

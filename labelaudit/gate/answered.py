@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
@@ -97,7 +98,8 @@ def standing(audit: Audit, columns: FindingColumns, decided: Mapping[int, Known]
     def in_frame(frame: pd.DataFrame) -> pd.DataFrame:
         return _in_frame(frame, rows, answered, rank, decided)
 
-    now = audit.as_judged({**results, **answered.results}, in_frame)
+    names = columns.sample_ids.take(pa.array(sorted(decided), pa.int64())).to_pylist()
+    now = audit.as_judged({**results, **answered.results, "decided": names}, in_frame)
     return Standing(now, for_rules, rows, answers, answered)
 
 

@@ -31,7 +31,7 @@ class Change:
     entries: Entries
     added: int
     removed: int
-    decided: int  # entries that are decided otherwise now
+    decided: int  # entries on which a person's decision is new
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ def _change(old: Entries, kept: Entries, decisions: Entries, *, grow: bool) -> C
             continue
         if before is None or before.decision == "open" or _is_later(decision, before):
             new[key] = decision
-    decided = sum(key in old and old[key].decision != entry.decision for key, entry in new.items())
+    decided = sum(entry.decision != (old[key].decision if key in old else "open") for key, entry in new.items())
     return Change(new, sum(key not in old for key in new), sum(key not in new for key in old), decided)
 
 

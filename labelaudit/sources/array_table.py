@@ -15,7 +15,7 @@ from labelaudit.core.errors import DataError
 from labelaudit.sources.splits import split_of_words
 
 _MOST_COLUMNS = 10_000  # numbers of a row that become columns of their own
-_LABELS = frozenset({"y", "label", "labels", "target", "targets", "class", "classes"})
+LABELS = frozenset({"y", "label", "labels", "target", "targets", "class", "classes"})
 _CLASSES = re.compile(r"target|class|label")  # in the name of an array of names
 _NAMES = re.compile(r"target|class|label|feature|column")
 _INPUTS = frozenset({"x", "image", "images", "data", "features", "arr_0"})
@@ -31,12 +31,12 @@ def arrays_table(arrays: Mapping[str, Any]) -> pa.Table:
     Raises:
         DataError: the arrays have different lengths, hold objects, or more dimensions.
     """
-    parts = _by_split({name: np.asarray(values) for name, values in arrays.items()})
+    parts = by_split({name: np.asarray(values) for name, values in arrays.items()})
     tables = [_one_split(split, columns) for split, columns in parts.items()]
     return pa.concat_tables(tables, promote_options="permissive")
 
 
-def _by_split(arrays: Mapping[str, NDArray[Any]]) -> dict[str | None, dict[str, NDArray[Any]]]:
+def by_split(arrays: Mapping[str, NDArray[Any]]) -> dict[str | None, dict[str, NDArray[Any]]]:
     """Return the arrays by split, under names without it; all under None where not every name has one."""
     splits = {name: split_of_words(name) for name in arrays}
     if None in splits.values() or len(arrays) < 2:
@@ -66,7 +66,7 @@ def _one_split(split: str | None, arrays: Mapping[str, NDArray[Any]]) -> pa.Tabl
 
 def _without_names(arrays: Mapping[str, NDArray[Any]]) -> tuple[dict[str, NDArray[Any]], list[str]]:
     """Return the arrays of the samples, and the names of the classes where target_names or the like has them."""
-    labels = [values for name, values in arrays.items() if name.casefold() in _LABELS]
+    labels = [values for name, values in arrays.items() if name.casefold() in LABELS]
     n = len(labels[0]) if labels and labels[0].ndim else None
     apart = {
         name: values
@@ -90,7 +90,7 @@ def _columns(name: str, values: NDArray[Any]) -> dict[str, pa.Array]:
         values = np.array(["" if value is None else value for value in values.ravel().tolist()])
     if values.dtype.kind not in "biufUSM":
         raise DataError(f"array {name!r} holds {values.dtype} values; numbers, texts or images are needed.")
-    is_label = name.casefold() in _LABELS
+    is_label = name.casefold() in LABELS
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if is_label and values.ndim == 2 and _are_bits(values):

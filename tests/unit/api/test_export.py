@@ -28,9 +28,11 @@ def test_exports_are_written_into_a_new_folder_and_their_paths_returned(audit, t
 
 def test_cells_are_harmless_unless_raw(audit, tmp_path):
     (safe,) = export(audit, "suspect.csv", output=tmp_path)
-    assert pd.read_csv(safe)["detail"][0] == "'=1"
-    (raw,) = export(audit, "suspect.csv", output=tmp_path, raw=True)
-    assert pd.read_csv(raw)["detail"][0] == "=1"
+    assert pd.read_csv(safe)["why"][0] == "looks like cat, hardly like dog; =1"
+    (safe,) = export(audit, "all.csv", output=tmp_path)
+    assert pd.read_csv(safe)["detail"][1] == "'=1"
+    (raw,) = export(audit, "all.csv", output=tmp_path, raw=True)
+    assert pd.read_csv(raw)["detail"][1] == "=1"
 
 
 def test_the_audit_may_be_a_path_or_the_latest_one_here(audit, tmp_path, monkeypatch):

@@ -1,0 +1,1 @@
+"""Findings for other labelling tools, and what people decided there back again; no torch."""

@@ -1,0 +1,168 @@
+"""The record beside corrected data: every change as a line, and what it takes to undo them all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from labelaudit.core.errors import ConfigError, DataError, count, shorten
+from labelaudit.core.files import write_text
+from labelaudit.mending.changes import Change
+from labelaudit.mending.folders import is_as_brought
+from labelaudit.mending.layout import By, Prepared
+
+RECORD_SCHEMA = 1
+_ENDING = ".changes.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What was removed, and what stays."""
+
+    output: Path
+    removed: int  # files
+    kept: tuple[str, ...]  # files in it that are not as they were written
+
+
+def record_path(output: Path) -> Path:
+    """Return where the record of some output is: beside it."""
+    return output.with_name(output.name + _ENDING)
+
+
+def write_record(
+    output: Path, content: Path, prepared: Prepared, changes: Iterable[Change], facts: Mapping[str, Any], *, by: By
+) -> Path:
+    """Write the record and return its path.
+
+    Args:
+        output: where the data will be.
+        content: where it is now, complete.
+        prepared: how it was made.
+        changes: all of them.
+        facts: about the audit and the source.
+        by: how files of a folder came there.
+    """
+    lines: list[Mapping[str, Any]] = [
+        {"schema": RECORD_SCHEMA, "output": output.name, **facts}
+        | ({"by": by} if prepared.files else {"sha256": file_hash(content)})
+    ]
+    lines += [_line(change, prepared.places.get(change.sample_id, "")) for change in changes]
+    for new, old in prepared.files.items():
+        lines.append(
+            {"file": new} | ({"sha256": file_hash(content / new)} if new in prepared.rewritten else {"of": old})
+        )
+    path = record_path(output)
+    write_text(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    return path
+
+
+def require_free_place(output: Path) -> None:
+    """Raise ConfigError where something is that this program did not write, or that was changed since.
+
+    A file that it wrote, and that is as it was written, may be replaced.
+    """
+    record = record_path(output)
+    if not output.exists() and not output.is_symlink():
+        if record.exists() and not _is_record_of(record, output):
+            raise ConfigError(f"{record} exists, and is no record of {output.name}.", hint="Choose another --output.")
+        return
+    if output.is_dir():
+        undo = f"labelaudit apply --undo {output}" if record.exists() else "choose another --output"
+        raise ConfigError(f"{output} exists already, and apply writes over no folder.", hint=f"First {undo}.")
+    if not record.exists() or not _is_record_of(record, output):
+        raise ConfigError(f"{output} exists already, and apply did not write it.", hint="Choose another --output.")
+    if read_record(output)[0].get("sha256") != file_hash(output):
+        raise ConfigError(f"{output} was changed since apply wrote it.", hint="Choose another --output.")
+
+
+def read_record(output: Path) -> list[dict[str, Any]]:
+    """Return the lines of a record, that with the facts first.
+
+    Raises:
+        ConfigError: there is none.
+        DataError: it is damaged, or of another version.
+    """
+    path = record_path(output)
+    try:
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"{output}: there is no record {path.name} beside it, so there is nothing to undo.",
+            hint="Name what apply wrote.",
+        ) from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read: {error}.", hint="Remove the output by hand.") from error
+    if not lines or not isinstance(lines[0], dict) or lines[0].get("schema") != RECORD_SCHEMA:
+        raise DataError(f"{path}: not a record of changes of version {RECORD_SCHEMA}.")
+    return lines
+
+
+def undo(output: Path) -> Undone:
+    """Remove what apply wrote and nothing else; what was changed since stays, and is named.
+
+    Raises:
+        ConfigError: there is no record, or the only file was changed.
+        DataError: the record is damaged.
+    """
+    facts, *lines = read_record(output)
+    if "sha256" in facts:
+        if output.exists() and file_hash(output) != facts["sha256"]:
+            raise ConfigError(f"{output} was changed since apply wrote it, and stays.", hint="Remove it by hand.")
+        removed = int(output.exists())
+        output.unlink(missing_ok=True)
+        record_path(output).unlink()
+        return Undone(output, removed, ())
+    source = output.parent / facts["from"] if not Path(facts["from"]).is_absolute() else Path(facts["from"])
+    return _undo_folder(output, source, facts["by"], [line for line in lines if "file" in line])
+
+
+def _undo_folder(output: Path, source: Path, by: By, files: Iterable[Mapping[str, str]]) -> Undone:
+    removed = 0
+    for line in files:
+        path = output / line["file"]
+        if _is_as_written(path, source, line, by):
+            path.unlink()
+            removed += 1
+    kept = [str(Path(top, name).relative_to(output)) for top, _, names in os.walk(output) for name in names]
+    for top, _, _ in os.walk(output, topdown=False):
+        if not any(Path(top).iterdir()):
+            Path(top).rmdir()
+    if not kept:
+        record_path(output).unlink()
+    return Undone(output, removed, tuple(sorted(kept)))
+
+
+def _is_as_written(path: Path, source: Path, line: Mapping[str, str], by: By) -> bool:
+    if "sha256" in line:
+        return path.is_file() and file_hash(path) == line["sha256"]
+    return (path.is_symlink() or path.exists()) and is_as_brought(source / line["of"], path, by)
+
+
+def describe_kept(undone: Undone) -> str:
+    """Return which files stay, in a line."""
+    return f"{count(len(undone.kept), 'file')} changed since or added: {shorten(undone.kept, show=3)}"
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is_record_of(record: Path, output: Path) -> bool:
+    try:
+        first = json.loads(record.read_text(encoding="utf-8").partition("\n")[0])
+    except (OSError, ValueError):
+        return False
+    return isinstance(first, dict) and first.get("schema") == RECORD_SCHEMA and first.get("output") == output.name
+
+
+def _line(change: Change, place: str) -> dict[str, Any]:
+    fields = asdict(change)
+    del fields["content_hash"]
+    return fields | {"place": place}

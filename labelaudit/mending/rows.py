@@ -1,0 +1,158 @@
+"""Which cell of a table holds the label of which sample, and what it is to hold."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from labelaudit.core.dataset import Dataset
+from labelaudit.core.errors import ConfigError
+from labelaudit.core.recipe import DataSettings
+from labelaudit.mending.cells import CellEdits, TableFile
+from labelaudit.mending.changes import Change
+from labelaudit.mending.layout import How
+from labelaudit.mending.words import spellings, unknown_word
+from labelaudit.sources.cell_images import with_cell_images
+from labelaudit.sources.columns import find_roles, split_texts
+from labelaudit.sources.one_hot import with_one_hot_label
+from labelaudit.sources.table import settle_path
+from labelaudit.sources.table_file import Table
+from labelaudit.sources.table_images import image_tree
+from labelaudit.sources.table_rows import choose_rows, describe_rows
+
+BEFORE, REASON = "label_before", "reason"
+_PER_CLASS = 200  # samples that tell how a class is written
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Where the samples of a table are in it."""
+
+    row_of: Mapping[str, int]  # sample id -> row
+    label: str  # column
+    one_hot: Mapping[str, str]  # class -> column; empty where one column holds the labels
+    splits: Sequence[str | None] | None  # (rows,) None without a column of splits
+    names: Sequence[str] | None  # of class numbers, where the file has them
+    source: str  # what messages name
+
+
+def locate_rows(table: Table, settings: DataSettings) -> Located:
+    """Return where the samples of a table are; read as `sources/table.py` reads it.
+
+    Raises:
+        ConfigError: several people answered, so that no single cell holds the label of a sample.
+    """
+    if settings.annotator_column is not None or settings.annotator_columns is not None:
+        raise ConfigError(
+            f"{table.name}: its labels are what several people's answers add up to; no cell holds them.",
+            hint="labelaudit export --relabelled.csv writes one corrected label for each sample.",
+        )
+    plain = with_one_hot_label(with_cell_images(table, settings), settings)
+    roles = settle_path(plain, find_roles(plain, settings), settings, image_tree(plain, settings))
+    rows, _, _ = choose_rows(plain, roles.split, settings)
+    described = describe_rows(plain, roles, settings, rows)
+    return Located(
+        row_of=dict(zip(described.sample_ids, described.rows.tolist(), strict=True)),
+        label=roles.label,
+        one_hot={name: name for name in table.columns if name not in plain.columns},
+        splits=None if roles.split is None else split_texts(plain, roles.split),
+        names=table.class_names.get(roles.label),
+        source=table.name,
+    )
+
+
+def cell_edits(file: TableFile, located: Located, dataset: Dataset, changes: Sequence[Change], how: How) -> CellEdits:
+    """Return the cells that changes are about, and what they hold then.
+
+    Raises:
+        ConfigError: a class that nothing tells how to write, or a column that is there already.
+    """
+    cells: dict[tuple[int, str], Any] = {}
+    words = _words(file, located, dataset, {change.after for change in changes if change.after is not None})
+    for change in changes:
+        row = located.row_of[change.sample_id]
+        if change.after is None:
+            continue
+        if located.one_hot:
+            cells |= _swapped(file, located, row, change)
+        else:
+            cells[row, located.label] = words[change.after]
+    left_out = frozenset(located.row_of[change.sample_id] for change in changes if change.after is None)
+    return CellEdits(cells, left_out, _added(located, changes, how))
+
+
+def require_free(columns: Collection[str], how: How, source: object) -> None:
+    """Raise ConfigError where a column that is to be added is there already."""
+    for name, wanted in ((BEFORE, how.label_before), (REASON, how.reason)):
+        if wanted and name in columns:
+            option = f"--{name.replace('_', '-')}"
+            raise ConfigError(f"{source}: there is a column {name!r} already.", hint=f"Leave {option} away.")
+
+
+def of_rows(edits: CellEdits, first: int, stop: int) -> CellEdits | None:
+    """Return the edits of some rows, None where there are none and no columns are added."""
+    cells = {cell: value for cell, value in edits.cells.items() if first <= cell[0] < stop}
+    left_out = frozenset(row for row in edits.left_out if first <= row < stop)
+    if not cells and not left_out and not edits.added:
+        return None
+    return dataclasses.replace(edits, cells=cells, left_out=left_out)
+
+
+def _words(file: TableFile, located: Located, dataset: Dataset, labels: Iterable[str]) -> dict[str, Any]:
+    """Return the cell of each label, as the table writes it."""
+    wanted = frozenset(labels)
+    if located.one_hot or not wanted:
+        return {}
+    found = spellings(_written(file, located, dataset, wanted))
+    missing = sorted(wanted - found.keys())
+    if not missing:
+        return found
+    known = spellings(_written(file, located, dataset, frozenset(dataset.classes)))
+    return found | {label: _new_word(file, located, label, known) for label in missing}
+
+
+def _written(file: TableFile, located: Located, dataset: Dataset, labels: Collection[str]) -> Iterator[tuple[str, Any]]:
+    """Yield (class, cell) of some samples of each of these classes."""
+    left = {place: _PER_CLASS for place, name in enumerate(dataset.classes) if name in labels}
+    for sample_id, place in zip(dataset.sample_ids, dataset.given.tolist(), strict=True):
+        if left.get(place) and sample_id in located.row_of:
+            left[place] -= 1
+            yield dataset.classes[place], file.cell(located.row_of[sample_id], located.label)
+
+
+def _new_word(file: TableFile, located: Located, label: str, known: Mapping[str, Any]) -> Any:
+    """Return the cell of a class that no sample has."""
+    if located.names is not None and label in located.names:
+        return list(located.names).index(label)
+    name, like = next(iter(known.items()))
+    if located.names is None and _same(file.said(like), name):
+        return file.written(label, like)
+    raise unknown_word(label, {name: file.said(like) for name, like in known.items()}, located.source)
+
+
+def _same(said: str, name: str) -> bool:
+    try:
+        return said == name or float(said) == float(name)
+    except ValueError:
+        return said.strip() == name.strip()
+
+
+def _swapped(file: TableFile, located: Located, row: int, change: Change) -> dict[tuple[int, str], Any]:
+    """Return the cells of a row whose 1 moves to another column."""
+    assert change.after is not None
+    if change.after not in located.one_hot:
+        known = ", ".join(located.one_hot)
+        raise ConfigError(f"{located.source}: no column is called {change.after!r}; columns of classes: {known}.")
+    old, new = (row, located.one_hot[change.before]), (row, located.one_hot[change.after])
+    return {old: file.cell(*new), new: file.cell(*old)}
+
+
+def _added(located: Located, changes: Sequence[Change], how: How) -> dict[str, dict[int, str]]:
+    added = {}
+    if how.label_before:
+        added[BEFORE] = {located.row_of[change.sample_id]: change.before for change in changes}
+    if how.reason:
+        added[REASON] = {located.row_of[change.sample_id]: change.reason for change in changes}
+    return added
