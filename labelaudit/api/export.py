@@ -15,7 +15,7 @@ from labelaudit.core.decisions import Known, read_decisions
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.issues import SET_ASIDE_ACTIONS, Action
 from labelaudit.core.several import several_of
-from labelaudit.exports.decided import with_decisions
+from labelaudit.exports.decided import with_decisions, with_ends
 from labelaudit.exports.label_sets import relabelled_table
 from labelaudit.exports.names import Format, Tool, What, parse_export_name, require_tool
 from labelaudit.exports.people import for_people
@@ -85,6 +85,7 @@ def export_tables(
     wanted = {name: parse_export_name(name) for name in names}
     found, folder = _opened(audit), Path(output).expanduser()
     findings, contents = decided_findings(found), Contents(found)
+    findings = with_ends(findings, (found.meta.get("results") or {}).get("noise_interval"))
     rendered = {}
     for name, (what, fmt) in wanted.items():
         part = select(findings, what)

@@ -19,10 +19,12 @@ from labelaudit.core.files import write_atomically
 from labelaudit.core.findings import FINDINGS_SCHEMA, Action, suspects, table_of
 from labelaudit.core.summary import six_digits
 from labelaudit.exports.csv_cells import csv_cell
+from labelaudit.exports.decided import ENDS
 from labelaudit.exports.names import Format, What
 from labelaudit.exports.people import rows_of
 
-_EXTRA_COLUMNS = (  # of the corrected table; and where people decided on samples
+_EXTRA_COLUMNS = (  # of the corrected table; both ends of the noise rate; and where people decided on samples
+    *(pa.field(name, pa.float32()) for name in ENDS),
     pa.field("label", pa.string()),
     pa.field("changed", pa.bool_()),
     pa.field("decision", pa.string()),
