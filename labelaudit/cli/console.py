@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_USAGE: tuple[type[Exception], ...] = typer.BadParameter.__mro__[:-3]  # type: ignore[assignment]  # what typer tells
+_USAGE: tuple[type[BaseException], ...] = typer.BadParameter.__mro__[:-3]  # what typer tells
 debugging: ContextVar[bool] = ContextVar("debugging", default=False)  # --debug
 _PLAIN_WIDTH = 100  # columns where there is no terminal to ask
 

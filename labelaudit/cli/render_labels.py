@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from labelaudit.cli.render_verdict import percent, plain_table, range_of
+from labelaudit.cli.render_verdict import plain_table
+from labelaudit.core.wording import percent, range_of
 
 if TYPE_CHECKING:
     from rich.table import Table

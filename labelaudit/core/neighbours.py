@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from labelaudit.core.arrays import IntN, Table
+from labelaudit.core.arrays import IntN
 from labelaudit.core.stored_arrays import read_arrays, require_array, require_range
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ class Neighbours:
     """By S samples, as rows of the findings."""
 
     sample: IntN  # (S,) ascending: whose neighbours they are
-    given: Table  # (S, K) of the given class, nearest first; -1 = there are no more
-    suggested: Table  # (S, K) of the suggested class
+    given: NDArray[np.int64]  # (S, K) of the given class, nearest first; -1 = there are no more
+    suggested: NDArray[np.int64]  # (S, K) of the suggested class
 
     def of(self, row: int) -> tuple[list[int], list[int]]:
         """Return the rows of the neighbours of a finding, of its given and of its suggested class."""
@@ -47,4 +48,4 @@ def read_neighbours(audit: Audit, n: int) -> Neighbours | None:
     given, suggested = (require_array(path, arrays, name, "i", (len(sample), None)) for name in ("given", "suggested"))
     for name, array in (("sample", sample), ("given", given), ("suggested", suggested)):
         require_range(path, array, name, 0 if name == "sample" else -1, n - 1)
-    return Neighbours(*(each.astype(np.int64) for each in (sample, given, suggested)))
+    return Neighbours(sample.astype(np.int64), given.astype(np.int64), suggested.astype(np.int64))

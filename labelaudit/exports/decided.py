@@ -53,8 +53,10 @@ def with_ends(frame: pd.DataFrame, interval: Sequence[float] | None) -> pd.DataF
     ends = np.full((2, len(frame)), np.nan, dtype=np.float32)
     ends[:, scanned] = clean_prob_ends(clean_prob[scanned], counted=counted, low=interval[0], high=interval[1])
     widened = frame.copy()
+    place = list(widened.columns).index("clean_prob")
     for name, values in zip(ENDS, ends, strict=True):
-        widened.insert(widened.columns.get_loc("clean_prob") + 1 + ENDS.index(name), name, values)
+        place += 1
+        widened.insert(place, name, values)
     return widened
 
 

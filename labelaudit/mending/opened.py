@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from labelaudit.core.dataset import Dataset
-from labelaudit.core.errors import ConfigError
+from labelaudit.core.errors import ConfigError, shorten
 from labelaudit.core.recipe import DataSettings
 from labelaudit.mending.class_folders import Archive, ClassFolder
 from labelaudit.mending.folders import visible_files
@@ -18,6 +18,7 @@ from labelaudit.mending.layout import Layout
 from labelaudit.mending.rows import locate_rows
 from labelaudit.mending.tables import FolderOfTable, TableOfFiles, located_table
 from labelaudit.mending.tar_layout import open_tar_shards
+from labelaudit.sources.inside import files_inside
 from labelaudit.sources.label_tables import find_label_table
 from labelaudit.sources.parquet_file import read_light
 from labelaudit.sources.patterns import is_pattern
@@ -26,7 +27,6 @@ from labelaudit.sources.saved_dataset import load_saved, saved_splits
 from labelaudit.sources.shards import (
     Shards,
     choose_shards,
-    files_below,
     shards_of_file,
     shards_of_folder,
     shards_of_pattern,
@@ -69,15 +69,22 @@ def _folder(path: Path, settings: DataSettings, dataset: Dataset) -> Layout:
     saved = _is_saved(path) and _saved(path, settings, dataset)
     if saved:
         return saved
-    shards = shards_of_folder(path, files_below(path))
+    shards = shards_of_folder(path, files_inside(path, follow_links=settings.follow_links))
     if shards is not None:
         return _shards(shards, settings, dataset)
     labels = find_label_table(path, settings)
     if labels is not None:
-        if labels.split is not None:
+        if len(labels.paths) > 1:
+            names = shorten(file.name for file in labels.paths.values())
+            raise ConfigError(
+                f"{path}: the labels lie in several tables, {names}, and one is written at a time.",
+                hint="Scan one split (--split NAME), and apply what was decided on it.",
+            )
+        ((split, file),) = labels.paths.items()
+        if split is not None:
             settings = dataclasses.replace(settings, split=ALL_SPLITS)
-        table = load_table(labels.path, Store(None), settings)
-        return FolderOfTable(path, located_table(labels.path, table, dataset, settings))
+        table = load_table(file, Store(None), settings)
+        return FolderOfTable(path, located_table(file, table, dataset, settings))
     return ClassFolder(path, dataset)
 
 

@@ -11,12 +11,13 @@ from labelaudit.core.dataset import Dataset, ImageFiles
 from labelaudit.core.errors import ConfigError, count
 from labelaudit.core.recipe import DataSettings
 from labelaudit.mending.arrow_tables import ArrowTable, ParquetTable, files_first_rows
+from labelaudit.mending.cells import CellEdits
 from labelaudit.mending.changes import Change
 from labelaudit.mending.class_folders import beside
 from labelaudit.mending.folders import visible_files, write_folder
 from labelaudit.mending.layout import How, Prepared
 from labelaudit.mending.rows import Located, cell_edits, locate_rows, of_rows, require_free
-from labelaudit.mending.table_files import CellEdits, open_table
+from labelaudit.mending.table_files import open_table
 from labelaudit.sources.table_file import Table
 
 

@@ -93,8 +93,12 @@ class Watched:
         self.page, self.problems = page, list[str]()
         page.on("console", lambda said: self._console(said))
         page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
-        page.on("dialog", lambda dialog: (self.problems.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("dialog", self._dialog)
         page.on("request", lambda request: self._request(request.url, home))
+
+    def _dialog(self, dialog: Any) -> None:
+        self.problems.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
 
     def _console(self, said: Any) -> None:
         if said.type in ("error", "warning"):

@@ -18,9 +18,10 @@ EVIL = "::error::x\x1b[31m##[error]y\u202e"
 @pytest.fixture
 def printed():
     """A terminal in colour, and what was printed there."""
-    console = Console(file=io.StringIO(), force_terminal=True, width=60, highlight=False)
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=60, highlight=False)
     console.push_render_hook(Guard())
-    return console, lambda: console.file.getvalue()
+    return console, file.getvalue
 
 
 def test_texts_tables_and_styled_texts_are_guarded(printed):

@@ -2,7 +2,7 @@
 
 import json
 
-from labelaudit.cli.options import method_names
+from labelaudit.cli.complete import method_names
 from labelaudit.methods.registry import METHODS, require_method
 
 

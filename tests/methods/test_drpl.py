@@ -161,7 +161,7 @@ def test_a_split_that_leaves_nothing_labelled_keeps_the_lower_half_and_says_so()
 
 def test_the_final_training_learns_from_what_stage_two_split_off_and_alone_is_shown():
     values, given, true = blobs(300, 3, rate=0.3)
-    shown, targets, noisy = [], {}, {}
+    shown, targets = list[Any](), dict[str, list[Any]]()
     job = dataclasses.replace(vector_job(values, given, 3), on_classifier=shown.append)
 
     class Spy(Job):

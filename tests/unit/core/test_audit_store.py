@@ -8,13 +8,13 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from labelaudit.core import files
 from labelaudit.core.audits import Audit
 from labelaudit.core.decisions import Known, read_decisions, record_decision
 from labelaudit.core.errors import DataError
@@ -33,9 +33,7 @@ class Faults:
     def __init__(self):
         self.left, self.kind, self.is_dead = None, "full", False
         self.real = {"fsync": os.fsync, "open": os.open, "replace": Path.replace, "unlink": Path.unlink}
-        os.fsync = self.before(os.fsync)
-        files.os.open = self.before(os.open)
-        Path.replace, Path.unlink = self.before(Path.replace), self.before(Path.unlink)
+        self.put({name: self.before(call) for name, call in self.real.items()})
 
     def before(self, call):
         def guarded(*arguments, **named):
@@ -54,11 +52,15 @@ class Faults:
         return guarded
 
     def remove(self):
-        os.fsync, files.os.open = self.real["fsync"], self.real["open"]
-        Path.replace, Path.unlink = self.real["replace"], self.real["unlink"]
+        self.put(self.real)
+
+    @staticmethod
+    def put(calls):
+        for name, call in calls.items():
+            setattr(os if name in ("fsync", "open") else Path, name, call)
 
 
-faults_due = {"kind": st.sampled_from(["full", "dies"]), "at": st.none() | st.integers(0, 9)}
+faults_due: dict[str, Any] = {"kind": st.sampled_from(["full", "dies"]), "at": st.none() | st.integers(0, 9)}
 
 
 class AuditStore(RuleBasedStateMachine):

@@ -16,7 +16,7 @@ from labelaudit.core import installed
 )
 def test_a_hint_names_where_this_copy_is_from(origin, said, monkeypatch):
     monkeypatch.setattr(installed, "_origin", lambda: origin)
-    monkeypatch.setattr(installed.Path, "cwd", lambda: Path("/here"))
+    monkeypatch.setattr(Path, "cwd", lambda: Path("/here"))
     assert installed.pip_install("bench") == said
 
 

@@ -70,15 +70,15 @@ def test_layouts_are_inspected_scanned_exported_in_their_own_form_and_inspected_
         source = layout.write(root / "data")
         before = labelaudit.inspect(source, estimate=False).to_dict()
         way = {"quick": True} if layout.kind == "texts" else {"method": "ce", "overrides": {"epochs": "1"}}
-        audit = labelaudit.scan(source, root=root, **way)  # type: ignore[arg-type]  # of Settings
+        audit = labelaudit.scan(source, root=root, **way)
         finding = audit.findings.iloc[0]
         other = next(name for name in layout.classes if name != finding["given_label"])
         for suspect in audit.suspects["sample_id"]:
             labelaudit.mark([suspect], verdict="ok", why="seen", audit=audit)
         labelaudit.mark([finding["sample_id"]], verdict="wrong", label=other, why="seen", audit=audit)
         (out,) = labelaudit.export(audit, "relabelled", output=root)
-        settings = {"image_root": str(source.parent)} if layout.name.startswith("ids") else {}
-        after = labelaudit.inspect(out, estimate=False, **settings).to_dict()  # type: ignore[arg-type]  # of Settings
+        folder = str(source.parent) if layout.name.startswith("ids") else None
+        after = labelaudit.inspect(out, estimate=False, image_root=folder).to_dict()
         assert (after["kind"], out.suffix) == (before["kind"], source.suffix)
         names = [[(each["name"], each["use"]) for each in found["columns"]] for found in (before, after)]
         assert names[0] == names[1]

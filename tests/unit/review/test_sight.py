@@ -26,7 +26,7 @@ def table(tmp_path, monkeypatch):
             kind = "large" if large else "small"
             writer.writerow([f"{length:.2f}", f"{draw.normal(5, 1):.2f}", ("white", "blue")[looks_large], kind])
     clean = np.where(np.arange(60) == 0, 0.05, 0.97)
-    return write_audit_of(tmp_path, path, DataSettings(label_column="kind"), clean)
+    return write_audit_of(tmp_path, path, DataSettings(label_column="kind"), clean.tolist())
 
 
 def test_the_cells_that_differ_most_from_the_class_come_first_with_what_is_usual(table):
@@ -119,7 +119,7 @@ def test_twins_are_named_with_their_labels_equal_ones_first(tmp_path, monkeypatc
     hashes = np.array([0b1111, 0b1110, 0xFFFF0000, 0, 0], dtype=np.uint64)
     arrays = {"hashes": hashes, "pairs": np.empty((0, 2), dtype=np.int64), "alike": np.array(False)}
     audit = write_rows(tmp_path, rows)
-    np.savez(audit.path / "near.npz", **arrays)
+    np.savez(audit.path / "near.npz", allow_pickle=False, **arrays)
     with open_page(audit) as page:
         twins = page.enter().get("why", row=0)["twins"]
         assert [(twin["row"], twin["given"], twin["bits"]) for twin in twins] == [(4, "dog", 0), (1, "cat", 1)]
@@ -149,7 +149,8 @@ def test_the_neighbours_that_the_scan_kept_are_shown_and_samples_without_any_get
     rows += [Row(f"{kind}/{at}.png", kind, 0.9) for at in range(2, 6) for kind in ("cat", "dog")]
     audit = write_rows(tmp_path, rows)
     kept = {"sample": [0], "given": [[4, 2, -1]], "suggested": [[9, -1, -1]]}
-    np.savez(audit.path / "neighbours.npz", **{name: np.array(values) for name, values in kept.items()})
+    arrays = {name: np.array(values) for name, values in kept.items()}
+    np.savez(audit.path / "neighbours.npz", allow_pickle=False, **arrays)
     with open_page(audit) as page:
         shown = {
             row: [

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from labelaudit.core.dataset import Vectors
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.recipe import DataSettings
 from labelaudit.sources.read import read_dataset
@@ -59,6 +60,7 @@ def test_sets_of_labels_become_pairs_where_they_may(tmp_path):
     source = table(tmp_path, ["rust scab", "scab rust", "ok", "rust", "", "ok"])
     found = read_dataset(source, DataSettings(), several=True)
     several = found.samples.several
+    assert several is not None
     assert (several.names, several.kind, several.between) == (("ok", "rust", "scab"), "cells", " ")
     assert several.has.astype(int).tolist() == [[0, 1, 1], [0, 1, 1], [1, 0, 0], [0, 1, 0], [1, 0, 0]]
     assert found.sample_ids[:3] == ("0#ok", "0#rust", "0#scab")
@@ -71,6 +73,7 @@ def test_columns_of_bits_may_leave_a_sample_without_a_label(tmp_path):
     source = tmp_path / "table.csv"
     source.write_text("id,rust,scab,spot\na,1,1,0\nb,0,0,0\nc,0,1,1\n")
     several = read_dataset(source, DataSettings(embeddings=vectors(tmp_path, 3)), several=True).samples.several
+    assert several is not None
     assert (several.names, several.kind) == (("rust", "scab", "spot"), "columns")
     assert several.has.astype(int).tolist() == [[1, 1, 0], [0, 0, 0], [0, 1, 1]]
 
@@ -78,7 +81,9 @@ def test_columns_of_bits_may_leave_a_sample_without_a_label(tmp_path):
 def test_names_of_labels_may_be_in_a_file(tmp_path):
     (tmp_path / "classes.txt").write_text("cat\ndog\nelk\n")
     source = table(tmp_path, ["0;1", "1;2", "0;2", "2;1", "0"])
-    assert read_dataset(source, DataSettings(), several=True).samples.several.names == ("cat", "dog", "elk")
+    several = read_dataset(source, DataSettings(), several=True).samples.several
+    assert several is not None
+    assert several.names == ("cat", "dog", "elk")
 
 
 def vectors(root, n):
@@ -160,6 +165,8 @@ def test_columns_of_labels_can_be_listed_beside_columns_to_learn_from(tmp_path):
     source = tmp_path / "table.csv"
     source.write_text("x,bit,rust,scab\n1,0,1,1\n2,1,0,1\n3,0,0,0\n4,1,1,0\n")
     found = read_dataset(source, DataSettings(label_column="rust,scab"), several=True).samples
+    assert found.several is not None
+    assert isinstance(found.content, Vectors)
     assert (found.several.names, found.several.has.sum(axis=0).tolist()) == (("rust", "scab"), [2, 2])
     assert [fact.name for fact in found.content.columns] == ["x", "bit"]
     source.write_text("x,rust,scab\n1,1,0\n2,0,1\n")

@@ -21,6 +21,7 @@ def test_a_layout_is_read_as_meant(tmp_path, layout):
     dataset = check_dataset(read_dataset(layout.write(tmp_path), DataSettings(**layout.settings), several=True))
     if layout.labels:
         several = dataset.samples.several
+        assert several is not None
         assert (dataset.kind, several.names, len(dataset)) == (layout.kind, layout.labels, 12 * len(layout.labels))
         assert several.has[:, 0].tolist() == [True] * 6 + [False] * 6
         assert several.has.sum(axis=1).max() > 1

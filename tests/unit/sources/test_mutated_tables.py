@@ -5,6 +5,7 @@ import io
 import json
 import random
 import signal
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -79,7 +80,7 @@ def read_mutated(folder, seed):
     before = signal.signal(signal.SIGALRM, stop)
     signal.alarm(MOST_SECONDS)
     try:
-        dataset = read_dataset(path, DataSettings(**settings))
+        dataset = read_dataset(path, DataSettings(**cast("dict[str, Any]", settings)))
         return len(dataset)
     except LabelAuditError:
         return 0

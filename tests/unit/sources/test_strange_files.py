@@ -4,6 +4,7 @@
 import os
 import subprocess
 import sys
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -56,7 +57,7 @@ def test_a_pipe_for_another_file_is_refused_at_once(tmp_path, name):
     (tmp_path / "table.csv").write_text("x,label\n1,a\n2,b\n3,a\n4,b\n")
     os.mkfifo(tmp_path / "pipe.npy")
     with pytest.raises((ConfigError, DataError)):
-        read_dataset(tmp_path / "table.csv", DataSettings(**{name: str(tmp_path / "pipe.npy")}))
+        read_dataset(tmp_path / "table.csv", DataSettings(**cast("dict[str, Any]", {name: str(tmp_path / "pipe.npy")})))
 
 
 def test_folders_without_end_are_left_out_with_a_word(photos):
@@ -126,7 +127,7 @@ def test_an_address_that_cannot_be_fetched_is_one_row():
         def read(self, place):
             raise ConfigError(f"{place}: reading http:// needs the extra http.")
 
-    images = PlacedImages([Url("http://127.0.0.1/x.png")], Store())
+    images = PlacedImages([Url("http://127.0.0.1/x.png")], cast("Any", Store()))
     with pytest.raises(OSError, match="needs the extra http"):
         images.read(0)
 
@@ -141,7 +142,8 @@ def test_names_that_are_no_text_are_spelled_out_and_stay_apart(photos):
     assert {r"cat/caf\xe9.png", r"cat/caf\\xe9.png", r"cat/a\x0ab.png", r"b\xffrd/1.png"} <= set(dataset.sample_ids)
     assert r"b\xffrd" in dataset.classes
     "".join(dataset.sample_ids + dataset.classes).encode("utf-8")
-    assert all(dataset.content.read(index) for index in range(len(dataset)))
+    images = cast("Any", dataset.content)
+    assert all(images.read(index) for index in range(len(dataset)))
 
 
 @pytest.mark.parametrize(

@@ -254,8 +254,13 @@ def test_the_strong_view_of_images_is_another_one_and_comes_from_its_draw(strong
 
 
 def test_the_strong_view_is_the_weak_one_disturbed(monkeypatch):
-    samples, given = pictures(6), []
-    monkeypatch.setattr(module, "auto_augmented", lambda images, _: given.append(images) or images)
+    samples, given = pictures(6), list[Any]()
+
+    def remembered(images, _):
+        given.append(images)
+        return images
+
+    monkeypatch.setattr(module, "auto_augmented", remembered)
     weak, _ = samples.look_twice(torch.tensor([4, 1]), "policy", torch_generator(0, "look"))
     assert torch.allclose(normalised(given[0]), weak)
 

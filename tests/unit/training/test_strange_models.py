@@ -25,7 +25,7 @@ def model(tmp_path):
         save_file(tensors, path, metadata={"labelaudit": values if isinstance(values, str) else json.dumps(values)})
         return path
 
-    rewrite.tensors = tensors
+    rewrite.tensors = tensors  # type: ignore[attr-defined]  # a function with something to rewrite
     return rewrite
 
 
