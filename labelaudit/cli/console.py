@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_USAGE: tuple[type[BaseException], ...] = typer.BadParameter.__mro__[:-3]  # what typer tells
+# What typer tells itself: the end of a command, and how it is used.
+_TYPERS_OWN: tuple[type[BaseException], ...] = (typer.Exit, typer.Abort, *typer.BadParameter.__mro__[:-3])
 debugging: ContextVar[bool] = ContextVar("debugging", default=False)  # --debug
 _PLAIN_WIDTH = 100  # columns where there is no terminal to ask
 
@@ -66,7 +67,7 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
         try:
             result = command(*args, **kwargs)
             sys.stdout.flush()
-        except (typer.Exit, typer.Abort, *_USAGE):
+        except _TYPERS_OWN:
             raise
         except SystemExit:  # only rich raises it, when the reader of its stream has gone
             raise typer.Exit(0) from None
