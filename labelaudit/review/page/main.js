@@ -524,9 +524,12 @@ function wire() {
   element("theme").addEventListener("click", changeTheme);
   element("who").addEventListener("click", () => {
     element("asker-input").value = whoDecides() || about.reviewer;
+    element("asker").returnValue = "";
     element("asker").showModal();
   });
-  element("asker").addEventListener("close", () => changeWho(element("asker-input").value.trim()).catch(complain));
+  element("asker").addEventListener("close", () => {
+    if (element("asker").returnValue === "yes") changeWho(element("asker-input").value.trim()).catch(complain);
+  });
   element("keys-list").append(...HELP.flatMap(([keys, text]) => [make("dt", "", key(keys)), make("dd", "", text)]));
   window.addEventListener("pagehide", leave);
   window.addEventListener("pageshow", (event) => event.persisted && location.reload());
