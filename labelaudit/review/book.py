@@ -88,7 +88,7 @@ class Book:
     def effective(self, row: int) -> Known | None:
         """Return the decision that counts for a row, None where nobody decided."""
         said = self.opinions(row)
-        return next(reversed(said.values())) if said else None
+        return list(said.values())[-1] if said else None
 
     def version(self, row: int) -> int:
         """Return the number of the last line about a row, 0 = none."""

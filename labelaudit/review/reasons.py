@@ -162,4 +162,4 @@ class Reasons:
 def _different_bits(hashes: NDArray[np.uint64], place: int) -> IntN:
     """Return (N,) how many bits of hashes differ from one of them; np.bitwise_count came with numpy 2."""
     differ = (hashes ^ hashes[place]).view(np.uint8).reshape(len(hashes), 8)
-    return np.unpackbits(differ, axis=1).sum(axis=1).astype(np.int64)
+    return np.asarray(np.unpackbits(differ, axis=1).sum(axis=1), dtype=np.int64)
