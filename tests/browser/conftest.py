@@ -29,7 +29,10 @@ _FLAGS = (
 # Both resolve to what is shown; the second one to null where nothing has changed for 20 s.
 _UNTIL_SEEN = """() => new Promise((done) => {
   const { dataset } = document.body;
-  const look = () => (dataset.seen || !dataset.row ? done([dataset.version, dataset.shown].join()) : setTimeout(look, 3));
+  const look = () => {
+    if (dataset.seen || !dataset.row) done([dataset.version, dataset.shown].join());
+    else setTimeout(look, 3);
+  };
   look();
 })"""
 _UNTIL_CHANGED = """(before) => new Promise((done) => {
