@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageEnhance
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import ViewportSize, sync_playwright
 from sklearn.datasets import load_sample_image
 
 from labelaudit.api.scan import scan
@@ -26,7 +26,7 @@ from labelaudit.api.scan import scan
 IMAGES = Path(__file__).parent / "images"
 _SIDE = 112  # pixels of a piece
 _EACH, _WRONG = 45, 7  # pieces of a class, and how many of them get another label
-_SIZE = {"width": 1280, "height": 800}
+_SIZE = ViewportSize(width=1280, height=800)
 # Where the middles of pieces may lie: photograph, left, right, top, bottom.
 _PLACES = {
     "roof": ("china.jpg", 130, 290, 80, 300),
@@ -65,7 +65,7 @@ def write_pieces(folder: Path) -> None:
     for name, (photograph, left, right, top, bottom) in _PLACES.items():
         whole = Image.fromarray(load_sample_image(photograph))
         for number in range(_EACH):
-            x, y = draw.integers(left, right), draw.integers(top, bottom)
+            x, y = int(draw.integers(left, right)), int(draw.integers(top, bottom))
             half = int(draw.integers(40, 56))
             piece = whole.crop((x - half, y - half, x + half, y + half)).resize(
                 (_SIDE, _SIDE), Image.Resampling.LANCZOS
@@ -89,16 +89,27 @@ def take_all(address: str) -> None:
             page.goto(address)
             page.wait_for_selector(".thumb")
             page.wait_for_function("document.getElementById('counts').children.length > 1")
-            take(page, f"review-{scheme}", no_offer)
+            take(page, f"review-{scheme}", a_petal)
             take(page, f"review-grid-{scheme}", some_selected)
             page.close()
         browser.close()
 
 
-def no_offer(page: Any) -> None:
-    """Turn the questions down."""
+def a_petal(page: Any) -> None:
+    """Turn the questions down, decide on some by what they are, and stop at a petal that is called otherwise."""
     if page.is_visible("#offer"):
         page.click("#offer-no")
+    page.mouse.move(400, 400)
+    for _ in range(40):
+        page.wait_for_function("document.body.dataset.seen && !document.body.dataset.busy")
+        is_petal = page.inner_text(".label.suggested .name").startswith("petal")
+        if is_petal and page.inner_text("#counts").startswith(("1", "2")):
+            break
+        shown = page.evaluate("document.body.dataset.shown")
+        page.keyboard.press("s" if is_petal else "a")
+        page.wait_for_function("before => document.body.dataset.shown !== before", arg=shown)
+    page.wait_for_selector(".thumb")
+    page.wait_for_timeout(4500)  # until what was said last has faded
 
 
 def some_selected(page: Any) -> None:

@@ -18,6 +18,7 @@ from labelaudit.gate.opened import open_audit, settings_in_force
 
 PORT = 8642  # the first that is tried: a fixed one suits tunnels
 _NEXT_PORTS = 20  # that are tried after it
+_MOST_REQUESTS = 500  # at once; a grid asks for sixty pictures
 _HOST = "127.0.0.1"  # never another: whoever is on the network has no business here
 
 
@@ -78,6 +79,8 @@ def open_review(
         log_level="warning",
         access_log=False,
         lifespan="off",
+        ws="none",
+        limit_concurrency=_MOST_REQUESTS,
         server_header=False,
         timeout_graceful_shutdown=1,
     )

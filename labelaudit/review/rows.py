@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from labelaudit.core.arrays import IntN
+from labelaudit.core.arrays import FloatND, IntN
 from labelaudit.core.dataset import Dataset, Probabilities, Vectors
 from labelaudit.core.errors import LabelAuditError
 from labelaudit.core.model_facts import ColumnFacts
@@ -20,9 +19,6 @@ from labelaudit.sources.table_file import TABLE_SUFFIXES, Table, load_table
 
 _CELLS, _CELL = 400, 400  # columns, and characters of a cell, that are sent
 _LEAST = 5  # samples of a class of which something can be called usual
-
-
-Numbers = NDArray[np.floating[Any]]  # (n,) cells of a column
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +44,7 @@ class RowReader:
         """
         given = self._dataset.classes[int(self._dataset.given[index])]
         usual, usual_other = self._usual(index, given), self._usual(index, other)
-        cells = []
+        cells: list[dict[str, Any]] = []
         for name, text in self._texts(index).items():
             here, there = usual.get(name), usual_other.get(name)
             cells.append(
@@ -61,7 +57,7 @@ class RowReader:
                     "off_other": round(there.off, 2) if there else None,
                 }
             )
-        order = sorted(range(len(cells)), key=lambda at: (-float(cells[at]["off"] or 0.0), at))
+        order = sorted(range(len(cells)), key=lambda at: (-(cells[at]["off"] or 0.0), at))
         return [cells[at] for at in order[:_CELLS]]
 
     def nearest(self, index: int, label: str, n: int) -> list[tuple[int, float]]:
@@ -141,7 +137,7 @@ def _parts(columns: tuple[ColumnFacts, ...]) -> list[tuple[ColumnFacts, slice]]:
     return [(fact, slice(end - fact.width, end)) for fact, end in zip(columns, ends, strict=True)]
 
 
-def _usual_number(fact: ColumnFacts, own: Numbers, of_class: Numbers) -> Usual:
+def _usual_number(fact: ColumnFacts, own: FloatND, of_class: FloatND) -> Usual:
     values = of_class[:, 0].astype(np.float64)
     median = float(np.median(values))
     spread = float(np.quantile(values, 0.75) - np.quantile(values, 0.25)) / 1.349  # of a normal distribution: 1
@@ -150,7 +146,7 @@ def _usual_number(fact: ColumnFacts, own: Numbers, of_class: Numbers) -> Usual:
     return Usual(f"{low:.4g} to {high:.4g}", min(off, 99.0))
 
 
-def _usual_category(fact: ColumnFacts, own: Numbers, of_class: Numbers) -> Usual:
+def _usual_category(fact: ColumnFacts, own: FloatND, of_class: FloatND) -> Usual:
     shares = of_class.mean(axis=0)
     most = int(shares.argmax())
     name = fact.categories[most] if most < len(fact.categories) else "(rare)"
@@ -158,7 +154,7 @@ def _usual_category(fact: ColumnFacts, own: Numbers, of_class: Numbers) -> Usual
     return Usual(f"{name}, {shares[most]:.0%}".replace("%", " %"), min(-float(np.log(max(mine, 1e-4))), 99.0))
 
 
-def _cell(fact: ColumnFacts, values: Numbers) -> str:
+def _cell(fact: ColumnFacts, values: FloatND) -> str:
     if fact.is_number:
         return f"{float(values[0]) * fact.scale + fact.mean:.4g}"
     place = int(values.argmax()) if values.any() else len(fact.categories)

@@ -26,6 +26,39 @@ _FLAGS = (
 )
 
 
+# Both resolve to what is shown; the second one to null where nothing has changed for 20 s.
+_UNTIL_SEEN = """() => new Promise((done) => {
+  const { dataset } = document.body;
+  const look = () => {
+    if (dataset.seen || !dataset.row) done([dataset.version, dataset.shown].join());
+    else setTimeout(look, 3);
+  };
+  look();
+})"""
+_UNTIL_CHANGED = """(before) => new Promise((done) => {
+  const { dataset } = document.body;
+  const end = performance.now() + 20_000;
+  const look = () => {
+    const now = [dataset.version, dataset.shown].join();
+    if (now !== before && !dataset.busy) done(now);
+    else if (performance.now() > end) done(null);
+    else setTimeout(look, 3);
+  };
+  look();
+})"""
+# How long the page takes: from each key until the next sample is there to see.
+_CLOCK = """
+globalThis.tookMs = 0;
+let pressed = null;
+addEventListener("keydown", () => (pressed = performance.now()), true);
+addEventListener("DOMContentLoaded", () => new MutationObserver(() => {
+  if (pressed === null || !document.body.dataset.seen) return;
+  tookMs += performance.now() - pressed;
+  pressed = null;
+}).observe(document.body, { attributeFilter: ["data-seen"] }));
+"""
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -93,16 +126,16 @@ class Watched:
         self.page, self.problems = page, list[str]()
         page.on("console", lambda said: self._console(said))
         page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
-        page.on("dialog", self._dialog)
+        page.on("dialog", lambda dialog: self._dialog(dialog))
         page.on("request", lambda request: self._request(request.url, home))
-
-    def _dialog(self, dialog: Any) -> None:
-        self.problems.append(f"dialog: {dialog.message}")
-        dialog.dismiss()
 
     def _console(self, said: Any) -> None:
         if said.type in ("error", "warning"):
             self.problems.append(f"console: {said.text}")
+
+    def _dialog(self, dialog: Any) -> None:
+        self.problems.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
 
     def _request(self, url: str, home: str) -> None:
         if urlsplit(url).netloc != home:
@@ -114,11 +147,9 @@ class Watched:
 
     def press(self, key: str) -> None:
         """Press a key and wait until its decision is on disk, and the next sample or the end is shown."""
-        now = "[document.body.dataset.version, document.body.dataset.shown].join()"
-        self.wait("document.body.dataset.seen || !document.body.dataset.row")
-        before = self.page.evaluate(now)
+        before = self.page.evaluate(_UNTIL_SEEN)
         self.page.keyboard.press(key)
-        self.wait(f"{now} !== {before!r} && !document.body.dataset.busy")
+        assert self.page.evaluate(_UNTIL_CHANGED, before), f"{key} changed nothing: {self.text('#stage')!r}"
 
     def wait(self, condition: str, timeout_s: float = 20.0) -> None:
         """Wait until a condition holds; Playwright's own way needs `eval`, which the page forbids."""
@@ -141,6 +172,7 @@ def visit(chromium: Any) -> Iterator[Callable[..., Watched]]:
             contexts.append(chromium.new_context(viewport={"width": 1280, "height": 800}, **how))
         context = contexts[-1] if beside is None else beside.page.context
         tab = Watched(context.new_page(), server.home)
+        tab.page.add_init_script(_CLOCK)
         tab.page.goto(server.address)
         tab.page.wait_for_selector("#stage > *")
         return tab

@@ -73,6 +73,14 @@ async function fetchMore(mine) {
   upcoming.push(...answer.items);
 }
 
+/** Fetch what other tabs gave back meanwhile; what was skipped here is asked about at the end. */
+async function fillWithOthers() {
+  after = -1;
+  await fill();
+  const seen = new Set(shown.map((item) => item.row));
+  upcoming = upcoming.filter((item) => !seen.has(item.row));
+}
+
 /** Show the next sample: one that was left by a step back, or a new one. */
 async function forward() {
   if (at < shown.length - 1) {
@@ -81,6 +89,7 @@ async function forward() {
   }
   if (isQuestion() && !isPastQuestions && enoughAnswered()) return showQuestionsDone();
   if (!upcoming.length) await fill();
+  if (!upcoming.length && left) await fillWithOthers();
   const item = upcoming[0];
   if (!item) return showEnd();
   if (order === "suspicion" && !item.is_suspect && !isPastSuspects) return showSuspectsDone();
@@ -196,10 +205,10 @@ function showSuspectsDone() {
 
 const CHOICES = [
   { keys: "C", text: "Another class", press: another, kind: "wide" },
-  { keys: "U", text: "Undo", press: undo, kind: "" },
-  { keys: "M", text: "Cannot tell", press: () => decide("ambiguous"), kind: "" },
+  { keys: "M", text: "Cannot tell", press: () => decide("ambiguous"), kind: "wide" },
   { keys: "D", text: "Drop it", press: () => decide("drop"), kind: "" },
   { keys: "S", text: "Skip", press: skip, kind: "" },
+  { keys: "U", text: "Undo", press: undo, kind: "" },
 ];
 
 function showGridActions() {
@@ -524,9 +533,12 @@ function wire() {
   element("theme").addEventListener("click", changeTheme);
   element("who").addEventListener("click", () => {
     element("asker-input").value = whoDecides() || about.reviewer;
+    element("asker").returnValue = "";
     element("asker").showModal();
   });
-  element("asker").addEventListener("close", () => changeWho(element("asker-input").value.trim()).catch(complain));
+  element("asker").addEventListener("close", () => {
+    if (element("asker").returnValue === "yes") changeWho(element("asker-input").value.trim()).catch(complain);
+  });
   element("keys-list").append(...HELP.flatMap(([keys, text]) => [make("dt", "", key(keys)), make("dd", "", text)]));
   window.addEventListener("pagehide", leave);
   window.addEventListener("pageshow", (event) => event.persisted && location.reload());

@@ -4,7 +4,7 @@ import { pictureOf, problemOf } from "./talk.js";
 import { make, named, plain } from "./text.js";
 
 const FAR = 3; // deviations from which a cell is marked: about 1 in 400 of a normal distribution
-const TINY = 160; // pixels of a side up to which a picture is shown in squares: smoothing would hide what there is
+const TINY = 64; // pixels of a side up to which a picture is shown in squares: smoothing would hide what there is
 
 const stage = document.getElementById("stage");
 

@@ -95,7 +95,7 @@ def test_many_are_decided_and_taken_back_with_one_stroke_even_after_a_restart(au
 
 
 def test_a_stroke_is_one_sync(audit, monkeypatch):
-    synced = list[int]()
+    synced: list[int] = []
     monkeypatch.setattr("labelaudit.core.files.os.fsync", synced.append)
     with open_desk(audit) as desk:
         desk.decide([About(row, 0) for row in range(4)], "keep", ANN)
