@@ -69,7 +69,7 @@ def audits(source: Path | str | None = None) -> list[ListedAudit]:
         source: a folder that has `.labelaudit`, or a dataset whose audits are in the working directory or above; None =
             all of the working directory or the nearest one above it.
     """
-    return [_listed(audit) for audit in _found(source)]
+    return sorted((_listed(audit) for audit in _found(source)), key=lambda each: (each.created, each.name))
 
 
 def remove_audits(names: Sequence[str], source: Path | str | None = None, *, force: bool = False) -> list[ListedAudit]:

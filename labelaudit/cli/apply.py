@@ -88,6 +88,7 @@ def apply(
     baseline: opt.Baseline = None,
     config: opt.Config = None,
     json: opt.Json = False,
+    quiet: opt.Quiet = False,
     no_color: opt.NoColor = False,
 ) -> None:
     """Write the corrected data, in the format that it came in: a table with one column changed, a folder, shards.
@@ -124,13 +125,13 @@ def apply(
         config=config,
     )
     difference = found.difference
-    if not json:
+    if not json and not quiet:
         _print_difference(console, difference)
     ready = bool(difference.changes) and not dry_run and (yes or _agreed(console, json=json))
     record = found.write() if ready else None
     if json:
         print_json(Applied(difference, record).to_dict())
-    elif record is not None:
+    elif record is not None and not quiet:
         console.print(f"wrote {difference.output}", markup=False, soft_wrap=True)
         console.print(f"      {record}: each change, for --undo", style="dim", markup=False, soft_wrap=True)
 

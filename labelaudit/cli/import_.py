@@ -29,6 +29,7 @@ def import_(
     who: Who = None,
     baseline: opt.Baseline = None,
     config: opt.Config = None,
+    quiet: opt.Quiet = False,
 ) -> None:
     """Take decisions over from an edited suspect.csv, Label Studio, FiftyOne or CVAT: all of them or none.
 
@@ -43,7 +44,9 @@ def import_(
     """
     from labelaudit.api.import_ import import_ as run
 
-    print_imported(run(file, audit=audit, new_class=new_class, who=who, baseline=baseline, config=config))
+    imported = run(file, audit=audit, new_class=new_class, who=who, baseline=baseline, config=config)
+    if not quiet:
+        print_imported(imported)
 
 
 def print_imported(imported: Imported) -> None:

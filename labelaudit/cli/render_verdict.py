@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _CATCH = 0.8  # share of the errors that the review is planned for
-_LONGEST_HEADING = 9  # letters in a line over numbers
+_LONGEST_HEADING = 13  # letters in a line over numbers
 
 
 def print_verdict(console: Console, summary: Mapping[str, Any]) -> None:

@@ -33,6 +33,7 @@ def review(
     reviewer: Reviewer = None,
     baseline: opt.Baseline = None,
     config: opt.Config = None,
+    quiet: opt.Quiet = False,
     no_color: opt.NoColor = False,
 ) -> None:
     """Look at suspects on a page in the browser, and decide, with the keyboard.
@@ -58,6 +59,8 @@ def review(
             _open(address)
 
     reviewed = run(audit, port=port, reviewer=reviewer, on_ready=say_address, config=config, baseline=baseline)
+    if quiet:
+        return
     where = f", in {reviewed.audit.decisions_path}" if reviewed.decided else ""
     console.print(f"\n{count(reviewed.decided, 'sample')} decided{where}", markup=False, soft_wrap=True)
     if reviewed.progress:

@@ -40,6 +40,7 @@ def show(
     class_: Class = None,
     pair: Pair = None,
     json: opt.Json = False,
+    quiet: opt.QuietAnyway = False,
     no_color: opt.NoColor = False,
 ) -> None:
     """Print the summary of a finished audit again, all that is known of one sample, or a list of suspects.
@@ -58,6 +59,7 @@ def show(
     """
     from labelaudit.api.load import show as run
 
+    del quiet  # what it prints is all that it is for
     given, _, suggested = (pair or "").partition(",")
     if pair is not None and not (given and suggested):
         raise ConfigError(f"--pair {pair!r}: two classes are needed.", hint="Such as --pair cat,dog")

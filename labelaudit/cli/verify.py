@@ -19,7 +19,9 @@ Named = Annotated[
 
 
 @reports_errors
-def verify(audit: Named = None, json: opt.Json = False, no_color: opt.NoColor = False) -> None:
+def verify(
+    audit: Named = None, json: opt.Json = False, quiet: opt.Quiet = False, no_color: opt.NoColor = False
+) -> None:
     """Check that an audit is what it was when it was finished: sizes, checksums, shapes, decisions.
 
     Ends with 0 if it is whole, and with 3 if it is not. Checksums tell of accidents: whoever writes to an audit on
@@ -36,7 +38,7 @@ def verify(audit: Named = None, json: opt.Json = False, no_color: opt.NoColor = 
     verified = run(audit)
     if json:
         print_json(verified.to_dict())
-    else:
+    elif not quiet or not verified.is_whole:
         console = make_console(no_color=no_color)
         console.print(verified.describe(), markup=False, soft_wrap=True)
         for text in verified.problems:

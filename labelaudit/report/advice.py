@@ -37,7 +37,7 @@ def _about_labels(summary: Mapping[str, Any], pairs: tuple[tuple[str, str, int],
     if summary["actions"]["relabel"]:
         yield (
             f"For {count(summary['actions']['relabel'], 'sample')} the suggested label is more likely right than not;"
-            " `labelaudit export --relabelled.csv` writes the labels with these suggestions applied."
+            " `labelaudit apply --confident` writes the data with these suggestions applied."
         )
     if pairs and pairs[0][2] >= max(_FEW, _MANY * summary["suspects"]):
         given, suggested, n = pairs[0]
@@ -55,7 +55,8 @@ def _about_review(summary: Mapping[str, Any]) -> Iterator[str]:
     looks = [row["looks"] for row in (review or {}).get("catch", []) if row["share"] == _CATCH]
     if looks:
         yield (
-            f"Look at the {looks[0]:,} most suspicious samples: they should hold {_CATCH:.0%} of the".replace("%", " %")
+            f"Look at the {looks[0]:,} most suspicious samples, with `labelaudit review`: they should hold"
+            + f" {_CATCH:.0%} of the".replace("%", " %")
             + f" {review['errors']:,.0f} wrong labels that are expected."
         )
 

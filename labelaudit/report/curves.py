@@ -72,7 +72,8 @@ def expected_line(clean_prob: FloatN) -> Line:
 
 def decided_line(decisions: Sequence[Known]) -> Line:
     """Return how many labels people found wrong with their looks, in the order in which they looked, from (0, 0) on."""
-    looks = sorted((known for known in decisions if known.decision != "open"), key=lambda known: known.when)
+    looked = (known for known in decisions if known.decision != "open" or known.kind)  # ambiguous: looked at, and open
+    looks = sorted(looked, key=lambda known: known.when)
     found = np.cumsum([0, *(known.decision == "wrong" for known in looks)])
     return Line("decided by people", tuple(map(float, range(len(found)))), tuple(map(float, found)))
 

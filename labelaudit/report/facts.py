@@ -116,7 +116,8 @@ def _decided(rows: pd.DataFrame, decisions: Decisions) -> dict[str, tuple[str, s
     """Return decision and label of the samples that people decided on, by sample id."""
     keys = zip(rows["sample_id"], rows["content_hash"], rows["given_label"], strict=True)
     found = {name: decisions.known.get((content, given)) for name, content, given in keys if content}
-    return {name: (each.decision, each.label) for name, each in found.items() if each and each.decision != "open"}
+    told = {name: (each.kind or each.decision, each.label) for name, each in found.items() if each is not None}
+    return {name: words for name, words in told.items() if words[0] != "open"}
 
 
 def _flows(scanned: pd.DataFrame, classes: Sequence[str]) -> Flows:
@@ -134,7 +135,7 @@ def _histograms(
     by_loss = loss_histogram(
         losses, is_suspect, results.get("mixture"), suspect_below=float(policy.get("suspect_below", 0.5))
     )
-    evidence = _evidence(audit)
+    evidence = _evidence(audit) if results.get("witnesses") else None  # of several labels a sample nothing is told
     if evidence is None or not evidence.witnesses or len(evidence.losses) != len(losses) or not _classes(meta):
         return by_loss, None
     given = pd.Index(_classes(meta)).get_indexer(pd.Index(scanned["given_label"])).astype(np.int64)
