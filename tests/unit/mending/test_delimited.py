@@ -38,7 +38,9 @@ def written(rows, way):
     place=st.integers(0, 5),
 )
 def test_a_changed_cell_is_as_the_csv_module_would_write_it(rows, way, encoding, other, place):
-    rows = [("x1", "x2", "label"), *[(a.replace("\r", ""), b.replace("\r", ""), c) for a, b, c in rows]]
+    lone = "\r\n" if way["lineterminator"] == "\r" else "\r"  # before Python 3.13 the csv module leaves these unquoted
+    clean = [tuple("".join(letter for letter in cell if letter not in lone) for cell in row) for row in rows]
+    rows = [("x1", "x2", "label"), *clean]
     data = written(rows, way).encode(encoding)
     read = list(zip(*rows[1:], strict=True))
     columns = [pa.chunked_array([pa.array([cell or None for cell in column], pa.string())]) for column in read]
