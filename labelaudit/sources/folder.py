@@ -12,6 +12,7 @@ import numpy as np
 
 from labelaudit.core.dataset import Content, Dataset, FilesBelow, ImageFiles, Remark, SetAside, Texts
 from labelaudit.core.errors import DataError, shorten
+from labelaudit.core.files import read_regular
 from labelaudit.core.ids import id_of, ids_of
 from labelaudit.core.installed import pip_install
 from labelaudit.core.recipe import DataSettings
@@ -110,9 +111,9 @@ def _dataset_of_texts(
     tally.samples.sort()
     texts, empty = [], []
     for index, (name, label) in enumerate(tally.samples):
-        texts.append((source / name).read_bytes().decode("utf-8", "replace").strip())
+        texts.append(read_regular(source / name).decode("utf-8", "replace").strip())
         if not texts[-1]:
-            empty.append((index, SetAside(name, name, label, "unreadable", f"{name}: no text")))
+            empty.append((index, SetAside(id_of(name), id_of(name), label, "unreadable", f"{name}: no text")))
     said = Remark("note", f"{len(texts):,} files of text, labelled by their folders.")
     split = ",".join(chosen) or None
     remarks = [said, *remarks, *tally_remarks(tally)]
