@@ -30,7 +30,9 @@ Key = tuple[str, str]  # content hash and given label: survives renames, and end
 class Audit(Protocol):
     """The folder that keeps decisions; `core/audits.py` has it, and imports this file."""
 
-    decisions_path: Path
+    @property
+    def decisions_path(self) -> Path:
+        """Where they are; raises DataError where a link leads elsewhere."""
 
     def append_decisions(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Add lines to decisions.jsonl, all at once."""

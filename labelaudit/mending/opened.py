@@ -18,6 +18,7 @@ from labelaudit.mending.layout import Layout
 from labelaudit.mending.rows import locate_rows
 from labelaudit.mending.tables import FolderOfTable, TableOfFiles, located_table
 from labelaudit.mending.tar_layout import open_tar_shards
+from labelaudit.sources.inside import files_inside
 from labelaudit.sources.label_tables import find_label_table
 from labelaudit.sources.parquet_file import read_light
 from labelaudit.sources.patterns import is_pattern
@@ -26,7 +27,6 @@ from labelaudit.sources.saved_dataset import load_saved, saved_splits
 from labelaudit.sources.shards import (
     Shards,
     choose_shards,
-    files_below,
     shards_of_file,
     shards_of_folder,
     shards_of_pattern,
@@ -69,7 +69,7 @@ def _folder(path: Path, settings: DataSettings, dataset: Dataset) -> Layout:
     saved = _is_saved(path) and _saved(path, settings, dataset)
     if saved:
         return saved
-    shards = shards_of_folder(path, files_below(path))
+    shards = shards_of_folder(path, files_inside(path, follow_links=settings.follow_links))
     if shards is not None:
         return _shards(shards, settings, dataset)
     labels = find_label_table(path, settings)
