@@ -10,6 +10,7 @@ from typing import Any
 
 from labelaudit.core.audits import HOME, Audit, audits_of, find_audit, list_audits
 from labelaudit.core.errors import ConfigError, DataError, count, did_you_mean
+from labelaudit.core.files import own_path, read_own
 from labelaudit.gate.between import Between, between
 from labelaudit.gate.opened import open_audit, settings_in_force
 
@@ -96,7 +97,7 @@ def remove_audits(names: Sequence[str], source: Path | str | None = None, *, for
             raise ConfigError(f"{each.name} is still running.", hint="--force removes it where its scan was killed.")
     for each in chosen.values():
         try:
-            shutil.rmtree(each.path)
+            shutil.rmtree(own_path(each.path, folder=True))
         except OSError as error:
             raise DataError(f"{each.path} cannot be removed: {error.strerror}.") from error
     return list(chosen.values())
@@ -181,8 +182,8 @@ def folder_size(folder: Path) -> int:
 
 def _lines(path: Path) -> int:
     try:
-        return path.read_bytes().count(b"\n")
-    except OSError:
+        return read_own(path).count(b"\n")
+    except (DataError, OSError):
         return 0
 
 

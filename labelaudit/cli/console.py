@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, cast
 
 import typer
 
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# What typer tells itself: the end of a command, and how it is used.
-_TYPERS_OWN: tuple[type[BaseException], ...] = (typer.Exit, typer.Abort, *typer.BadParameter.__mro__[:-3])
+_USAGE = cast("tuple[type[Exception], ...]", typer.BadParameter.__mro__[:-3])  # what typer itself tells
 debugging: ContextVar[bool] = ContextVar("debugging", default=False)  # --debug
 _PLAIN_WIDTH = 100  # columns where there is no terminal to ask
 
@@ -67,7 +66,9 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
         try:
             result = command(*args, **kwargs)
             sys.stdout.flush()
-        except _TYPERS_OWN:
+        except (typer.Exit, typer.Abort):
+            raise
+        except _USAGE:
             raise
         except SystemExit:  # only rich raises it, when the reader of its stream has gone
             raise typer.Exit(0) from None

@@ -5,7 +5,6 @@ Only the standard library is imported here, so that even a stop while the others
 
 from __future__ import annotations
 
-import _thread
 import os
 import signal
 import sys
@@ -41,7 +40,7 @@ class Stop:
         """Ask again where the request came while nobody could be told, such as in a finaliser."""
         if seen.exc_type is not None and issubclass(seen.exc_type, KeyboardInterrupt):
             self.asked_at = None
-            threading.Timer(0.05, _thread.interrupt_main).start()
+            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM)).start()  # a real one: it wakes a sleeper
         else:
             sys.__unraisablehook__(seen)
 

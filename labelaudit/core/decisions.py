@@ -32,7 +32,7 @@ class Audit(Protocol):
 
     @property
     def decisions_path(self) -> Path:
-        """The file of decisions, there or not."""
+        """Where they are; raises DataError where a link leads elsewhere."""
 
     def append_decisions(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Add lines to decisions.jsonl, all at once."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
-from labelaudit.core.errors import ConfigError
-from labelaudit.core.files import append_line, write_atomically
+from labelaudit.core.errors import ConfigError, DataError
+from labelaudit.core.files import append_line, parse_json, read_own, read_regular, write_atomically
 
 _NAME = "exports.jsonl"  # in .labelaudit: a line for each file, the last one counts
 
@@ -36,7 +35,7 @@ def write_export(path: Path, data: bytes, *, home: Path, overwrite: bool = False
 def require_ours(path: Path, data: bytes, home: Path) -> None:
     """Raise ConfigError where a file is in the way that we did not write, or that was changed since."""
     try:
-        there = path.read_bytes()
+        there = read_regular(path)
     except FileNotFoundError:
         return
     if there == data:
@@ -52,12 +51,12 @@ def _last_written(path: Path, home: Path) -> str | None:
     """Return the hash of what we wrote there last, None where we never did."""
     found = None
     try:
-        lines = (home / _NAME).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
+        lines = read_own(home / _NAME).decode("utf-8").splitlines()
+    except (DataError, OSError, UnicodeDecodeError):
         return None
     for line in lines:
         try:
-            entry = json.loads(line)
+            entry = parse_json(line)
         except ValueError:  # a crash cut it off
             continue
         if isinstance(entry, dict) and entry.get("path") == str(path.absolute()):

@@ -61,8 +61,9 @@ def changed_rows(
         data: the dataset now, or why it cannot be looked at.
         since: the revision that a changed table is compared with; None = every row of a changed table counts.
     """
-    names = {id_of(os.path.relpath(file.absolute(), folder.absolute()).replace(os.sep, "/")) for file in files}
-    names |= {id_of(str(file.absolute())) for file in files}
+    names = {os.path.relpath(file.absolute(), folder.absolute()).replace(os.sep, "/") for file in files}
+    names |= {str(file.absolute()) for file in files}
+    names |= {id_of(name) for name in names}  # older audits have the names themselves
     rows = pc.is_in(columns.paths, value_set=text_array(sorted(names)))
     changed = truths_of(rows)
     if isinstance(data, str) or data.source.is_dir():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,8 @@ import numpy as np
 
 from labelaudit.core.arrays import FloatN
 from labelaudit.core.decisions import Known
+from labelaudit.core.errors import DataError
+from labelaudit.core.files import parse_json, read_own
 
 _MOST_POINTS = 240  # of a line: more cannot be seen
 
@@ -28,8 +29,8 @@ class Line:
 def read_events(path: Path) -> list[dict[str, Any]]:
     """Return the events of an audit; lines that a crash cut off are left out, and a missing file has none."""
     try:
-        texts = path.read_text("utf-8", errors="replace").splitlines()
-    except OSError:
+        texts = read_own(path).decode("utf-8", errors="replace").splitlines()
+    except (DataError, OSError):
         return []
     return [event for event in map(_event, texts) if event is not None]
 
@@ -49,7 +50,8 @@ def training_lines(events: Iterable[Mapping[str, Any]], kind: str, value: str) -
             titles[str(event.get("stage"))] = str(event.get("title"))
         number = event.get(value)
         if event.get("event") == kind and isinstance(number, int | float) and np.isfinite(number):
-            stages.setdefault(str(event.get("stage")), {})[int(event.get("epoch") or 0)] = float(number)
+            epoch = event.get("epoch")
+            stages.setdefault(str(event.get("stage")), {})[epoch if isinstance(epoch, int) else 0] = float(number)
     return [
         Line(titles.get(stage, stage), tuple(map(float, sorted(seen))), tuple(seen[epoch] for epoch in sorted(seen)))
         for stage, seen in stages.items()
@@ -80,7 +82,7 @@ def decided_line(decisions: Sequence[Known]) -> Line:
 
 def _event(text: str) -> dict[str, Any] | None:
     try:
-        event = json.loads(text)
+        event = parse_json(text)
     except ValueError:
         return None
     return event if isinstance(event, dict) else None

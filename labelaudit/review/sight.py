@@ -13,6 +13,8 @@ from typing import Any, Literal
 from labelaudit.core.audits import Audit
 from labelaudit.core.dataset import Dataset, Images, Texts
 from labelaudit.core.errors import LabelAuditError
+from labelaudit.core.files import read_regular
+from labelaudit.core.ids import name_of
 from labelaudit.functional.images import UnreadableImage, hash_content, whole_image
 from labelaudit.gate.columns import FindingColumns
 from labelaudit.gate.compare import content_hash_of, find_data, read_data
@@ -113,7 +115,7 @@ class Sight:
     def _bytes(self, row: int) -> bytes:
         """Return the bytes that the scan saw, whatever lies at their place now."""
         path, expected = self._columns.paths[row].as_py(), self._columns.content_hashes[row].as_py()
-        data = None if self._folder is None else _read(self._folder / path)
+        data = None if self._folder is None else _read(self._folder / name_of(path))
         if data is None or hash_content(data) != expected:
             dataset, index = self._sample(row)
             try:
@@ -190,7 +192,7 @@ class _Kept:
 
 def _read(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except (OSError, ValueError):  # a name with a zero byte is no file
         return None
 

@@ -107,6 +107,7 @@ def _load_csv(source: Path, separator: str) -> pa.Table:
 
 
 def _read_columns(source: Path, table: pa.Table) -> Matrix:
+    table.validate(full=True)  # Arrow itself believes a damaged file, and crashes
     kinds = {name: table.schema.field(name).type for name in table.column_names}
     lists = [name for name, kind in kinds.items() if _is_list(kind)]
     if len(lists) == 1:

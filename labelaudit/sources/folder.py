@@ -12,12 +12,13 @@ import numpy as np
 
 from labelaudit.core.dataset import Content, Dataset, FilesBelow, ImageFiles, Remark, SetAside, Texts
 from labelaudit.core.errors import DataError, shorten
+from labelaudit.core.files import read_regular
 from labelaudit.core.ids import id_of, ids_of
 from labelaudit.core.installed import pip_install
 from labelaudit.core.recipe import DataSettings
 from labelaudit.core.shown import in_shell
 from labelaudit.functional.images import begins_like_image, image_suffixes
-from labelaudit.sources.inside import MOST_LEVELS, is_within
+from labelaudit.sources.inside import MOST_LEVELS, is_within, leads_to_file, leads_to_folder
 from labelaudit.sources.label_tables import DATA_FOLDERS
 from labelaudit.sources.labels import encode_labels
 from labelaudit.sources.split_folders import Levels, TopFolder, find_levels
@@ -110,9 +111,9 @@ def _dataset_of_texts(
     tally.samples.sort()
     texts, empty = [], []
     for index, (name, label) in enumerate(tally.samples):
-        texts.append((source / name).read_bytes().decode("utf-8", "replace").strip())
+        texts.append(read_regular(source / name).decode("utf-8", "replace").strip())
         if not texts[-1]:
-            empty.append((index, SetAside(name, name, label, "unreadable", f"{name}: no text")))
+            empty.append((index, SetAside(id_of(name), id_of(name), label, "unreadable", f"{name}: no text")))
     said = Remark("note", f"{len(texts):,} files of text, labelled by their folders.")
     split = ",".join(chosen) or None
     remarks = [said, *remarks, *tally_remarks(tally)]
@@ -246,8 +247,8 @@ def _is_folder(entry: os.DirEntry[str], tally: Tally, *, through_link: bool = Fa
     A link behind another link is not followed: so every link is read once, and no chain of links can run forever.
     """
     if not entry.is_symlink():
-        return entry.is_dir()
-    if not entry.is_dir():
+        return leads_to_folder(entry)
+    if not leads_to_folder(entry):
         return False
     target = os.path.realpath(entry.path)
     if not tally.follow_links and not is_within(target, tally.root):
@@ -262,14 +263,14 @@ def _is_folder(entry: os.DirEntry[str], tally: Tally, *, through_link: bool = Fa
 def _is_image(entry: os.DirEntry[str], tally: Tally) -> bool:
     """Return whether to read an entry as an image; count it where not."""
     if entry.is_symlink():
-        if entry.is_dir():
+        if leads_to_folder(entry):
             return False  # counted as a folder already
-        is_there = entry.is_file()
+        is_there = leads_to_file(entry)
         if not is_there or not (tally.follow_links or is_within(os.path.realpath(entry.path), tally.root)):
             tally.links_out += 1
             tally.lost_links += is_there and _suffix(entry.name) in tally.suffixes
             return False
-    elif not entry.is_file():  # a pipe would never end, and neither would /dev/zero
+    elif not leads_to_file(entry):  # a pipe would never end, and neither would /dev/zero
         tally.no_files += 1
         return False
     suffix = _suffix(entry.name)

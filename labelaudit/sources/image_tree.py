@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from labelaudit.functional.images import image_suffixes
+from labelaudit.sources.inside import leads_to_folder
 
 _DEPTH = 8  # levels of folders below the root
 _MOST_FOLDERS = 50_000  # more than any layout of images beside a table needs
@@ -208,7 +209,7 @@ def _files_below(root: Path) -> Iterator[str]:
             continue
         for entry in visible:
             name = f"{folder}{entry.name}"
-            if not entry.is_dir():
+            if not leads_to_folder(entry):
                 yield name
             elif depth < _DEPTH and not entry.is_symlink():
                 waiting.append((f"{name}/", depth + 1))

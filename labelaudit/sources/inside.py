@@ -49,6 +49,22 @@ def is_within(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
+def leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder, or a link to one; a link that leads to itself is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def leads_to_file(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a file, or a link to one; a pipe, a device or a link that leads to itself is none."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
+
+
 def is_own_file(path: Path, root: Path, *, follow_links: bool) -> bool:
     """Whether a file that nobody named may be read: no pipe or device, and no link out of the root.
 
@@ -91,10 +107,10 @@ def files_inside(folder: Path, *, follow_links: bool) -> Iterator[str]:
         prefix, depth = waiting.pop()
         folders = []
         for entry in _sorted(os.path.join(folder, prefix)):  # noqa: PTH118
-            if entry.is_dir():
+            if leads_to_folder(entry):
                 if not entry.is_symlink() and depth < MOST_LEVELS:
                     folders.append((f"{prefix}{entry.name}/", depth + 1))
-            elif entry.is_file() and (follow_links or not entry.is_symlink() or fence.leaves(entry.path) is None):
+            elif leads_to_file(entry) and (follow_links or not entry.is_symlink() or fence.leaves(entry.path) is None):
                 yield f"{prefix}{entry.name}"
         waiting += reversed(folders)
 

@@ -62,14 +62,15 @@ def class_names(metadata: Mapping[bytes, bytes]) -> dict[str, tuple[str, ...]]:
     """Return the names of ClassLabel columns from the metadata that the Hugging Face hub writes."""
     try:
         features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
-    except ValueError:  # some other program's metadata
+        features = features if isinstance(features, dict) else {}
+    except (ValueError, AttributeError, RecursionError):  # some other program's metadata
         return {}
     # of a list of labels, what its items are
     inner = {column: each.get("feature", each) if isinstance(each, dict) else each for column, each in features.items()}
     return {
         column: tuple(map(str, feature["names"]))
         for column, feature in inner.items()
-        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and feature.get("names")
+        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and isinstance(feature.get("names"), list)
     }
 
 

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from labelaudit.core.arrays import IntN
 from labelaudit.core.dataset import ImageReader, Remark, SetAside
-from labelaudit.core.errors import DataError
+from labelaudit.core.errors import DataError, shorten
 from labelaudit.core.files import read_regular
 from labelaudit.core.recipe import DataSettings
 from labelaudit.functional.images import image_suffixes
@@ -61,6 +61,16 @@ class Table:
     remarks: tuple[Remark, ...] = ()  # how the file was read
     delimiter: str | None = None  # between the cells of a text file
     hot: tuple[str, ...] = ()  # columns of 0 and 1 whose names are the labels in the column "labels"
+
+    def __post_init__(self) -> None:
+        """Check that the bytes of each column are what its type says: Arrow believes a damaged file, and crashes."""
+        for name, column in self.columns.items():
+            try:
+                column.validate(full=True)
+            except pa.ArrowException as error:
+                raise DataError(
+                    f"{self.source}: column {name!r} is damaged: {error}.", hint="Write the file again."
+                ) from error
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -162,9 +172,17 @@ def _load_delimited(source: Place, data: bytes, store: Store, settings: DataSett
 
 def _load_arrow(source: Place, data: bytes, store: Store) -> Table:
     loaded = read_npz(source, data) if table_suffix(source.name) == ".npz" else read_arrow(source, data)
-    columns = dict(zip(loaded.column_names, loaded.columns, strict=True))
+    columns = _by_name(source, loaded)
     names = class_names(loaded.schema.metadata or {})
     return Table(source, columns, np.arange(len(loaded), dtype=np.int64), store, names)
+
+
+def _by_name(source: Place, loaded: pa.Table) -> dict[str, pa.ChunkedArray]:
+    names = loaded.column_names
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"{source}: a column is there twice: {shorten(map(repr, twice))}.", hint="Rename one of them.")
+    return dict(zip(names, loaded.columns, strict=True))
 
 
 def _load_sheet(source: Place, data: bytes, store: Store, settings: DataSettings) -> Table:
@@ -188,7 +206,7 @@ def _load_sheet(source: Place, data: bytes, store: Store, settings: DataSettings
 def _load_parquet(source: Place, store: Store) -> Table:
     if isinstance(source, Path) and source.stat().st_size < STREAM_FROM:
         loaded = load_parquet(source)
-        columns = dict(zip(loaded.column_names, loaded.columns, strict=True))
+        columns = _by_name(source, loaded)
         names = class_names(loaded.schema.metadata or {})
         return Table(source, columns, np.arange(len(loaded), dtype=np.int64), store, names)
     light = read_light([source], store)

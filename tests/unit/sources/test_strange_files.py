@@ -7,6 +7,8 @@ import sys
 from typing import Any, cast
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -14,6 +16,8 @@ from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.recipe import DataSettings
 from labelaudit.sources.read import read_dataset
 from labelaudit.sources.remote_paths import PlacedImages
+from labelaudit.sources.store import Store
+from labelaudit.sources.table_file import Table
 from labelaudit.sources.urls import Url
 
 
@@ -182,3 +186,17 @@ def test_large_images_take_a_bound_of_memory(tmp_path):
         [sys.executable, "-c", script, tmp_path / "large.png"], capture_output=True, text=True, check=True
     )
     assert float(run.stdout) < 12
+
+
+def test_a_column_that_is_there_twice_is_named(tmp_path):
+    table = pa.table([pa.array([1, 2, 3, 4]), pa.array([1, 2, 3, 4]), pa.array(["a", "b"] * 2)], ["x", "x", "label"])
+    pq.write_table(table, tmp_path / "t.parquet")
+    with pytest.raises(DataError, match="a column is there twice: 'x'"):
+        read_dataset(tmp_path / "t.parquet", DataSettings())
+
+
+def test_a_column_whose_offsets_lie_is_damaged_and_no_crash(tmp_path):
+    offsets = pa.py_buffer(np.array([0, 1, 10**9, 3, 4], dtype=np.int32).tobytes())
+    lying = pa.Array.from_buffers(pa.string(), 4, [None, offsets, pa.py_buffer(b"abcd")])
+    with pytest.raises(DataError, match="column 'label' is damaged"):
+        Table(tmp_path / "t", {"label": pa.chunked_array([lying])}, np.arange(4), Store(None))

@@ -113,7 +113,7 @@ def test_a_missing_or_torn_file_names_itself(tmp_path):
 
 def test_weights_of_another_network_are_refused(tmp_path):
     write_model(tmp_path / "model.safetensors", vector_model(perceptrons(), n_inputs=6))
-    with pytest.raises(DataError, match="the weights of the model do not fit its network"):
+    with pytest.raises(DataError, match="says 6 inputs, and no weights are of so many"):
         build_networks(read_model(tmp_path), CPU)
 
 
