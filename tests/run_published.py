@@ -1,13 +1,15 @@
 """Every published setting on copies in miniature: does it run to its end?
 
-    python -m tests.run_published [PART] [--one-of-a-kind]
+    python -m tests.run_published [PART] [--one-of-a-kind] [--every N]
 
-Seconds each, most of an hour for all on two cores. PART is a text that names contain. `--one-of-a-kind` runs the few
-that between them have every method, option, noise, dataset and schedule, as the slow tests do.
+Seconds each, most of an hour for all on one core. PART is a text that names contain. `--one-of-a-kind` runs the few
+that between them have every method, option, noise, dataset and schedule, as the slow tests do; `--every 7` one in
+seven.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import tempfile
@@ -65,9 +67,13 @@ def one_of_a_kind(among: Iterable[Setting]) -> list[Setting]:
 
 def main(words: list[str]) -> int:
     """Run settings and say how each ended; return how many failed."""
-    part = next((word for word in words if not word.startswith("-")), "")
-    chosen = [setting for setting in settings().values() if part in setting.name]
-    if "--one-of-a-kind" in words:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", nargs="?", default="")
+    parser.add_argument("--one-of-a-kind", action="store_true")
+    parser.add_argument("--every", type=int, default=1)
+    asked = parser.parse_args(words)
+    chosen = [setting for setting in settings().values() if asked.part in setting.name][:: asked.every]
+    if asked.one_of_a_kind:
         chosen = one_of_a_kind(chosen)
     failed = 0
     with tempfile.TemporaryDirectory() as folder:

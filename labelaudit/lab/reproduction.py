@@ -53,9 +53,11 @@ class Changes:
     overrides: Mapping[str, str] = field(default_factory=dict)  # `key=value` settings
     probes: bool = False  # probe the last network's features, level by level
 
-    def described(self) -> str:
-        """Return "backbone=small, epochs=3" where something is changed."""
-        own = {"weights": self.weights, "backbone": self.backbone, **self.overrides}
+    def described(self, setting: Setting) -> str:
+        """Return "backbone=small, epochs=3" where something is otherwise than published, as weights need not be."""
+        has_weights = self.weights not in (None, "none")
+        weights = None if has_weights == starts_from_weights(setting) else self.weights
+        own = {"weights": weights, "backbone": self.backbone, **self.overrides}
         return ", ".join(f"{key}={value}" for key, value in own.items() if value is not None)
 
 
@@ -134,7 +136,7 @@ def run_setting(
         seconds=run.seconds,
         recipe=prepared.recipe.name,
         schedule=schedule_title(setting),
-        changes=changes.described(),
+        changes=changes.described(setting),
         device=describe_device(prepared.device),
         results=run.folder.parent / "results.csv",
         detected=_detected(split, loaded, evidence),

@@ -9,10 +9,13 @@ import pytest
 
 import labelaudit
 from labelaudit.classifier.tested import accuracies
+from labelaudit.classifier.train import Wanted, new_training
 from labelaudit.core.audits import Audit
 from labelaudit.core.decisions import Known, record_decision
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.events import EpochFinished, EpochTested, Event, Said
+from labelaudit.scanning.prepare import prepare
+from labelaudit.scanning.request import request_of
 from labelaudit.training.model_file import read_model
 from tests.cli.terminal import write_photos
 
@@ -227,6 +230,18 @@ def test_test_data_with_a_class_of_its_own_is_refused(tmp_path):
     test.write_text(test.read_text().replace(",x\n", ",xx\n"))
     with pytest.raises(DataError, match=r"classes that the training data does not have: 'xx'"):
         train(table, tmp_path, test=test)
+
+
+def test_a_published_schedule_of_drpl_ends_with_its_third_network_in_a_training_and_with_the_split_in_a_scan(tmp_path):
+    photos = write_photos(tmp_path, n=12)
+    asked = {"recipe": "paper:cifar10", "method": "drpl", "epochs_scale": 0.01, "device": "cpu"}
+    requests = [request_of(photos, asked), request_of(photos, asked)]
+    requests[0] = dataclasses.replace(requests[0], for_classifier=True)
+    of_training, of_scan = (prepare(request, tune=False).recipe.options for request in requests)
+    assert (of_training["final_epochs"], of_scan["final_epochs"]) == (4, 0)
+    wanted = Wanted(photos, tmp_path)
+    training = new_training(wanted, requests[1], out=tmp_path / "model", overwrite=False)
+    assert training.prepared.recipe.options["final_epochs"] == 4
 
 
 def test_last_mean_of_the_last_ten_and_best_are_told_apart():

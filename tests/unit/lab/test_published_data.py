@@ -214,6 +214,7 @@ def clean_of(name, root):
 
 def test_foreign_images_are_one_class_more_that_noise_puts_in_the_place_of_ours(tmp_path):
     write_cifar10(tmp_path / "cifar10-10")
+    write_cifar10(tmp_path / "cifar10-0")
     write_cifar100(tmp_path / "cifar100-10", per_class=1)
     write_folders(tmp_path / "imagenet", ["n01", "n02"], 6)
     clean = clean_of("ieg/cifar10/open-both", tmp_path)
@@ -222,7 +223,8 @@ def test_foreign_images_are_one_class_more_that_noise_puts_in_the_place_of_ours(
     assert clean.train.trusted.sum() == 20
     assert clean.train.content.read(len(clean.train) - 1) == (tmp_path / "imagenet/n02/5.png").read_bytes()
     assert not clean.train.trusted[clean.train.given == 10].any()
-    split = noisy("ce/cifar10/open-both/wrn-28-10", clean.train)
+    plain = clean_of("ce/cifar10/open-both/wrn-28-10", tmp_path)
+    split = noisy("ce/cifar10/open-both/wrn-28-10", plain.train)
     assert split.train.classes == CIFAR10_CLASSES
     assert split.is_wrong.tolist() == [name.startswith("foreign") for name in split.train.paths]
     assert split.is_wrong.sum() == 12

@@ -14,6 +14,7 @@ from labelaudit.api.reproduce import reproduce, reproduce_table
 from labelaudit.core.errors import ConfigError
 from labelaudit.core.events import Said
 from labelaudit.lab.published_tables import require_setting, settings
+from labelaudit.lab.reproduction import Changes
 from tests.published_copies import write_copies
 from tests.run_published import kinds_of, one_of_a_kind, run_small
 
@@ -56,6 +57,20 @@ def test_a_paper_that_started_from_weights_is_never_run_from_scratch_in_silence(
     with pytest.raises(ConfigError, match="the paper started from ImageNet's weights") as caught:
         reproduce(setting.name, copies / "clothing1m", out=tmp_path, device="cpu")
     assert "--weights default" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("name", "weights", "said"),
+    [
+        ("elr+/clothing1m/real", "default", "backbone=small"),
+        ("elr+/clothing1m/real", "none", "weights=none, backbone=small"),
+        ("elr+/cifar10/sym-incl-0.5", "default", "weights=default, backbone=small"),
+        ("elr+/cifar10/sym-incl-0.5", "none", "backbone=small"),
+        ("elr+/cifar10/sym-incl-0.5", None, "backbone=small"),
+    ],
+)
+def test_weights_count_as_a_change_where_the_paper_did_otherwise(name, weights, said):
+    assert Changes(weights, "small").described(require_setting(name)) == said
 
 
 @pytest.mark.slow
