@@ -115,6 +115,8 @@ def _findings(audit: Audit, meta: Mapping[str, Any]) -> Iterator[str]:
         yield "findings.parquet has a sample twice."
     scanned = table.filter(pa.array(~np.isin(np.asarray(table["issue"]), [str(each) for each in SET_ASIDE_ACTIONS])))
     dataset = meta.get("dataset") or {}
+    if dataset.get("several"):  # findings are of pairs of a sample and a label, the fingerprint of samples
+        return
     if dataset.get("samples") is not None and scanned.num_rows > dataset["samples"]:
         yield f"findings.parquet has {scanned.num_rows:,} scanned samples, audit.json {dataset['samples']:,}."
     if meta.get("fingerprint") and dataset.get("classes"):

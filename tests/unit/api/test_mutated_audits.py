@@ -91,7 +91,7 @@ def run_mutated(tmp_path, monkeypatch, seed):
     baseline()
     (repository / "labelaudit.toml").write_text('audit = "."\n[check]\nmax_noise = 0.5\n[profiles.x]\nmax_noise = 1\n')
     changed = []
-    for name in draw.sample(FILES, draw.choice([1, 1, 2])):
+    for name in dict.fromkeys(draw.sample(FILES, draw.choice([1, 1, 2]))):
         top = repository / ".labelaudit" if name == "latest" else repository
         place = audit if name not in ("labelaudit-baseline.tsv", "latest", "labelaudit.toml") else top
         if (place / name).exists() or draw.random() < 0.5:
