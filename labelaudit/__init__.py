@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from labelaudit.api.audits import audits as audits
     from labelaudit.api.audits import compare as compare
     from labelaudit.api.audits import remove_audits as remove_audits
+    from labelaudit.api.audits import verify as verify
     from labelaudit.api.baseline import baseline as baseline
     from labelaudit.api.bench import bench as bench
     from labelaudit.api.check import check as check
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from labelaudit.api.scan import scan as scan
     from labelaudit.api.train import train as train
     from labelaudit.api.update import update as update
-    from labelaudit.api.verify import verify as verify
     from labelaudit.core.audits import Audit as Audit
     from labelaudit.core.errors import ConfigError as ConfigError
     from labelaudit.core.errors import DataError as DataError
@@ -72,7 +72,7 @@ _HOMES = {
     "show": "labelaudit.api.load",
     "judge": "labelaudit.api.judge",
     "update": "labelaudit.api.update",
-    "verify": "labelaudit.api.verify",
+    "verify": "labelaudit.api.audits",
     "import_": "labelaudit.api.import_",
     "init": "labelaudit.api.init",
     "ask": "labelaudit.api.ask",

@@ -1,4 +1,4 @@
-"""`labelaudit audits` and `labelaudit compare`: the audits of a folder, and what changed from one to another."""
+"""`labelaudit audits`, `compare` and `verify`: the audits of a folder, what changed, and whether they are whole."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from labelaudit.core.errors import ConfigError, DataError, count, did_you_mean
 from labelaudit.core.files import own_path, read_own
 from labelaudit.gate.between import Between, between
 from labelaudit.gate.opened import open_audit, settings_in_force
+from labelaudit.gate.verified import Verified, verify_audit
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,3 +197,15 @@ def _one_of(known: Sequence[ListedAudit], name: str) -> ListedAudit:
     if fits:
         raise ConfigError(f"{name!r} is the beginning of {len(fits):,} audits.", hint="Write more of the name.")
     raise ConfigError(f"there is no audit {name!r}.", hint=did_you_mean(name, names) or "labelaudit audits lists them.")
+
+
+def verify(audit: Audit | Path | str | None = None) -> Verified:
+    """Return what is wrong with a finished audit: checksums, shapes, and what its files say of each other.
+
+    Args:
+        audit: an audit, where to find one, or None for the latest one here or above.
+
+    Raises:
+        DataError: there is no finished audit.
+    """
+    return verify_audit(audit if isinstance(audit, Audit) else find_audit(audit))

@@ -33,7 +33,7 @@ def verify(
 
       labelaudit verify photos/ --json
     """
-    from labelaudit.api.verify import verify as run
+    from labelaudit.api.audits import verify as run
 
     verified = run(audit)
     if json:

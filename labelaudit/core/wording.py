@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-GENERAL_DOUBTS = ("not-learnt", "near-chance", "wide-interval")  # of all labels, not of some classes
+GENERAL_DOUBTS = ("too-few", "not-learnt", "near-chance", "wide-interval")  # of all labels, not of some classes
 
 Summary = Mapping[str, Any]  # what `summarise` returns
 

@@ -133,7 +133,12 @@ def test_tables_are_not_wider_than_80_columns_and_break_no_word(here, labelaudit
     rows += [Row(f"t-shirt/{k}.jpg", "t-shirt") for k in range(30)]
     rates = {name: {"rate": 0.2, "low": 0.1, "high": 0.456} for name in ("longsleeve", "t-shirt")}
     pair = {"true": "t-shirt", "given": "longsleeve", "expected": 105.2, "rate": 0.108, "low": 0.1, "high": 0.12}
-    witness = {"named": {"probe": {"agreement": 0.7, "taught": False, "has_vote": True}}, "chance": 0.5}
+    witness = {
+        "named": {"probe": {"agreement": 0.7, "taught": False, "has_vote": True}},
+        "chance": 0.5,
+        "proof": None,
+        "bar": None,
+    }
     write_rows(here, rows, results={"noise_by_class": rates, "confusions": [pair], "witnesses": witness})
     text = labelaudit("show").stdout
     table = text[text.index("Most suspicious") : text.index("Results in")]

@@ -173,7 +173,7 @@ def test_another_method_and_a_shortened_schedule_are_marked(here, labelaudit):
     run = labelaudit(*FLOWERS, "--method", "gce", "--epochs-scale", "0.05", "--device", "cpu")
     assert run.exit_code == 0
     assert "120 samples · 3 classes · method gce · recipe fast · schedule scaled to 0.05 · " in run.stdout
-    assert "gce, 120 epochs of a multilayer perceptron on 120 rows; schedule scaled to 0.05" in run.stderr
+    assert "gce, 6 epochs of a multilayer perceptron on 120 rows; schedule scaled to 0.05" in run.stderr
     summary = json.loads(labelaudit("show", "--json").stdout)
     assert (summary["method"], summary["epochs_scale"]) == ("gce", 0.05)
 

@@ -1,5 +1,6 @@
 """Several labels a sample, from the table to the table: inspect, scan, show, export, check."""
 
+import csv
 import json
 
 import numpy as np
@@ -35,12 +36,13 @@ def test_every_label_is_audited_against_the_rest(here, labelaudit, leaves):
     assert [row["name"] for row in summary["labels"]] == [*NAMES]
     suspects = labelaudit("export", "--suspect.csv", "--relabelled.csv", "--output", "out")
     assert suspects.exit_code == 0
-    rows = [line.split(",") for line in (here / "out/suspect.csv").read_text().splitlines()[1:]]
-    judged = [row for row in rows if row[4]]
-    found = [leaves[int(row[0].partition("#")[0]), NAMES.tolist().index(row[0].partition("#")[2])] for row in judged]
+    with (here / "out/suspect.csv").open(newline="") as file:
+        judged = [row for row in csv.DictReader(file) if row["clean_prob"]]
+    pairs = [row["sample_id"].partition("#") for row in judged]
+    found = [leaves[int(number), NAMES.tolist().index(name)] for number, _, name in pairs]
     assert len(found) >= 5
     assert np.mean(found) >= 0.8
-    assert {row[3].removeprefix("not ") for row in judged} <= {*NAMES}
+    assert {row["given_label"].removeprefix("not ") for row in judged} <= {*NAMES}
     before, after = ((here / name).read_text().splitlines() for name in ("leaves.csv", "out/relabelled.csv"))
     assert (len(after), after[0]) == (N + 1, before[0])
     assert [line.split(",")[::2] for line in after] == [line.split(",")[::2] for line in before]

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from labelaudit.api.audits import verify
 from labelaudit.api.baseline import baseline
 from labelaudit.api.check import check
 from labelaudit.api.judge import judge
 from labelaudit.api.load import load, show
 from labelaudit.api.mark import mark
-from labelaudit.api.verify import verify
 from labelaudit.cli.console import make_console, print_json
 from labelaudit.cli.render import print_summary
 from labelaudit.core.errors import LabelAuditError

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from labelaudit.api.audits import verify
 from labelaudit.api.judge import judge
 from labelaudit.api.mark import mark
-from labelaudit.api.verify import verify
 from labelaudit.core.audits import Audit
 from labelaudit.core.errors import DataError
 from tests.gate_audit import Row, write_rows
