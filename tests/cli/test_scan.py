@@ -9,7 +9,7 @@ import pytest
 
 from labelaudit.cli.progress import ScanProgress
 from labelaudit.core.events import EpochFinished
-from labelaudit.core.findings import SCHEMA
+from labelaudit.exports.people import COLUMNS
 from tests.cli.terminal import SHORT, masked, run_program, write_flowers, write_photos, write_truncated_jpeg
 
 FLOWERS = ["scan", "flowers.csv", "--label-column", "species"]
@@ -26,7 +26,7 @@ def test_a_table_becomes_an_audit_a_list_of_suspects_and_a_summary(here, labelau
     assert re.search(rate, scan.stdout, re.MULTILINE)
     assert labelaudit("export", "--suspect.csv").exit_code == 0
     frame = pd.read_csv(here / "suspect.csv")
-    assert list(frame.columns) == [name for name in SCHEMA.names if not name.startswith("top_")]
+    assert list(frame.columns) == list(COLUMNS)
     planted = {f"r{index:03d}" for index in range(0, 120, 10)}
     assert planted <= set(frame["sample_id"])
     assert set(frame["sample_id"][: len(planted)]) == planted
