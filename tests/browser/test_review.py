@@ -223,7 +223,8 @@ def test_an_unsure_audit_offers_questions_and_records_them_as_drawn(tmp_path, se
     assert all(0 < line["asked"] < 1 for line in lines_of(audit))
     assert len(read_decisions(audit).asked) == 30
     tab.wait("Number(document.getElementById('counts').textContent.match(/noise ([0-9.]+)/)[1]) < 30")
-    tab.press("s")
+    if "questions answered" not in tab.text("#stage"):  # the figures follow the answers a moment later
+        tab.press("s")
     assert "questions answered" in tab.text("#stage")
     assert tab.page.is_hidden("#offer")
     assert tab.problems == []
@@ -255,7 +256,7 @@ def test_the_end_says_so_and_goes_on_with_the_rest(tmp_path, serve, visit):
     tab = visit(serve())
     for key in ("k", "s", "k"):
         tab.press(key)
-    assert "All suspects are looked at" in tab.text("#stage") or "skipped" in tab.text("#stage")
+    assert "Those that were skipped (1)" in tab.text("#stage")
     tab.press("Enter")
     tab.press("k")
     assert len(read_decisions(audit).known) == 3

@@ -192,13 +192,16 @@ function showQuestionsDone() {
 
 function showSuspectsDone() {
   const next = latest?.progress?.next;
+  const skipped = latest?.suspects_open ?? 0;
   const lines = ["What follows is probably right."];
   if (next) lines.push(`The next ${several(next.looks, "look")} hold ${range(next.low, next.high)} errors.`);
   const goOn = () => {
     isPastSuspects = true;
     forward().catch(complain);
   };
-  notice("All suspects are looked at", lines, [{ text: "Go on", press: goOn, main: true }]);
+  const again = { text: `Those that were skipped (${count(skipped)})`, press: () => begin("suspicion").catch(complain) };
+  const title = skipped ? "Through the suspects" : "All suspects are looked at";
+  notice(title, lines, [{ text: "Go on", press: goOn, main: true }, ...(skipped ? [again] : [])]);
 }
 
 // ---- what can be done ------------------------------------------------------------------------------------------------

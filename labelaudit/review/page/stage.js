@@ -59,11 +59,20 @@ function rest(item, content) {
   if (content.problem) return make("div", "frame", make("p", "problem", content.problem));
   if ("text" in content) {
     const cut = content.cut ? ` … (${content.cut} more characters)` : "";
-    return make("div", "reading", make("p", "words", content.text + cut));
+    return reading(make("p", "words", content.text + cut));
   }
-  if (content.cells?.length) return make("div", "reading", cells(item, content.cells));
+  if (content.cells?.length) return reading(cells(item, content.cells));
   const nothing = "There is nothing to look at in a vector of numbers; what is most like it stands on the right.";
   return make("div", "frame", make("p", "problem muted", nothing));
+}
+
+/** Something long, which the keys can scroll. */
+function reading(content) {
+  const region = make("div", "reading", content);
+  region.tabIndex = 0;
+  region.setAttribute("role", "region");
+  region.setAttribute("aria-label", "Content of the sample");
+  return region;
 }
 
 function cells(item, rows) {
