@@ -155,7 +155,9 @@ def beside(source: Path) -> Path:
     if source.is_dir():
         whole = source.resolve()
         return source.parent / f"{whole.name}-corrected" if source.name else whole.with_name(f"{whole.name}-corrected")
-    return source.with_name(f"{source.stem}.corrected{source.suffix}")
+    packed = source.suffix.lower() in (".gz", ".bz2", ".xz") and PurePosixPath(source.stem).suffix
+    ending = f"{packed or ''}{source.suffix}"
+    return source.with_name(f"{source.name.removesuffix(ending)}.corrected{ending}")
 
 
 def require_no_columns(how: How, what: str) -> None:

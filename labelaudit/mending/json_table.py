@@ -26,7 +26,7 @@ class JsonRows:
 
     def cell(self, row: int, column: str) -> Hashable:
         """Return a value as it is written."""
-        return _written_text(self._text, self._object(row).at([column]))
+        return _written_text(self._text, self._place(row, column))
 
     def said(self, cell: str) -> str:
         """Return a value as text."""
@@ -40,7 +40,7 @@ class JsonRows:
         """Write the rows with other values."""
         found = []
         for (row, column), value in edits.cells.items():
-            place = self._object(row).at([column])
+            place = self._place(row, column)
             found.append(Edit(place.start, place.end, value))
         for name, texts in edits.added.items():
             found += [self._member(row, name, text) for row, text in texts.items()]
@@ -52,6 +52,13 @@ class JsonRows:
 
     def _object(self, row: int) -> Node:
         return node_of(self._text, self._starts[row], depth=1)
+
+    def _place(self, row: int, column: str) -> Node:
+        """Return where a value is: of the column, of "a.b" in objects, or the choice of a task of Label Studio."""
+        node = node_of(self._text, self._starts[row], depth=8)
+        if "annotations" in node.below and "data" in node.below and column not in node.below:
+            return _choice(node, self._text)
+        return node.at(_path_to(node, column))
 
     def _member(self, row: int, name: str, text: str) -> Edit:
         node = self._object(row)
@@ -126,9 +133,15 @@ class JsonObject:
         path.write_bytes(self._encoded.bytes_of(edited(self._encoded.text, found)))
 
 
-def open_json(path: Path) -> JsonRows | JsonObject:
-    """Return the rows of a JSON file; raises DataError where their places cannot be told."""
-    encoded = decoded(path.read_bytes(), None)
+def open_json(path: Path, data: bytes, pack: Callable[[bytes], bytes]) -> JsonRows | JsonObject:
+    """Return the rows of a JSON file.
+
+    Args:
+        path: of the file.
+        data: its content, unpacked.
+        pack: compresses it again.
+    """
+    encoded = decoded(data, None, pack=pack)
     whole = _object(encoded.text)
     if whole is None:
         return JsonRows(path, encoded)
@@ -157,6 +170,8 @@ def _way_of(found: Mapping[str, Any]) -> Way | None:
     if all(isinstance(found.get(name), list) for name in ("images", "annotations", "categories")):
         return _way_of_coco(found)
     values = list(found.values())
+    if isinstance(found.get("columns"), list) or any(map(_are_rows, values)):
+        return _way_of_rows(found)
     if values and all(isinstance(value, list) for value in values):
         return Way(lambda row, name: [(name, row)], lambda row: [(name, row) for name in found])
     if values and all(isinstance(value, dict) for value in values):
@@ -171,6 +186,29 @@ def _maps(found: Mapping[str, Any]) -> bool:
     from labelaudit.sources.json_objects import rows_of_object
 
     return rows_of_object(dict(found)) is not None
+
+
+def _path_to(node: Node, column: str) -> Sequence[Key]:
+    """Return the path to a column: its name, or names of objects within each other with dots between them."""
+    if column in node.below:
+        return [column]
+    for name, below in node.below.items():
+        if isinstance(name, str) and column.startswith(f"{name}."):
+            return [name, *_path_to(below, column.removeprefix(f"{name}."))]
+    raise KeyError(column)
+
+
+def _choice(task: Node, text: str) -> Node:
+    """Return the choices of the first annotation of a task that stands."""
+    for annotation in task.at(["annotations"]).below.values():
+        cancelled = annotation.below.get("was_cancelled")
+        if cancelled is not None and _written_text(text, cancelled) == "true":
+            continue
+        for result in annotation.at(["result"]).below.values():
+            value = result.below.get("value")
+            if value is not None and "choices" in value.below:
+                return value.below["choices"]
+    raise KeyError("choices")
 
 
 def _way_of_coco(found: Mapping[str, Any]) -> Way:
@@ -192,6 +230,19 @@ def _way_of_coco(found: Mapping[str, Any]) -> Way:
 
     words = {json.dumps(each["id"]): str(each.get("name", each["id"])) for each in found["categories"]}
     return Way(label, whole, words)
+
+
+def _are_rows(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def _way_of_rows(found: Mapping[str, Any]) -> Way:
+    """Return where rows are that stand under a name: beside a schema, or as lists under the names of columns."""
+    if isinstance(found.get("columns"), list):
+        names = list(map(str, found["columns"]))
+        return Way(lambda row, name: [("data", row, names.index(name))], lambda row: [("data", row)])
+    key = next(name for name, value in found.items() if _are_rows(value))
+    return Way(lambda row, name: [(key, row, name)], lambda row: [(key, row)])
 
 
 def _way_of_dicts(found: Mapping[str, Mapping[str, Any]]) -> Way:

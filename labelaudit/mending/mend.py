@@ -15,6 +15,7 @@ from labelaudit.core.audits import Audit
 from labelaudit.core.dataset import Dataset
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.runs import now
+from labelaudit.core.several import several_of
 from labelaudit.core.version import VERSION
 from labelaudit.gate.compare import content_hash_of, data_settings, find_data
 from labelaudit.mending.changes import Change
@@ -142,6 +143,11 @@ def plan_of(
         ConfigError: the data is not here, cannot be written in its layout, or there is something at the output's place.
         DataError: the data cannot be read.
     """
+    if several_of(audit.meta) is not None:
+        raise ConfigError(
+            f"{audit.path.name}: its samples have several labels each, which apply does not write.",
+            hint="labelaudit export --relabelled.csv (or .parquet, .jsonl) writes the table with the suggested labels.",
+        )
     source = source_of(audit, data)
     settings = data_settings(audit, Path(source))
     dataset = read_dataset(source, settings)

@@ -18,9 +18,11 @@ from labelaudit.mending.layout import Layout
 from labelaudit.mending.rows import locate_rows
 from labelaudit.mending.tables import FolderOfTable, TableOfFiles, located_table
 from labelaudit.mending.tar_layout import open_tar_shards
+from labelaudit.sources.columns import find_roles
 from labelaudit.sources.inside import files_inside
 from labelaudit.sources.label_tables import find_label_table
 from labelaudit.sources.parquet_file import read_light
+from labelaudit.sources.parquet_shards import partitions
 from labelaudit.sources.patterns import is_pattern
 from labelaudit.sources.published import read_published
 from labelaudit.sources.saved_dataset import load_saved, saved_splits
@@ -33,7 +35,7 @@ from labelaudit.sources.shards import (
 )
 from labelaudit.sources.splits import ALL_SPLITS
 from labelaudit.sources.store import Store
-from labelaudit.sources.table_file import TABLE_SUFFIXES, Table, load_table
+from labelaudit.sources.table_file import Table, is_table, load_table, packed_table
 
 _AS_TABLE = "labelaudit export --relabelled.csv writes the corrected labels as a new table."
 
@@ -56,7 +58,7 @@ def open_layout(source: Path | str, settings: DataSettings, dataset: Dataset) ->
     path = Path(source)
     if path.is_dir():
         return _folder(path, settings, dataset)
-    if path.suffix.lower() in TABLE_SUFFIXES:
+    if is_table(path.name) or (path.suffix.lower() == ".zip" and packed_table(path) is not None):
         return located_table(path, load_table(path, store, settings), dataset, settings)
     if path.suffix.lower() == ".zip" or _is_tar_folder(path, settings):
         return Archive(path, dataset)
@@ -101,7 +103,7 @@ def _shards(shards: Shards, settings: DataSettings, dataset: Dataset) -> Layout:
     light = read_light(chosen.files, Store(None))
     table = Table(
         source=chosen.source,
-        columns=light.columns,
+        columns={**partitions(chosen.names, light.file_of), **light.columns},
         lines=light.lines,
         store=Store(None),
         class_names=light.class_names,
@@ -151,6 +153,13 @@ def _table_of_files(
     dataset: Dataset,
     settings: DataSettings,
 ) -> TableOfFiles:
+    if find_roles(table, settings).label in _in_names(names):
+        raise ConfigError(f"{folder}: its labels are names of folders of shards, not cells.", hint=_AS_TABLE)
     located = locate_rows(table, settings)
     rest = [name for name in others if name not in set(names)]
     return TableOfFiles(folder, names, sizes, rest, table, located, dataset, settings)
+
+
+def _in_names(names: Sequence[str]) -> set[str]:
+    """Return the columns that are folders called key=value."""
+    return {part.partition("=")[0] for name in names for part in name.split("/")[:-1] if "=" in part}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labelaudit.core.dataset import Dataset
-from labelaudit.core.errors import ConfigError
+from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.recipe import DataSettings
 from labelaudit.mending.cells import CellEdits, TableFile
 from labelaudit.mending.changes import Change
@@ -16,14 +16,16 @@ from labelaudit.mending.layout import How
 from labelaudit.mending.words import spellings, unknown_word
 from labelaudit.sources.cell_images import with_cell_images
 from labelaudit.sources.columns import find_roles, split_texts
+from labelaudit.sources.label_twins import label_twins
+from labelaudit.sources.nested_cells import with_flat_objects
 from labelaudit.sources.one_hot import with_one_hot_label
-from labelaudit.sources.table import settle_path
+from labelaudit.sources.pixel_columns import with_pixel_columns
+from labelaudit.sources.table import table_rows
 from labelaudit.sources.table_file import Table
-from labelaudit.sources.table_images import image_tree
-from labelaudit.sources.table_rows import choose_rows, describe_rows
 
 BEFORE, REASON = "label_before", "reason"
-_PER_CLASS = 200  # samples that tell how a class is written
+_LOOKED_AT = 200  # rows whose labels are compared with what was read, beside those that change
+_PER_CLASS = 50  # samples that tell how a class is written
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Located:
 
     row_of: Mapping[str, int]  # sample id -> row
     label: str  # column
+    twins: Sequence[str]  # columns that say the same, such as the name beside its number
     one_hot: Mapping[str, str]  # class -> column; empty where one column holds the labels
     splits: Sequence[str | None] | None  # (rows,) None without a column of splits
     names: Sequence[str] | None  # of class numbers, where the file has them
@@ -49,32 +52,44 @@ def locate_rows(table: Table, settings: DataSettings) -> Located:
             f"{table.name}: its labels are what several people's answers add up to; no cell holds them.",
             hint="labelaudit export --relabelled.csv writes one corrected label for each sample.",
         )
-    plain = with_one_hot_label(with_cell_images(table, settings), settings)
-    roles = settle_path(plain, find_roles(plain, settings), settings, image_tree(plain, settings))
-    rows, _, _ = choose_rows(plain, roles.split, settings)
-    described = describe_rows(plain, roles, settings, rows)
+    flat = with_pixel_columns(with_flat_objects(table), settings)
+    plain = with_one_hot_label(with_cell_images(flat, settings), settings)
+    listed = settings.label_column is not None and settings.label_column not in plain.columns
+    roles = find_roles(plain, dataclasses.replace(settings, label_column="label") if listed else settings)
+    dataset, rows = table_rows(table, settings)
+    given = [dataset.classes[place] for place in dataset.given.tolist()]
+    twins = label_twins(plain, roles.label, rows, given) if dataset.kind == "features" else ()
     return Located(
-        row_of=dict(zip(described.sample_ids, described.rows.tolist(), strict=True)),
+        row_of=dict(zip(dataset.sample_ids, rows.tolist(), strict=True)),
         label=roles.label,
-        one_hot={name: name for name in table.columns if name not in plain.columns},
+        twins=[name for name in twins if name in table.columns],
+        one_hot={name: name for name in flat.columns if name not in plain.columns},
         splits=None if roles.split is None else split_texts(plain, roles.split),
         names=table.class_names.get(roles.label),
         source=table.name,
     )
 
 
-def cell_edits(file: TableFile, located: Located, dataset: Dataset, changes: Sequence[Change], how: How) -> CellEdits:
+def cell_edits(
+    file: TableFile, table: Table, located: Located, dataset: Dataset, changes: Sequence[Change], how: How
+) -> CellEdits:
     """Return the cells that changes are about, and what they hold then.
 
     Raises:
         ConfigError: a class that nothing tells how to write, or a column that is there already.
+        DataError: the places of the labels are not where they were read.
     """
+    rows = [located.row_of[change.sample_id] for change in changes]
+    step = max(1, len(table) // _LOOKED_AT)
+    _require_same(file, table, located, {*rows, *range(0, len(table), step)})
     cells: dict[tuple[int, str], Any] = {}
     words = _words(file, located, dataset, {change.after for change in changes if change.after is not None})
+    twins = {name: spellings(_written(file, located, dataset, column=name)) for name in located.twins}
     for change in changes:
         row = located.row_of[change.sample_id]
         if change.after is None:
             continue
+        cells |= {(row, name): said[change.after] for name, said in twins.items() if change.after in said}
         if located.one_hot:
             cells |= _swapped(file, located, row, change)
         else:
@@ -100,26 +115,52 @@ def of_rows(edits: CellEdits, first: int, stop: int) -> CellEdits | None:
     return dataclasses.replace(edits, cells=cells, left_out=left_out)
 
 
+def _require_same(file: TableFile, table: Table, located: Located, rows: Iterable[int]) -> None:
+    """Raise DataError where a file says otherwise than what was read of it: then its form is not understood."""
+    for name in located.one_hot or (located.label,):
+        column = table.columns.get(name)
+        if column is None or not all(_is_same(file, name, row, column[row].as_py()) for row in rows):
+            raise _not_told(located)
+
+
+def _not_told(located: Located) -> DataError:
+    return DataError(
+        f"{located.source}: it cannot be told where its labels are, so none is changed.",
+        hint="labelaudit export --relabelled.csv writes the corrected labels as a new table.",
+    )
+
+
+def _is_same(file: TableFile, column: str, row: int, read: Any) -> bool:
+    """Return whether a cell says what was read of it; one without a label may be anywhere."""
+    if read is None:
+        return True
+    try:
+        said = file.said(file.cell(row, column))
+    except (LookupError, ValueError):
+        return False
+    return said == str(read[0] if isinstance(read, list) and len(read) == 1 else read)
+
+
 def _words(file: TableFile, located: Located, dataset: Dataset, labels: Iterable[str]) -> dict[str, Any]:
     """Return the cell of each label, as the table writes it."""
     wanted = frozenset(labels)
     if located.one_hot or not wanted:
         return {}
-    found = spellings(_written(file, located, dataset, wanted))
-    missing = sorted(wanted - found.keys())
-    if not missing:
-        return found
-    known = spellings(_written(file, located, dataset, frozenset(dataset.classes)))
-    return found | {label: _new_word(file, located, label, known) for label in missing}
+    known = spellings(_written(file, located, dataset))
+    if len(set(known.values())) < len(known):  # one cell for two classes: this is not where the labels are from
+        raise _not_told(located)
+    return known | {label: _new_word(file, located, label, known) for label in sorted(wanted - known.keys())}
 
 
-def _written(file: TableFile, located: Located, dataset: Dataset, labels: Collection[str]) -> Iterator[tuple[str, Any]]:
-    """Yield (class, cell) of some samples of each of these classes."""
-    left = {place: _PER_CLASS for place, name in enumerate(dataset.classes) if name in labels}
+def _written(
+    file: TableFile, located: Located, dataset: Dataset, *, column: str | None = None
+) -> Iterator[tuple[str, Any]]:
+    """Yield (class, cell) of some samples of each class, of the label or of another column."""
+    left = dict.fromkeys(range(dataset.n_classes), _PER_CLASS)
     for sample_id, place in zip(dataset.sample_ids, dataset.given.tolist(), strict=True):
         if left.get(place) and sample_id in located.row_of:
             left[place] -= 1
-            yield dataset.classes[place], file.cell(located.row_of[sample_id], located.label)
+            yield dataset.classes[place], file.cell(located.row_of[sample_id], column or located.label)
 
 
 def _new_word(file: TableFile, located: Located, label: str, known: Mapping[str, Any]) -> Any:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
+import zipfile
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +23,7 @@ from labelaudit.mending.spans import Edit
 from labelaudit.sources.array_table import by_split
 from labelaudit.sources.binary_tables import ARROW_SUFFIXES, SHEET_SUFFIXES
 from labelaudit.sources.parquet_file import PARQUET_SUFFIXES
-from labelaudit.sources.table_file import JSON_SUFFIXES, Table
+from labelaudit.sources.table_file import JSON_SUFFIXES, Table, packed_table, table_suffix
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ def open_table(path: Path, table: Table, encoding: str | None) -> TableFile:
         ConfigError: this kind of file is not written.
         DataError: it cannot be seen how its cells were read.
     """
-    suffix = path.suffix.lower()
+    suffix = table_suffix(path.name)
     if suffix in PARQUET_SUFFIXES:
         from labelaudit.mending.arrow_tables import ParquetTable
 
@@ -71,20 +76,58 @@ def open_table(path: Path, table: Table, encoding: str | None) -> TableFile:
     if suffix in JSON_SUFFIXES:
         from labelaudit.mending.json_table import open_json
 
-        return open_json(path)
+        return open_json(path, *packing(path))
     if suffix == ".npz":
         return open_arrays(path)
     if suffix in SHEET_SUFFIXES:
         return open_sheet(path, table)
+    if suffix == ".zip":
+        return _open_packed(path, table, encoding)
     return _open_delimited(path, table, encoding)
+
+
+def _open_packed(path: Path, table: Table, encoding: str | None) -> TableFile:
+    """Return the only table of a .zip."""
+    if (packed_table(path) or "").lower().endswith(JSON_SUFFIXES):
+        from labelaudit.mending.json_table import open_json
+
+        return open_json(path, *packing(path))
+    return _open_delimited(path, table, encoding)
+
+
+def packing(path: Path) -> tuple[bytes, Callable[[bytes], bytes]]:
+    """Return the bytes of a table as they were before they were packed, and what packs others in the same way."""
+    data, suffix = path.read_bytes(), path.suffix.lower()
+    if suffix == ".gz":
+        return gzip.decompress(data), partial(gzip.compress, mtime=0)
+    if suffix == ".bz2":
+        return bz2.decompress(data), bz2.compress
+    if suffix == ".xz":
+        return lzma.decompress(data), lzma.compress
+    name = packed_table(path) if suffix == ".zip" else None
+    if name is None:
+        return data, bytes
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(name), partial(_zipped, path, name)
+
+
+def _zipped(path: Path, name: str, data: bytes) -> bytes:
+    """Return a .zip with another content of one member."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(buffer, "w") as new:
+        for member in old.infolist():
+            content = data if member.filename == name else old.read(member)
+            new.writestr(member, content)
+    return buffer.getvalue()
 
 
 def _open_delimited(path: Path, table: Table, encoding: str | None) -> DelimitedFile:
     try:
-        encoded = decoded(path.read_bytes(), encoding)
+        data, pack = packing(path)
+        encoded = decoded(data, encoding, pack=pack)
     except DataError as error:
         raise DataError(f"{path}: {error.problem}", hint=error.hint) from error
-    found = text_table(encoded, table.delimiter or ",", list(table.columns.values()))
+    found = text_table(encoded, table.delimiter or ",", table.columns, table.lines.tolist())
     if found is None:
         raise DataError(
             f"{path}: it cannot be told where its cells begin, so none is changed.",
@@ -232,9 +275,13 @@ def open_arrays(path: Path) -> ArraysFile:
     with np.load(path, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     parts = []
+    names = {id(array): name for name, array in arrays.items()}
     for columns in by_split(arrays).values():
-        names = {id(array): name for name, array in arrays.items()}
-        parts.append({_column(column): names[id(array)] for column, array in columns.items()})
+        sizes = [len(array) for column, array in columns.items() if _column(column) == "label"]
+        own = {
+            column: array for column, array in columns.items() if array.ndim and len(array) in (sizes or [len(array)])
+        }
+        parts.append({_column(column): names[id(array)] for column, array in own.items()})
     return ArraysFile(path, arrays, parts)
 
 

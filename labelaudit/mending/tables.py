@@ -52,7 +52,7 @@ class TableLayout:
         require_free(self.table.columns, how, self.source)
         require_aligned(changes, self.settings)
         file = open_table(self.source, self.table, self.settings.encoding)
-        edits = cell_edits(file, self.located, self.dataset, changes, how)
+        edits = cell_edits(file, self.table, self.located, self.dataset, changes, how)
         places = {
             change.sample_id: "" if change.after is None else self.table.place(self.located.row_of[change.sample_id])
             for change in changes
@@ -126,7 +126,7 @@ class TableOfFiles:
         require_aligned(changes, self.settings)
         firsts = files_first_rows(self.sizes)
         parts = [self._part(name, first) for name, first in zip(self.names, firsts, strict=True)]
-        edits = cell_edits(parts[0], self.located, self.dataset, changes, how)
+        edits = cell_edits(parts[0], self.table, self.located, self.dataset, changes, how)
         writes: dict[str, Callable[[Path], None]] = {}
         for part, name, first, size in zip(parts, self.names, firsts, self.sizes, strict=True):
             own = of_rows(edits, first, first + size)

@@ -34,7 +34,7 @@ def read_parquet_shards(shards: Shards, settings: DataSettings, store: Store) ->
     ]
     table = Table(
         source=shards.source,
-        columns={**_partitions(shards.names, light.file_of), **light.columns},
+        columns={**partitions(shards.names, light.file_of), **light.columns},
         lines=light.lines,
         store=store,
         class_names=light.class_names,
@@ -51,7 +51,7 @@ def read_parquet_shards(shards: Shards, settings: DataSettings, store: Store) ->
     )
 
 
-def _partitions(names: Sequence[str], file_of: IntN) -> dict[str, pa.ChunkedArray]:
+def partitions(names: Sequence[str], file_of: IntN) -> dict[str, pa.ChunkedArray]:
     """Return the columns that folders called key=value stand for, where they differ: label=cat/0.parquet."""
     parts = [dict(part.split("=", 1) for part in name.split("/")[:-1] if part.count("=") == 1) for name in names]
     keys = [key for key in parts[0] if all(key in part for part in parts)]

@@ -43,14 +43,20 @@ def test_a_changed_cell_is_as_the_csv_module_would_write_it(rows, way, encoding,
     rows = [("x1", "x2", "label"), *clean]
     data = written(rows, way).encode(encoding)
     read = list(zip(*rows[1:], strict=True))
-    columns = [pa.chunked_array([pa.array([cell or None for cell in column], pa.string())]) for column in read]
-    table = text_table(decoded(data, None if encoding != "utf-16" else encoding), way["delimiter"], columns)
+    columns = {
+        name: pa.chunked_array([pa.array([cell or None for cell in column], pa.string())])
+        for name, column in zip(rows[0], read, strict=True)
+    }
+    reader = csv.reader(io.StringIO(written(rows, way), newline=""), delimiter=way["delimiter"])
+    ends = [reader.line_num for _ in reader]
+    lines = [end + 1 for end in ends[:-1]]
+    table = text_table(decoded(data, None if encoding != "utf-16" else encoding), way["delimiter"], columns, lines)
     assert table is not None
-    assert [[table.value(table.raw(row, at)) for at in range(3)] for row in range(len(table.rows))] == [
+    assert [[table.value(table.raw(row, at)) for at in range(3)] for row in range(len(table.starts))] == [
         list(row) for row in rows[1:]
     ]
     assert table.with_edits([]) == data
-    row = place % len(table.rows)
+    row = place % len(table.starts)
     cell = table.written(other)
     if way["quoting"] != csv.QUOTE_MINIMAL and not cell.startswith('"'):
         cell = f'"{cell}"'
