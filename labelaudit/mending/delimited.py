@@ -58,7 +58,7 @@ class TextTable:
     delimiter: str
     quoting: Quoting
     starts: Sequence[int]  # (rows,) where each begins
-    width: int  # columns
+    width: int  # columns; 0 where their names are not in one line
     header: Span | None  # None where the first line is data
 
     def span(self, row: int, column: int) -> Span:
@@ -159,7 +159,7 @@ def text_table(
             continue
         starts = [begins[line - 1 + above] for line in lines]
         header = None if next(iter(columns)) == "column 1" else _header(encoded.text, starts[0])
-        found = TextTable(encoded, delimiter, quoting, starts, len(columns), header)
+        found = TextTable(encoded, delimiter, quoting, starts, 0 if above else len(columns), header)
         if _agrees(found, list(columns.values())):
             return found
     return None

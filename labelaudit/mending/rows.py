@@ -16,6 +16,7 @@ from labelaudit.mending.layout import How
 from labelaudit.mending.words import spellings, unknown_word
 from labelaudit.sources.cell_images import with_cell_images
 from labelaudit.sources.columns import find_roles, split_texts
+from labelaudit.sources.label_twins import label_twins
 from labelaudit.sources.nested_cells import with_flat_objects
 from labelaudit.sources.one_hot import with_one_hot_label
 from labelaudit.sources.pixel_columns import with_pixel_columns
@@ -33,6 +34,7 @@ class Located:
 
     row_of: Mapping[str, int]  # sample id -> row
     label: str  # column
+    twins: Sequence[str]  # columns that say the same, such as the name beside its number
     one_hot: Mapping[str, str]  # class -> column; empty where one column holds the labels
     splits: Sequence[str | None] | None  # (rows,) None without a column of splits
     names: Sequence[str] | None  # of class numbers, where the file has them
@@ -52,11 +54,15 @@ def locate_rows(table: Table, settings: DataSettings) -> Located:
         )
     flat = with_pixel_columns(with_flat_objects(table), settings)
     plain = with_one_hot_label(with_cell_images(flat, settings), settings)
-    roles = find_roles(plain, settings)
+    listed = settings.label_column is not None and settings.label_column not in plain.columns
+    roles = find_roles(plain, dataclasses.replace(settings, label_column="label") if listed else settings)
     dataset, rows = table_rows(table, settings)
+    given = [dataset.classes[place] for place in dataset.given.tolist()]
+    twins = label_twins(plain, roles.label, rows, given) if dataset.kind == "features" else ()
     return Located(
         row_of=dict(zip(dataset.sample_ids, rows.tolist(), strict=True)),
         label=roles.label,
+        twins=[name for name in twins if name in table.columns],
         one_hot={name: name for name in flat.columns if name not in plain.columns},
         splits=None if roles.split is None else split_texts(plain, roles.split),
         names=table.class_names.get(roles.label),
@@ -78,10 +84,12 @@ def cell_edits(
     _require_same(file, table, located, {*rows, *range(0, len(table), step)})
     cells: dict[tuple[int, str], Any] = {}
     words = _words(file, located, dataset, {change.after for change in changes if change.after is not None})
+    twins = {name: spellings(_written(file, located, dataset, column=name)) for name in located.twins}
     for change in changes:
         row = located.row_of[change.sample_id]
         if change.after is None:
             continue
+        cells |= {(row, name): said[change.after] for name, said in twins.items() if change.after in said}
         if located.one_hot:
             cells |= _swapped(file, located, row, change)
         else:
@@ -144,13 +152,15 @@ def _words(file: TableFile, located: Located, dataset: Dataset, labels: Iterable
     return known | {label: _new_word(file, located, label, known) for label in sorted(wanted - known.keys())}
 
 
-def _written(file: TableFile, located: Located, dataset: Dataset) -> Iterator[tuple[str, Any]]:
-    """Yield (class, cell) of some samples of each class."""
+def _written(
+    file: TableFile, located: Located, dataset: Dataset, *, column: str | None = None
+) -> Iterator[tuple[str, Any]]:
+    """Yield (class, cell) of some samples of each class, of the label or of another column."""
     left = dict.fromkeys(range(dataset.n_classes), _PER_CLASS)
     for sample_id, place in zip(dataset.sample_ids, dataset.given.tolist(), strict=True):
         if left.get(place) and sample_id in located.row_of:
             left[place] -= 1
-            yield dataset.classes[place], file.cell(located.row_of[sample_id], located.label)
+            yield dataset.classes[place], file.cell(located.row_of[sample_id], column or located.label)
 
 
 def _new_word(file: TableFile, located: Located, label: str, known: Mapping[str, Any]) -> Any:

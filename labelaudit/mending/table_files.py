@@ -275,9 +275,13 @@ def open_arrays(path: Path) -> ArraysFile:
     with np.load(path, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     parts = []
+    names = {id(array): name for name, array in arrays.items()}
     for columns in by_split(arrays).values():
-        names = {id(array): name for name, array in arrays.items()}
-        parts.append({_column(column): names[id(array)] for column, array in columns.items()})
+        sizes = [len(array) for column, array in columns.items() if _column(column) == "label"]
+        own = {
+            column: array for column, array in columns.items() if array.ndim and len(array) in (sizes or [len(array)])
+        }
+        parts.append({_column(column): names[id(array)] for column, array in own.items()})
     return ArraysFile(path, arrays, parts)
 
 
