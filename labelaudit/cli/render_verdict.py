@@ -24,13 +24,13 @@ def print_verdict(console: Console, summary: Mapping[str, Any]) -> None:
     if is_lost(summary):
         console.print("Cannot tell right labels from wrong ones", style="bold yellow")
     elif noise["quiet"]:
-        narrower = "; `labelaudit ask` narrows it" if summary["witnesses"] and noise["interval"] else ""
-        console.print(quiet_headline(summary) + narrower, style="bold green", markup=False)
+        console.print(quiet_headline(summary), style="bold green", markup=False)
     else:
         console.print(
             f"Wrong labels     likely [bold]{percent(noise['rate'])}[/],"
             f" about {round(noise['expected']):,} of {noise['labels']:,}{_ends(summary)}"
         )
+    _print_answers_worth(console, summary)
     lost = " (not to be relied on)" if is_lost(summary) else ""
     counts = " · ".join(f"{actions[name]:,} {name}" for name in ("keep", "relabel", "review", "drop") if actions[name])
     console.print(f"Verdicts         {counts}{lost}")
@@ -76,6 +76,17 @@ def _ends(summary: Mapping[str, Any]) -> str:
     if not ends:
         return ""
     return f"; {ends}" if summary["witnesses"] else f" ({ends})"
+
+
+def _print_answers_worth(console: Console, summary: Mapping[str, Any]) -> None:
+    """Say what answers would bring, where what is certain and what is possible lie clearly farther apart."""
+    worth, interval = (summary["witnesses"] or {}).get("after_30_answers"), summary["noise"]["interval"]
+    if worth is None or not interval or summary.get("answers") or 4 * worth > interval[1] - interval[0]:
+        return
+    console.print(
+        f"Unsure           30 answers to `labelaudit ask` would narrow {range_of(interval)} to about ± {percent(worth)}",
+        markup=False,
+    )
 
 
 def _print_witnesses(console: Console, witnesses: Mapping[str, Any] | None) -> None:

@@ -83,7 +83,8 @@ _WITNESSES = record(
         "chance": number(),
         "proof": maybe(number()),
         "bar": maybe(number()),
-    }
+    },
+    after_30_answers=maybe(share),
 )
 _FINISH = record({"method": text, "model": text}, labels=maybe(map_of(whole())))
 _range = record({"low": number(), "high": number()})

@@ -7,11 +7,14 @@ from dataclasses import asdict
 from typing import Any
 
 from labelaudit.core.shares import Share
+from labelaudit.judging.asking import would_narrow
 from labelaudit.judging.disputes import FEWEST_SAMPLES, Disputes
 from labelaudit.judging.doubts import Doubt
 from labelaudit.judging.policy import Verdicts
 from labelaudit.judging.reckoning import review_facts
 from labelaudit.judging.trusted import TrustedCheck
+
+ANSWERS = 30  # that `labelaudit ask` asks for
 
 
 def judged_results(verdicts: Verdicts, classes: Sequence[str]) -> dict[str, Any]:
@@ -49,7 +52,14 @@ def witness_facts(disputes: Disputes) -> dict[str, Any]:
         for name, each in disputes.opinions.items()
     }
     chance = next(iter(disputes.opinions.values())).chance
-    return {"named": named, "chance": chance, "proof": disputes.proof, "bar": disputes.bar}
+    narrowed = would_narrow(disputes.disputed, ANSWERS, detector=disputes.noise)
+    return {
+        "named": named,
+        "chance": chance,
+        "proof": disputes.proof,
+        "bar": disputes.bar,
+        "after_30_answers": round(narrowed, 4),
+    }
 
 
 def _doubt(doubt: Doubt, noise: Share, classes: Sequence[str]) -> dict[str, Any]:
