@@ -160,7 +160,7 @@ def test_a_click_does_what_its_key_does(tmp_path, serve, visit):
     audit = write_audit(tmp_path, many(6), results=SURE)
     tab = visit(serve())
     for selector in (".label.suggested", ".label.given", "#actions button:has-text('Drop it')"):
-        tab.wait("document.body.dataset.seen")
+        tab.wait("document.body.dataset.seen && !document.body.dataset.busy")
         row = tab.row()
         tab.page.click(selector)
         tab.wait(f"document.body.dataset.row !== '{row}'")
@@ -223,7 +223,10 @@ def test_an_unsure_audit_offers_questions_and_records_them_as_drawn(tmp_path, se
     assert all(0 < line["asked"] < 1 for line in lines_of(audit))
     assert len(read_decisions(audit).asked) == 30
     tab.wait("Number(document.getElementById('counts').textContent.match(/noise ([0-9.]+)/)[1]) < 30")
-    if "questions answered" not in tab.text("#stage"):  # the figures follow the answers a moment later
+    for _ in range(20):  # the figures follow the answers a moment later
+        if "questions answered" in tab.text("#stage"):
+            break
+        tab.page.wait_for_timeout(200)
         tab.press("s")
     assert "questions answered" in tab.text("#stage")
     assert tab.page.is_hidden("#offer")

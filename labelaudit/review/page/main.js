@@ -107,7 +107,7 @@ function back() {
   return show();
 }
 
-async function show() {
+function show() {
   enter = null;
   const item = shown[at];
   if (!item) return;
@@ -119,7 +119,7 @@ async function show() {
   note(item.row);
   bringUp(item, isStill).then(() => isStill() && (document.body.dataset.seen = "yes")).catch(complain);
   lookAhead();
-  await showWhy(item, { isStill, zoom, hidden, choose: (label) => decide("label", label) }).catch(complain);
+  showWhy(item, { isStill, zoom, hidden, choose: (label) => decide("label", label) }).catch(complain);
 }
 
 /** Show the sample itself. */

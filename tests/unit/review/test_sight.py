@@ -130,7 +130,8 @@ def test_witnesses_speak_for_themselves(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rows = [Row("cat/0.png", "cat", 0.1, "dog"), Row("dog/1.png", "dog")]
     named = {"probe": {"taught": False, "agreement": 0.9, "has_vote": True}}
-    audit = write_rows(tmp_path, rows, results={"witnesses": {"named": named, "chance": 0.5}})
+    witnesses = {"named": named, "chance": 0.5, "proof": 0.1, "bar": 0.2}
+    audit = write_rows(tmp_path, rows, results={"witnesses": witnesses})
     np.savez(
         audit.path / "evidence.npz",
         losses=np.zeros(2, dtype=np.float32),
