@@ -14,6 +14,7 @@ from labelaudit.mending.cells import CellEdits
 from labelaudit.mending.delimited import Encoded, decoded
 from labelaudit.mending.json_spans import Key, Node, node_of, removals
 from labelaudit.mending.spans import Edit, edited
+from labelaudit.sources.json_objects import ROWS
 
 
 class JsonRows:
@@ -170,7 +171,9 @@ def _way_of(found: Mapping[str, Any]) -> Way | None:
     if all(isinstance(found.get(name), list) for name in ("images", "annotations", "categories")):
         return _way_of_coco(found)
     values = list(found.values())
-    if isinstance(found.get("columns"), list) or any(map(_are_rows, values)):
+    if isinstance(found.get("columns"), list) and isinstance(found.get("data"), list):
+        return _way_of_rows(found)
+    if sum(_are_rows(found[name]) and (len(found) == 1 or name.casefold() in ROWS) for name in found) == 1:
         return _way_of_rows(found)
     if values and all(isinstance(value, list) for value in values):
         return Way(lambda row, name: [(name, row)], lambda row: [(name, row) for name in found])
@@ -241,7 +244,7 @@ def _way_of_rows(found: Mapping[str, Any]) -> Way:
     if isinstance(found.get("columns"), list):
         names = list(map(str, found["columns"]))
         return Way(lambda row, name: [("data", row, names.index(name))], lambda row: [("data", row)])
-    key = next(name for name, value in found.items() if _are_rows(value))
+    key = next(n for n, value in found.items() if _are_rows(value) and (len(found) == 1 or n.casefold() in ROWS))
     return Way(lambda row, name: [(key, row, name)], lambda row: [(key, row)])
 
 

@@ -14,6 +14,7 @@ from labelaudit.core.recipe import DataSettings
 from labelaudit.functional.images import image_suffixes
 from labelaudit.sources.class_name_files import read_name_file
 from labelaudit.sources.inside import is_own_file
+from labelaudit.sources.labels import is_number
 from labelaudit.sources.paths import require_exists
 
 _FILES = (
@@ -86,6 +87,8 @@ def names_of(classes: Sequence[str], path: Path) -> tuple[str, ...] | None:
     for names in _readings(found):
         if set(classes) <= names.keys() and len({names[label] for label in classes}) == len(classes):
             named = tuple(names[label] for label in classes)
+            if all(map(is_number, named)) and not all(map(is_number, classes)):
+                continue  # numbers are no names: the file is read the wrong way round
             return None if named == tuple(classes) else named
     return None
 

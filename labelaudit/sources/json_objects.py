@@ -13,7 +13,7 @@ from labelaudit.sources.splits import split_of_words
 
 Rows = list[dict[str, Any]]
 
-_ROWS = frozenset({"data", "rows", "items", "records", "samples", "examples", "entries", "results", "tasks", "dataset"})
+ROWS = frozenset({"data", "rows", "items", "records", "samples", "examples", "entries", "results", "tasks", "dataset"})
 
 
 def rows_of_object(found: dict[str, Any]) -> Rows | None:
@@ -31,7 +31,7 @@ def rows_of_object(found: dict[str, Any]) -> Rows | None:
     values = list(found.values())
     if values and all(map(_are_rows, values)) and all(map(split_of_words, found)):
         return [{**row, "split": split} for split, rows in found.items() for row in rows]
-    rows = [name for name in found if _are_rows(found[name]) and (len(found) == 1 or name.casefold() in _ROWS)]
+    rows = [name for name in found if _are_rows(found[name]) and (len(found) == 1 or name.casefold() in ROWS)]
     if len(rows) == 1:  # beside a schema, a version
         return rows_of_list(found[rows[0]])
     if values and all(isinstance(value, list) for value in values):

@@ -209,7 +209,7 @@ def test_the_truth_gives_the_clean_shards_back_byte_for_byte(tmp_path, kind):
     with tarfile.open(labelaudit.apply(audit).output / "train-1.tar") as archive:
         assert [name for name in archive.getnames() if name.startswith("dog1")] == []
         assert len(archive.getnames()) == 10
-    one, _ = audited(tmp_path / "one", tmp_path / "noisy/train-1.tar")
+    one, _ = audited(tmp_path, tmp_path / "noisy/train-1.tar")
     decide(one, "train-1.tar/cat1.png", dataset.classes[0])
     assert labelaudit.apply(one).output.read_bytes() == (tmp_path / "clean/train-1.tar").read_bytes()
 

@@ -169,7 +169,7 @@ def test_nothing_that_apply_did_not_write_is_written_over(tmp_path):
 def test_undo_removes_the_table_and_its_record(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("x,label\n" + "".join(f"{i},{'cat' if i % 2 else 'dog'}\n" for i in range(12)))
-    audit, _ = audited(tmp_path / "a", path)
+    audit, _ = audited(tmp_path, path)
     decide(audit, "1", "dog", why="a pug")
     applied = labelaudit.apply(audit)
     assert applied.record is not None
@@ -185,7 +185,7 @@ def test_undo_removes_the_table_and_its_record(tmp_path):
         "place": "t.csv:3",
     }
     assert labelaudit.undo(applied.output).removed == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "t.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".labelaudit", "t.csv"]
     with pytest.raises(ConfigError, match="nothing to undo"):
         labelaudit.undo(applied.output)
 
