@@ -84,7 +84,7 @@ def _print_answers_worth(console: Console, summary: Mapping[str, Any]) -> None:
     if worth is None or not interval or summary.get("answers") or 4 * worth > interval[1] - interval[0]:
         return
     console.print(
-        f"Unsure           30 answers to `labelaudit ask` would narrow {range_of(interval)} to about ± {percent(worth)}",
+        f"Unsure           30 answers to `labelaudit ask` narrow {range_of(interval)} to about ± {percent(worth)}",
         markup=False,
     )
 
