@@ -121,3 +121,8 @@ class Page:
         """Decide on a sample as it was shown."""
         samples = [{"row": item["row"], "version": item["version"]}]
         return self.post("decide", samples=samples, choice=choice, **more)
+
+
+def rows_of(answer: dict[str, Any]) -> list[int]:
+    """Return the rows of the samples in an answer of the desk."""
+    return [item["row"] for item in answer["items"]]

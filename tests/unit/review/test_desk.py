@@ -7,7 +7,7 @@ from labelaudit.core.decisions import read_decisions
 from labelaudit.review.desk import About, Who
 from labelaudit.review.orders import Wanted
 from tests.gate_audit import Row, write_rows
-from tests.review_desk import ROWS, open_desk, write_audit
+from tests.review_desk import ROWS, open_desk, rows_of, write_audit
 
 ANN, BEN = Who("Ann", "a"), Who("Ben", "b")
 
@@ -20,10 +20,6 @@ def audit(tmp_path, monkeypatch):
 
 def about(items):
     return [About(item["row"], item["version"]) for item in items]
-
-
-def rows_of(answer):
-    return [item["row"] for item in answer["items"]]
 
 
 def test_two_tabs_get_different_samples_until_one_is_closed(audit):

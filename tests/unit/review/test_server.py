@@ -6,7 +6,7 @@ from PIL import Image
 
 from labelaudit.core.decisions import read_decisions
 from tests.gate_audit import Row, write_pictures, write_rows
-from tests.review_desk import HOME, TAB, open_page, write_audit
+from tests.review_desk import HOME, TAB, open_page, rows_of, write_audit
 
 
 @pytest.fixture
@@ -14,10 +14,6 @@ def page(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with open_page(write_audit(tmp_path)) as page:
         yield page.enter()
-
-
-def rows_of(answer):
-    return [item["row"] for item in answer["items"]]
 
 
 def test_the_page_comes_with_all_that_it_names(page):
