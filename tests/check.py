@@ -14,7 +14,7 @@ CHECKS = {
     "lint": ["ruff", "check", "."],
     "types": ["mypy"],
     "imports": ["importlinter"],
-    "tests": ["pytest", "-n", "2", "--durations", "5"],
+    "tests": ["pytest", "-n", "2", "--durations", "20", "-m", "not exhaustive"],
 }
 
 

@@ -120,6 +120,7 @@ def test_a_mutated_audit_ends_no_command_in_a_traceback(tmp_path, monkeypatch, s
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("hundred", range(4))
 def test_no_mutated_audit_of_four_hundred_ends_a_command_in_a_traceback(tmp_path, monkeypatch, hundred):
     for seed in range(1000 + 100 * hundred, 1100 + 100 * hundred):

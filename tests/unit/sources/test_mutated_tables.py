@@ -96,6 +96,7 @@ def test_mutated_tables_are_read_or_refused(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_many_mutated_tables_are_read_or_refused(tmp_path):
     for seed in range(10_000, 14_000):
         read_mutated(tmp_path, seed)
