@@ -55,7 +55,8 @@ def _of_audit(audit: Audit, asked: DataSettings, *, root: Path) -> TrainingData:
         return TrainingData(source, _settings(audit, Path(source), asked), audit, root)
     found = find_data(audit, None)
     if isinstance(found, str):
-        raise DataError(f"{audit.path.name}: {source or 'its data'} is not there.", hint="Name the data instead.")
+        place = f"{source or 'its data'} is not there, or a table outside of {root}"
+        raise DataError(f"{audit.path.name}: {place}.", hint="Name the data instead.")
     return TrainingData(str(found), _settings(audit, found, asked), audit, root)
 
 

@@ -1,7 +1,7 @@
 """What a value read from a file must look like: small checks that fit into each other, and name the key that does not.
 
 A check is a function of a value and its key; it raises Misfit. Keys that a record does not know are let through: a
-newer version may have written them. Why not a library: docs/adr/0032.
+newer version may have written them. Why not a library: docs/adr/0028.
 """
 
 from __future__ import annotations

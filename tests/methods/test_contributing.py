@@ -60,7 +60,7 @@ def test_it_goes_on_after_its_last_checkpoint(smooth, tmp_path, monkeypatch):
 @pytest.mark.usefixtures("smooth")
 def test_the_recipes_know_its_settings():
     recipe, why = choose_recipe(Facts("images", 10_000, 10, 32), method="smooth", epochs_scale=0.5)
-    assert "smooth, 48 epochs" in why
+    assert "smooth, 24 epochs" in why
     options = read_options(recipe)
     assert (options.epochs, options.smoothing) == (24, 0.1)
 

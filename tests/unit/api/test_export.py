@@ -28,7 +28,7 @@ def test_exports_are_written_into_a_new_folder_and_their_paths_returned(audit, t
 
 def test_cells_are_harmless_unless_raw(audit, tmp_path):
     (safe,) = export(audit, "suspect.csv", output=tmp_path)
-    assert pd.read_csv(safe)["why"][0] == "looks like cat, hardly like dog; =1"
+    assert pd.read_csv(safe)["why"][0] == "looks like cat, hardly like dog; '=1"
     (safe,) = export(audit, "all.csv", output=tmp_path)
     assert pd.read_csv(safe)["detail"][1] == "'=1"
     (raw,) = export(audit, "all.csv", output=tmp_path, raw=True)

@@ -149,7 +149,7 @@ def test_an_unknown_format_names_the_closest(tmp_path):
 @pytest.mark.skipif(importlib.util.find_spec("onnxscript") is not None, reason="the extra is installed")
 def test_onnx_without_its_extra_says_what_to_install(tmp_path):
     photo_model(tmp_path / "model")
-    with pytest.raises(ConfigError, match=r"needs onnx and onnxscript.\npip install 'labelaudit\[onnx\]'"):
+    with pytest.raises(ConfigError, match=r"needs onnx and onnxscript.\npip install '\S+\[onnx\]'"):
         export_model(tmp_path / "model", format="onnx")
     assert not (tmp_path / "model" / "model.onnx").exists()
 

@@ -70,7 +70,8 @@ def test_a_model_of_a_table_predicts_it(tmp_path):
     assert not (tmp_path / "model" / "checkpoints").exists()
 
 
-def test_suggestions_of_the_audit_are_learnt_and_decisions_before_them(scanned, tmp_path):
+def test_suggestions_of_the_audit_are_learnt_and_decisions_before_them(scanned, tmp_path, monkeypatch):
+    monkeypatch.chdir(scanned)  # tables are read below the audit's folder or here alone
     audit = labelaudit.load(scanned)
     mended = train(scanned / "t.csv", tmp_path, root=scanned)
     relabelled = int((audit.findings["action"] == "relabel").sum())
@@ -86,7 +87,8 @@ def test_suggestions_of_the_audit_are_learnt_and_decisions_before_them(scanned, 
     assert f"1 decided by people, {relabelled - 1} as suggested" in decided.labels
 
 
-def test_decisions_of_people_are_trusted_set_enough(scanned, tmp_path):
+def test_decisions_of_people_are_trusted_set_enough(scanned, tmp_path, monkeypatch):
+    monkeypatch.chdir(scanned)
     audit = labelaudit.load(scanned)
     copy = Audit(tmp_path / "copy" / ".labelaudit" / "audits" / audit.path.name)
     copy.path.mkdir(parents=True)
