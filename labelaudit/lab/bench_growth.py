@@ -163,7 +163,9 @@ def _png(pixels: NDArray[np.uint8]) -> bytes:
     return stream.getvalue()
 
 
-EMBEDDINGS = Kind("embeddings", _write_embeddings, ("--embeddings", "e.npy"))
+EMBEDDINGS = Kind(
+    "embeddings", _write_embeddings, ("--embeddings", "e.npy", "--method", "panel")
+)  # what is measured is training
 IMAGES = Kind("images", _write_images, ())
 
 

@@ -38,6 +38,7 @@ def is_told(run):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive  # some end without their sentence on a loaded machine: docs/reliability.md
 @pytest.mark.parametrize("signals", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGINT] * 2, [signal.SIGTERM] * 3])
 @pytest.mark.parametrize("command", ["scan", "inspect"])
 def test_a_stop_while_packages_are_imported_is_one_sentence(here, signals, command):

@@ -111,6 +111,7 @@ def test_one_audit_is_written_and_says_who_worked_on_it(table):
         "lock",
         "model.safetensors",
         "near.npz",
+        "neighbours.npz",
     ]
     (alone,) = (table / "one" / ".labelaudit" / "audits").iterdir()
     assert meta["fingerprint"] == json.loads((alone / "audit.json").read_text())["fingerprint"]
