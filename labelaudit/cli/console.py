@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, cast
 
 import typer
 
-from labelaudit.cli.last_door import DEBUG, FAILED, INTERRUPTED, stop_was_asked
+from labelaudit.cli.last_door import DEBUG, FAILED, INTERRUPTED, note_told, stop_was_asked
 from labelaudit.core.errors import LabelAuditError, SaidElsewhere, is_disk_full
 from labelaudit.core.shown import in_json, in_log
 
@@ -84,6 +84,7 @@ def _ending(error: BaseException) -> int:
     if isinstance(error, SaidElsewhere):
         return error.exit_code
     if isinstance(error, KeyboardInterrupt) or stop_was_asked():
+        note_told()
         say_error("stopped.", str(error) or None if isinstance(error, KeyboardInterrupt) else None)
         return INTERRUPTED
     if isinstance(error, LabelAuditError):

@@ -6,8 +6,6 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from labelaudit.cli.last_door import stop_was_asked
-
 
 @contextmanager
 def importing() -> Iterator[None]:
@@ -22,5 +20,3 @@ def importing() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
-    if stop_was_asked():  # some packages take the interrupt for a failed import of their own
-        raise KeyboardInterrupt

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from types import FrameType
 from typing import Any, NoReturn
 
 INTERRUPTED, FAILED = 130, 3
@@ -20,21 +21,33 @@ _SAME_REQUEST_S = 2.0  # a second request within this time is the first one agai
 
 
 class Stop:
-    """What Ctrl-C and SIGTERM call: the first request unwinds the command, one much later ends it at once."""
+    """What Ctrl-C and SIGTERM call: the first request unwinds the command, one much later ends it at once.
+
+    So does one while packages are imported: what they set up in C cannot be unwound, and some keep the interrupt quiet.
+    """
 
     def __init__(self) -> None:
         self.asked_at: float | None = None  # seconds of the monotonic clock
+        self.is_told = False  # the sentence was said
 
-    def __call__(self, signum: int, frame: Any) -> None:
+    def __call__(self, signum: int, frame: FrameType | None) -> None:
         """Take a request."""
-        del signum, frame
+        del signum
         now = time.monotonic()
-        if self.asked_at is None:
+        is_first = self.asked_at is None
+        if is_first:
             self.asked_at = now
-            raise KeyboardInterrupt
-        if now - self.asked_at > _SAME_REQUEST_S:
-            say("error: stopped.")
+        if (is_first and _is_importing(frame)) or now - (self.asked_at or now) > _SAME_REQUEST_S:
+            self.tell()
             os._exit(INTERRUPTED)  # files are written whole or not at all
+        if is_first:
+            raise KeyboardInterrupt
+
+    def tell(self) -> None:
+        """Say so, once."""
+        if not self.is_told:
+            self.is_told = True
+            say("error: stopped.")
 
     def unraisable(self, seen: Any) -> None:
         """Ask again where the request came while nobody could be told, such as in a finaliser."""
@@ -69,6 +82,13 @@ def stop_was_asked() -> bool:
     return isinstance(handler, Stop) and handler.asked_at is not None
 
 
+def note_told() -> None:
+    """Take note that the command itself said that it was stopped."""
+    handler = signal.getsignal(signal.SIGTERM)
+    if isinstance(handler, Stop):
+        handler.is_told = True
+
+
 def say(text: str) -> None:
     """Print a line to stderr, where there is one."""
     with suppress(OSError, ValueError):
@@ -84,10 +104,12 @@ def _code_of(load: Callable[[], Callable[..., object]], arguments: list[str], st
         run(args=arguments)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0 if end.code is None else FAILED
+        if stop.asked_at is not None and code == INTERRUPTED:
+            stop.tell()  # typer ends so without a word where the command has not begun
         return INTERRUPTED if stop.asked_at is not None and code == 1 else code  # typer says "Aborted."
     except BaseException as error:
         if stop.asked_at is not None or isinstance(error, KeyboardInterrupt):
-            say("error: stopped.")
+            stop.tell()
             return INTERRUPTED
         if DEBUG in arguments:
             import traceback
@@ -118,6 +140,15 @@ def _drop_stdout() -> None:
     """Let the interpreter flush into nothing when it ends."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    """Whether a module is being imported where a program stands."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _listen() -> Stop:

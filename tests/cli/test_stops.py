@@ -38,7 +38,6 @@ def is_told(run):
 
 
 @pytest.mark.slow
-@pytest.mark.exhaustive  # some end without their sentence on a loaded machine: docs/reliability.md
 @pytest.mark.parametrize("signals", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGINT] * 2, [signal.SIGTERM] * 3])
 @pytest.mark.parametrize("command", ["scan", "inspect"])
 def test_a_stop_while_packages_are_imported_is_one_sentence(here, signals, command):
@@ -67,6 +66,17 @@ def test_a_stop_at_the_start_is_one_sentence(here):
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (130, "", "error: stopped.\n")
+
+
+def test_a_stop_before_the_command_has_begun_is_told_where_typer_says_nothing():
+    script = (
+        "import os, signal\nfrom labelaudit.cli.last_door import enter\n"
+        "def run(args):\n    try:\n        os.kill(os.getpid(), signal.SIGINT)\n        signal.pause()\n"
+        "    except KeyboardInterrupt:\n        raise SystemExit(130)\n"
+        "enter(lambda: run)"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (130, "error: stopped.\n")
 
 
 def test_an_import_that_keeps_the_interrupt_quiet_is_stopped_all_the_same():

@@ -35,7 +35,6 @@ def test_few_settings_have_every_kind_between_them():
 
 
 @pytest.mark.slow
-@pytest.mark.exhaustive
 @pytest.mark.parametrize("setting", CHOSEN, ids=lambda setting: setting.name)
 def test_a_setting_of_each_kind_runs_to_its_row(setting, copies, tmp_path, monkeypatch):
     monkeypatch.chdir(copies)  # they share a cache of pixels
