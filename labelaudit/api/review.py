@@ -8,13 +8,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labelaudit.api.baseline import take_decisions_over
 from labelaudit.api.mark import user_name
 from labelaudit.core.audits import Audit
 from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.gate.opened import open_audit, settings_in_force
+
+if TYPE_CHECKING:
+    import uvicorn
+    from starlette.applications import Starlette
 
 PORT = 8642  # the first that is tried: a fixed one suits tunnels
 _NEXT_PORTS = 20  # that are tried after it
@@ -56,8 +60,6 @@ def open_review(
         ConfigError: the port is taken, or as in `check`.
         DataError: as in `check`.
     """
-    import uvicorn
-
     from labelaudit.review.desk import Desk
     from labelaudit.review.guard import Secrets
     from labelaudit.review.reasons import Reasons
@@ -74,22 +76,13 @@ def open_review(
     Thread(target=sight.prepare, name="reader", daemon=True).start()
     title = Path(str(desk.audit.meta.get("source") or "data")).name
     shown = Review(desk, sight, Reasons(desk.audit, desk.columns, sight), title, reviewer or user_name())
-    settings = uvicorn.Config(
-        make_app(shown, known),
-        log_level="warning",
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        limit_concurrency=_MOST_REQUESTS,
-        server_header=False,
-        timeout_graceful_shutdown=1,
-    )
+    server = _server(make_app(shown, known))
     listening.listen(128)  # from now on a browser may knock; it waits until the server answers
     if on_ready is not None:
         on_ready(f"http://{_HOST}:{number}/?token={known.token}")
     try:
         with suppress(KeyboardInterrupt):  # how it ends
-            uvicorn.Server(settings).run(sockets=[listening])
+            server.run(sockets=[listening])
     finally:
         desk.close()
         listening.close()
@@ -98,6 +91,23 @@ def open_review(
     now = open_audit(opened.settings, Audit(desk.audit.path)).audit
     decided = sum(before.get(key) != after.get(key) for key in before.keys() | after.keys())
     return Reviewed(now, decided, now.summary["answers"] or {})
+
+
+def _server(app: Starlette) -> uvicorn.Server:
+    """Return a server that says nothing of its own accord and keeps nobody waiting at its end."""
+    import uvicorn
+
+    settings = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        limit_concurrency=_MOST_REQUESTS,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+    return uvicorn.Server(settings)
 
 
 def _listen(port: int | None) -> socket.socket:

@@ -327,12 +327,7 @@ def train_on(
     learnt = with_labels(loaded, chosen)
     device, recipe = prepared.device, prepared.recipe
     facts = model_facts(learnt, prepared, 1, labels=plan.labels, fingerprint=stamp)
-    tested = None
-    if plan.test is not None and learnt.inputs is not None:
-        dataset, settings = _read_test(plan, prepared)
-        test = load_test(dataset, settings, facts, loaded.frozen, device, log, cache=cache)
-        precision = precision_for(learnt.inputs, recipe, device)
-        tested = Tested(test, precision, run.checkpoints_path / "tests.json", log)
+    tested = _tested(run, plan, prepared, learnt, facts, log, cache=cache)
     kept = KeptNetworks(run.checkpoints_path)
 
     def watch(shown: Classifier) -> None:
@@ -366,6 +361,25 @@ def train_on(
     write_model(run.model_path, model)
     run.finish(metrics)
     return Trained(run.model_path, model.facts, chosen.describe())
+
+
+def _tested(
+    run: TrainingRun,
+    plan: Plan,
+    prepared: Prepared,
+    learnt: Loaded,
+    facts: ModelFacts,
+    log: EventSink,
+    *,
+    cache: Path | None,
+) -> Tested | None:
+    """Return what tests the classifiers, None where the plan names no test data."""
+    if plan.test is None or learnt.inputs is None:
+        return None
+    dataset, settings = _read_test(plan, prepared)
+    test = load_test(dataset, settings, facts, learnt.frozen, prepared.device, log, cache=cache)
+    precision = precision_for(learnt.inputs, prepared.recipe, prepared.device)
+    return Tested(test, precision, run.checkpoints_path / "tests.json", log)
 
 
 def _read_test(plan: Plan, prepared: Prepared) -> tuple[Dataset, DataSettings]:

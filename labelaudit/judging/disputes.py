@@ -77,9 +77,9 @@ class Disputes:
     proof: float  # 0 = clean data would be disputed as well, 1 = it would not
     is_learnt: bool  # the witnesses know enough to judge by
 
-    def wrong(self, rate: float | None = None) -> FloatN:
-        """Return (N,) p(wrong), which rises with the dispute; with another rate, its mean is that."""
-        return _wrong_at(self.disputed, self.bar if rate is None else _bar_for(self.disputed, rate))
+    def wrong(self) -> FloatN:
+        """Return (N,) p(wrong), which rises with the dispute; `judging/ends.py` has it at other rates."""
+        return _wrong_at(self.disputed, self.bar)
 
 
 def witnesses_of(evidence: Evidence) -> Mapping[str, Witness]:
@@ -158,15 +158,3 @@ def _strong_if_clean(guessing: float) -> float:
 
 def _wrong_at(disputed: FloatN, bar: float) -> FloatN:
     return np.asarray(scipy.special.expit(_SLOPE * (disputed - bar)))
-
-
-def _bar_for(disputed: FloatN, rate: float) -> float:
-    """Return the bar at which the mean p(wrong) is a rate."""
-    if not 0.0 < rate < 1.0:
-        return np.inf if rate <= 0.0 else -np.inf
-
-    def excess(bar: float) -> float:
-        return float(_wrong_at(disputed, bar).mean()) - rate
-
-    reach = 40.0 / _SLOPE
-    return float(scipy.optimize.brentq(excess, float(disputed.min()) - reach, float(disputed.max()) + reach))

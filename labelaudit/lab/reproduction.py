@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -101,21 +101,8 @@ def run_setting(
     held_out = None if split.held_out is None else _test_samples(split.held_out, prepared, loaded, on_event)
     run.begin(prepared.recipe, stamp=fingerprint(loaded.dataset, loaded.content_hashes))
 
-    compiled = prepared.recipe.train.compile == "yes"
     last: list[Classifier] = []
-
-    def look(shown: Classifier) -> None:
-        last[:] = [shown]
-        of_tests = [
-            (None, None) if each is None else shares_right(shown.models, each, compiled=compiled) for each in tests
-        ]
-        chosen_by = None if held_out is None else shares_right(shown.models, held_out, compiled=compiled)[0]
-        (right, top5), other = of_tests
-        append_epoch(
-            run.curve, EpochAccuracy(shown.stage, shown.epoch, shown.epochs, right or 0.0, chosen_by, top5, *other)
-        )
-        on_event(EpochTested(shown.stage, shown.epoch, shown.epochs, right or 0.0))
-
+    look = _tester(run, tests, held_out, last, on_event, compiled=prepared.recipe.train.compile == "yes")
     with threads(prepared.recipe.train.threads), run.timed():
         evidence = run_method(
             loaded, prepared, checkpoints=run.checkpoints, on_event=on_event, stop_at=stop_at, on_classifier=look
@@ -145,6 +132,32 @@ def run_setting(
     add_result(done)
     run.finish()
     return done
+
+
+def _tester(
+    run: Run,
+    tests: Sequence[Samples | None],
+    held_out: Samples | None,
+    last: list[Classifier],
+    on_event: EventSink,
+    *,
+    compiled: bool,
+) -> Callable[[Classifier], None]:
+    """Return what tests a classifier after every epoch, writes the accuracies down, and keeps it in `last`."""
+
+    def shares(shown: Classifier, samples: Samples | None) -> tuple[float | None, float | None]:
+        return (None, None) if samples is None else shares_right(shown.models, samples, compiled=compiled)
+
+    def look(shown: Classifier) -> None:
+        last[:] = [shown]
+        (right, top5), other = (shares(shown, each) for each in tests)
+        chosen_by, _ = shares(shown, held_out)
+        append_epoch(
+            run.curve, EpochAccuracy(shown.stage, shown.epoch, shown.epochs, right or 0.0, chosen_by, top5, *other)
+        )
+        on_event(EpochTested(shown.stage, shown.epoch, shown.epochs, right or 0.0))
+
+    return look
 
 
 def _require_weights(setting: Setting, changes: Changes, on_event: EventSink) -> None:

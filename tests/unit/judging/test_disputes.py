@@ -86,16 +86,6 @@ def test_a_witness_that_guesses_proves_nothing_however_sure_it_is():
     assert disputes.noise.low == 0
 
 
-def test_p_wrong_has_the_mean_that_is_asked_for_and_keeps_the_order():
-    witness, given, _ = made_up(0.2)
-    disputes = read({"head": witness}, given)
-    for rate in (0.02, 0.2, 0.5):
-        wrong = disputes.wrong(rate)
-        assert wrong.mean() == pytest.approx(rate, abs=1e-6)
-        assert (np.diff(wrong[np.argsort(disputes.disputed)]) >= 0).all()
-    assert disputes.wrong(0.0).max() == 0
-
-
 def test_samples_that_do_not_count_are_judged_but_change_nothing():
     witness, given, _ = made_up(0.2)
     half = np.arange(N) < N // 2
