@@ -45,10 +45,6 @@ Output = Annotated[
         rich_help_panel=_WHERE,
     ),
 ]
-Data = Annotated[
-    str | None,
-    typer.Option(metavar="PATH", help="The dataset.", show_default="where the audit found it", rich_help_panel=_WHERE),
-]
 By = Annotated[
     Literal["link", "copy", "symlink"],
     typer.Option(
@@ -81,7 +77,7 @@ def apply(
     by: By = "link",
     label_before: LabelBefore = False,
     reason: Reason = False,
-    data: Data = None,
+    data: opt.Data = None,
     dry_run: DryRun = False,
     yes: Yes = False,
     undo: Undo = None,
@@ -183,7 +179,7 @@ def _print_difference(console: Console, difference: Difference) -> None:
     for note in difference.notes:
         say(f"note: {note}", "dim")
     if not difference.changes:
-        say("nothing to change: decide first, by labelaudit mark, ask or import", "yellow")
+        say("nothing to change: decide first, by labelaudit review, mark, ask or import", "yellow")
 
 
 def _print_pairs(console: Console, difference: Difference) -> None:

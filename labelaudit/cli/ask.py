@@ -128,5 +128,5 @@ def _print_asked(console: Console, asked: Asked) -> None:
         f"{percent(noise['rate'])}" + (f" ({range_of(noise['interval'])})" if noise["interval"] else "")
         for noise in (asked.noise_before, asked.noise)
     )
-    console.print(f"Estimated noise  {after}, was {before}; 90 % intervals", markup=False)
+    console.print(f"Wrong labels     {after}, was {before}", markup=False)
     print_answers(console, asked.answers)

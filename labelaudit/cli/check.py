@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 
 _WHAT, _LIMITS, _OUT = "What to check", "Limits, over those of the settings", "What to print"
 
-Data = Annotated[
-    str | None,
-    typer.Option(metavar="PATH", help="The dataset.", show_default="where the audit found it", rich_help_panel=_WHAT),
-]
 Profile = Annotated[
     str | None,
     typer.Option(
@@ -123,7 +119,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print failed checks 
 @reports_errors
 def check(
     audit: opt.AuditPath = None,
-    data: Data = None,
+    data: opt.Data = None,
     config: opt.Config = None,
     profile: Profile = None,
     baseline: opt.Baseline = None,

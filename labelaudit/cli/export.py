@@ -48,10 +48,6 @@ To = Annotated[
         rich_help_panel=_TOOLS,
     ),
 ]
-Data = Annotated[
-    str | None,
-    typer.Option(metavar="PATH", help="The dataset.", show_default="where the audit found it", rich_help_panel=_TOOLS),
-]
 Served = Annotated[
     str | None,
     typer.Option(
@@ -75,7 +71,7 @@ def export(
     relabelled: Relabelled = False,
     overwrite: Overwrite = False,
     to: To = None,
-    data: Data = None,
+    data: opt.Data = None,
     served: Served = None,
     everything: Everything = False,
     quiet: opt.Quiet = False,

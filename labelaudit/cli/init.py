@@ -9,7 +9,6 @@ import typer
 from labelaudit.cli import options as opt
 from labelaudit.cli.console import make_console, reports_errors
 
-Data = Annotated[str | None, typer.Option(metavar="PATH", help="The dataset.", show_default="where the audit found it")]
 Output = Annotated[str, typer.Option("--output", metavar="FILE", help="The file to write.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")]
 
@@ -17,7 +16,7 @@ Force = Annotated[bool, typer.Option("--force", help="Replace the file if it is 
 @reports_errors
 def init(
     audit: opt.AuditPath = None,
-    data: Data = None,
+    data: opt.Data = None,
     output: Output = "labelaudit.toml",
     force: Force = False,
     quiet: opt.Quiet = False,

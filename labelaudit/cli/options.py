@@ -235,6 +235,10 @@ AuditPath = Annotated[
         show_default="the latest",
     ),
 ]
+Data = Annotated[
+    str | None,
+    typer.Option(metavar="PATH", help="The dataset.", show_default="where the audit found it"),
+]
 Config = Annotated[
     str | None,
     typer.Option(

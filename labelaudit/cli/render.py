@@ -230,6 +230,9 @@ def _print_next(console: Console, summary: Mapping[str, Any], root: str) -> None
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     console.print(f"\nResults in {shown}", markup=False, soft_wrap=True)
     steps = []
+    is_one_label = not summary.get("labels")
+    if summary["suspects"] and is_one_label:
+        steps.append((f"labelaudit review{where}", "look at the suspects in the browser, and decide"))
     if summary["suspects"]:
         steps.append((f"labelaudit export --suspect.csv{where}", "the suspects as a table"))
     finish = summary.get("finish")
@@ -237,7 +240,8 @@ def _print_next(console: Console, summary: Mapping[str, Any], root: str) -> None
         model = shlex.quote(str(shown / Path(finish["model"]).parent))
         steps.append((f"labelaudit predict {model} DATA", f"labels by the classifier that {finish['method']} trained"))
     if summary["actions"]["relabel"]:
-        steps.append((f"labelaudit export --relabelled.csv{where}", "all labels, the confident suggestions applied"))
+        command = "apply --confident" if is_one_label else "export --relabelled.csv"
+        steps.append((f"labelaudit {command}{where}", "the data with the confident suggestions applied"))
     steps.append((f"labelaudit show --json{where}", "this summary for a program"))
     width = max(len(command) for command, _ in steps)
     for command, purpose in steps:
