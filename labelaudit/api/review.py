@@ -18,7 +18,7 @@ from labelaudit.gate.opened import open_audit, settings_in_force
 
 if TYPE_CHECKING:
     import uvicorn
-    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
 
 PORT = 8642  # the first that is tried: a fixed one suits tunnels
 _NEXT_PORTS = 20  # that are tried after it
@@ -93,7 +93,7 @@ def open_review(
     return Reviewed(now, decided, now.summary["answers"] or {})
 
 
-def _server(app: Starlette) -> uvicorn.Server:
+def _server(app: ASGIApp) -> uvicorn.Server:
     """Return a server that says nothing of its own accord and keeps nobody waiting at its end."""
     import uvicorn
 

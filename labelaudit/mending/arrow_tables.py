@@ -17,8 +17,8 @@ Columns = Mapping[str, pa.ChunkedArray]
 
 
 @dataclass(frozen=True, slots=True)
-class ParquetTable:
-    """A Parquet file; rows are counted from `first` where it is one of several."""
+class _TypedTable:
+    """A file whose columns have types; rows are counted from `first` where it is one of several."""
 
     path: Path
     columns: Columns  # what was read, of all files
@@ -36,6 +36,11 @@ class ParquetTable:
         """Return a word as a value."""
         return written(word, like)
 
+
+@dataclass(frozen=True, slots=True)
+class ParquetTable(_TypedTable):
+    """A Parquet file."""
+
     def write(self, path: Path, edits: CellEdits) -> None:
         """Write the file row group by row group, so that images need not fit in memory."""
         with pq.ParquetFile(self.path) as file:
@@ -52,24 +57,8 @@ class ParquetTable:
 
 
 @dataclass(frozen=True, slots=True)
-class ArrowTable:
+class ArrowTable(_TypedTable):
     """An Arrow file or stream, or a Feather file."""
-
-    path: Path
-    columns: Columns
-    first: int = 0
-
-    def cell(self, row: int, column: str) -> Hashable:
-        """Return a value."""
-        return value_of(self.columns, row, column)
-
-    def said(self, cell: Any) -> str:
-        """Return it as text."""
-        return said(cell)
-
-    def written(self, word: str, like: Any) -> Hashable:
-        """Return a word as a value."""
-        return written(word, like)
 
     def write(self, path: Path, edits: CellEdits) -> None:
         """Write the file as it was: file or stream, its batches as large."""

@@ -14,7 +14,7 @@ from labelaudit.mending.cells import CellEdits
 from labelaudit.mending.delimited import Encoded, decoded
 from labelaudit.mending.json_spans import Key, Node, node_of, removals
 from labelaudit.mending.spans import Edit, edited
-from labelaudit.sources.json_objects import ROWS
+from labelaudit.sources.json_objects import ROWS, object_in
 
 
 class JsonRows:
@@ -143,23 +143,13 @@ def open_json(path: Path, data: bytes, pack: Callable[[bytes], bytes]) -> JsonRo
         pack: compresses it again.
     """
     encoded = decoded(data, None, pack=pack)
-    whole = _object(encoded.text)
+    whole = object_in(encoded.text)
     if whole is None:
         return JsonRows(path, encoded)
     way = _way_of(whole)
     if way is None:
         return JsonRows(path, encoded)  # a single row
     return JsonObject(path, encoded, whole, way)
-
-
-def _object(text: str) -> dict[str, Any] | None:
-    if not text.lstrip().startswith("{"):
-        return None
-    try:
-        found = json.loads(text)
-    except json.JSONDecodeError:  # several objects, a line each
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def _way_of(found: Mapping[str, Any]) -> Way | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
@@ -14,6 +15,17 @@ from labelaudit.sources.splits import split_of_words
 Rows = list[dict[str, Any]]
 
 ROWS = frozenset({"data", "rows", "items", "records", "samples", "examples", "entries", "results", "tasks", "dataset"})
+
+
+def object_in(text: str) -> dict[str, Any] | None:
+    """Return the one JSON object that a text is; None where it is something else, such as an object a line."""
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError:  # several objects, a line each
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def rows_of_object(found: dict[str, Any]) -> Rows | None:

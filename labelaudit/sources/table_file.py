@@ -27,7 +27,7 @@ from labelaudit.core.recipe import DataSettings
 from labelaudit.functional.images import image_suffixes
 from labelaudit.sources.binary_tables import ARROW_SUFFIXES, SHEET_SUFFIXES, read_arrow, read_npz, read_sheet
 from labelaudit.sources.csv_file import LIST_SUFFIXES, Column, read_delimited
-from labelaudit.sources.json_objects import flattened, rows_of_list, rows_of_lists, rows_of_object
+from labelaudit.sources.json_objects import flattened, object_in, rows_of_list, rows_of_lists, rows_of_object
 from labelaudit.sources.parquet_file import PARQUET_SUFFIXES, class_names, load_parquet, read_light
 from labelaudit.sources.store import Store
 from labelaudit.sources.urls import Place
@@ -218,9 +218,10 @@ def _load_json(source: Place, data: bytes, store: Store) -> Table:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{source}: byte {error.start} is not UTF-8.", hint="Save the file as UTF-8.") from error
-    whole = _json_object(text)
-    if whole is not None:
-        rows = whole
+    whole = object_in(text)
+    of_object = None if whole is None else rows_of_object(whole)
+    if of_object is not None:
+        rows = of_object
         lines = list(range(len(rows)))
     elif text.lstrip().startswith("["):
         rows = _json_array(source, text)
@@ -232,17 +233,6 @@ def _load_json(source: Place, data: bytes, store: Store) -> Table:
     names = dict.fromkeys(name for row in rows for name in row)  # in the order of appearance
     columns = {name: pa.chunked_array([_json_column([row.get(name) for row in rows])]) for name in names}
     return Table(source, columns, np.array(lines, dtype=np.int64), store)
-
-
-def _json_object(text: str) -> list[dict[str, Any]] | None:
-    """Return the rows of a file that is one JSON object with all of them; None where it is something else."""
-    if not text.lstrip().startswith("{"):
-        return None
-    try:
-        found = json.loads(text)
-    except json.JSONDecodeError:  # several objects, a line each
-        return None
-    return rows_of_object(found)
 
 
 def _json_array(source: Place, text: str) -> list[dict[str, Any]]:
