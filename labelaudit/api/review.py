@@ -78,14 +78,21 @@ def open_review(
     shown = Review(desk, sight, Reasons(desk.audit, desk.columns, sight), title, reviewer or user_name())
     server = _server(make_app(shown, known))
     listening.listen(128)  # from now on a browser may knock; it waits until the server answers
-    if on_ready is not None:
-        on_ready(f"http://{_HOST}:{number}/?token={known.token}")
+    # In a thread of its own: a notebook has an event loop already, and the first one is free to hear Ctrl-C.
+    serving = Thread(target=server.run, kwargs={"sockets": [listening]}, name="server", daemon=True)
+    serving.start()
     try:
         with suppress(KeyboardInterrupt):  # how it ends
-            server.run(sockets=[listening])
+            if on_ready is not None:
+                on_ready(f"http://{_HOST}:{number}/?token={known.token}")
+            serving.join()
     finally:
+        server.should_exit = True
+        serving.join()
         desk.close()
         listening.close()
+    if not server.started:
+        raise DataError(f"the page cannot be served on port {number}.", hint="Name another one: --port N.")
     after = desk.known()
     take_decisions_over(desk.audit, opened.baseline_path, {k: v for k, v in after.items() if v.decision != "open"})
     now = open_audit(opened.settings, Audit(desk.audit.path)).audit

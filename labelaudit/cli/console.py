@@ -82,6 +82,7 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
 def _ending(error: BaseException) -> int:
     """Say why a command ends and what to do; return the exit code."""
     if isinstance(error, SaidElsewhere):
+        note_told()
         return error.exit_code
     if isinstance(error, KeyboardInterrupt) or stop_was_asked():
         note_told()

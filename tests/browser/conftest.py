@@ -59,7 +59,7 @@ addEventListener("DOMContentLoaded", () => new MutationObserver(() => {
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: while it is there, its event loop runs in the thread of all tests
 def chromium() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     program = next((found for name in _NAMES if (found := shutil.which(name))), None)

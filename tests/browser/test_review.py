@@ -254,6 +254,22 @@ def test_people_see_each_others_decisions_only_after_their_own(tmp_path, serve, 
     assert ben.problems == []
 
 
+def test_orders_that_are_chosen_in_haste_begin_with_their_first_sample(tmp_path, serve, visit):
+    write_audit(tmp_path, many(12), results=SURE)
+    tab = visit(serve())
+    tab.wait("document.body.dataset.seen")
+    choose = """(names) => names.forEach((name) => {
+      document.getElementById("order").value = name;
+      document.getElementById("order").dispatchEvent(new Event("change"));
+    })"""
+    for _ in range(3):
+        tab.page.evaluate(choose, ["pair", "class", "suspicion"])
+        tab.page.wait_for_timeout(300)
+        tab.wait("document.body.dataset.seen")
+        assert tab.row() == 0
+    assert tab.problems == []
+
+
 def test_the_end_says_so_and_goes_on_with_the_rest(tmp_path, serve, visit):
     audit = write_audit(tmp_path, [*many(3), Row("cat/right.png", "cat", 0.9, "dog")], results=SURE)
     tab = visit(serve())

@@ -28,7 +28,7 @@ def test_it_prints_its_address_and_at_the_end_what_was_decided(tmp_path, by):
     audit = write_audit(tmp_path)
 
     def decided():
-        if "token=" not in (tmp_path / "interrupted.stdout").read_text():
+        if "Ctrl-C ends it" not in (tmp_path / "interrupted.stdout").read_text():
             return False
         known = Known("aa", "cat", "ok", who="Ben", when="2026-11-21T10:00:00+00:00")
         record_decision(audit, known, sample_id="cat/1.png")

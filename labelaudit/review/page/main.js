@@ -59,8 +59,12 @@ async function begin(name, only = { given: null, suggested: null }) {
 
 /** Fetch the next samples, one request at a time: two would fetch the same. */
 function fill() {
-  filling ??= fetchMore(run).finally(() => (filling = null));
-  return filling;
+  if (filling) return filling;
+  const mine = fetchMore(run).finally(() => {
+    if (filling === mine) filling = null; // an order that was begun meanwhile has its own
+  });
+  filling = mine;
+  return mine;
 }
 
 async function fetchMore(mine) {
@@ -83,13 +87,15 @@ async function fillWithOthers() {
 
 /** Show the next sample: one that was left by a step back, or a new one. */
 async function forward() {
+  const mine = run;
   if (at < shown.length - 1) {
     at += 1;
     return show();
   }
   if (isQuestion() && !isPastQuestions && enoughAnswered()) return showQuestionsDone();
   if (!upcoming.length) await fill();
-  if (!upcoming.length && left) await fillWithOthers();
+  if (!upcoming.length && left && mine === run) await fillWithOthers();
+  if (mine !== run) return null; // another order was begun meanwhile, and shows its own
   const item = upcoming[0];
   if (!item) return showEnd();
   if (order === "suspicion" && !item.is_suspect && !isPastSuspects) return showSuspectsDone();

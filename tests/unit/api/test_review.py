@@ -1,3 +1,4 @@
+import asyncio
 import json
 import os
 import signal
@@ -56,6 +57,16 @@ def test_the_page_answers_on_this_machine_and_ends_with_what_was_decided(audit, 
     entries = read_baseline(tmp_path / "labelaudit-baseline.tsv").values()
     (entry,) = [entry for entry in entries if entry.decision != "open"]
     assert (entry.path, entry.decision, entry.label, entry.who) == ("cat/1.png", "wrong", "dog", "Ann")
+
+
+def test_it_answers_where_an_event_loop_runs_already_as_in_a_notebook(audit):
+    answers = []
+
+    async def cell():
+        return reviewed(audit, lambda address: answers.append(urllib.request.urlopen(address).status))
+
+    assert asyncio.run(cell()).decided == 0
+    assert answers == [200]
 
 
 def test_a_port_that_is_taken_is_named(audit):
