@@ -64,7 +64,7 @@ def demo(
     truth = write_digits(target, seed=seed)
     # An encoder of photographs sees little in digits of 8 x 8 pixels: networks alone are faster, and better.
     audit = scan(
-        target / "digits", root=target, method="panel", epochs_scale=0.5, seed=seed, device=device, on_event=on_event
+        target / "digits", root=target, method="panel", epochs_scale=0.25, seed=seed, device=device, on_event=on_event
     )
     export(audit, "suspect.csv", output=target)
     return compare(audit, truth, target)

@@ -50,6 +50,7 @@ class Options:
     peak_lr: float = 0.1  # highest rate of the one-cycle schedule
     split: Literal["disputes", "mixture"] = "disputes"  # by what given labels are not believed in the second stage
     record: float = 0.33  # share of the epochs, the last ones, whose training passes join the evidence
+    trees: int = 0  # of a forest that looks as well; 300 for tables
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -57,6 +58,7 @@ class Options:
         require(self.epochs >= 1, "method.epochs", self.epochs, "1 or more")
         require(0 < self.peak_lr <= 10, "method.peak_lr", self.peak_lr, "above 0, at most 10")
         require(0 <= self.record <= 1, "method.record", self.record, "0 to 1")
+        require(0 <= self.trees <= 10_000, "method.trees", self.trees, "0 to 10000")
 
 
 def training_passes(options: Options) -> float:
@@ -69,7 +71,7 @@ def run(job: Job, options: Options) -> Evidence:
     names = [f"network{number + 1}" for number in range(options.networks)]
     passes = options.epochs + len(job.samples.inputs.views())
     job.plan(dict.fromkeys(names, passes))
-    opinion = look(job, ProbeOptions())
+    opinion = look(job, ProbeOptions(trees=options.trees))
     heads = unseen_evidence(opinion, job.samples.labels.cpu().numpy(), job.n_classes, seed=job.seed)
     targets = relabel(job, opinion, heads, split=options.split)
     probs = torch.zeros_like(targets[job.own])

@@ -101,7 +101,8 @@ def _fast(facts: Facts, method: str, size: int | None) -> tuple[Recipe, str]:
         recipe = Recipe(method=method, options=_TEXT_OPTIONS, model=ModelSettings("mlp"))
         return recipe, f"fast: the neighbours of {facts.samples:,} texts; no network is trained"
     if facts.kind != "images":
-        options = _fast_options(facts, method, _HEAD_OPTIONS)
+        asked = _HEAD_OPTIONS | _TABLE_OPTIONS if facts.kind == "features" else _HEAD_OPTIONS
+        options = _fast_options(facts, method, asked)
         recipe = Recipe(method=method, train=_head_settings(batch_size), model=ModelSettings("mlp"), options=options)
         rows = f"{facts.samples:,} rows"
         if not with_epochs(method, 1):
@@ -152,6 +153,7 @@ PRETRAINED_BACKBONE = "resnet18"  # small enough for a laptop, and torchvision h
 _SMALLEST_PRETRAINED_SIDE = 96  # pixels; ImageNet networks see little in smaller images
 # A perceptron learns every label by heart unless it is held back; it is cheap, so that more of them can judge.
 _TEXT_OPTIONS = {"head_epochs": 0, "neighbours": 200, "scaling": "none"}  # `text_options` of training/probing.py
+_TABLE_OPTIONS = {"trees": 300}  # where a column means something by itself
 _HEAD_OPTIONS = {"peak_lr": 3e-3, "networks": 4, "elr_weight": 3.0}
 
 

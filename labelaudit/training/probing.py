@@ -2,7 +2,8 @@
 
 Two kinds of linear heads are trained side by side in K folds: robust ones, which give up what contradicts them, and
 plain ones, which do not give rare classes up. The nearest neighbours are a third opinion. None has seen the label that
-it speaks of, so all are judged as probabilities of unseen labels are.
+it speaks of, so all are judged as probabilities of unseen labels are. Tables are read by a forest as well: where a
+column means something by itself, trees see what neither lines nor distances do.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from labelaudit.core.arrays import IntN
 from labelaudit.core.evidence import Evidence
 from labelaudit.core.recipe import require
 from labelaudit.core.seeds import numpy_generator
+from labelaudit.functional.forest import forest_log_probs
 from labelaudit.functional.linear_heads import Heads, fit_heads, logits_of_fold
 from labelaudit.functional.nearest import nearest, neighbour_log_probs
 from labelaudit.functional.standardise import principal_components, standardised
@@ -53,6 +55,7 @@ class Options:
     components: int = 512  # principal components that the heads see; 0 = all features
     neighbours: int = 100  # 0 = nobody asks them
     scaling: Literal["columns", "none"] = "columns"  # of the vectors that neighbours are sought by
+    trees: int = 0  # of a forest, a further voice; 300 for tables
     head_lr: float = 0.01  # of the one cycle
 
     def __post_init__(self) -> None:
@@ -68,6 +71,7 @@ class Options:
         require(self.l2 >= 0, "method.l2", self.l2, "0 or more")
         require(self.components >= 0, "method.components", self.components, "0 or more")
         require(self.neighbours >= 0, "method.neighbours", self.neighbours, "0 or more")
+        require(0 <= self.trees <= 10_000, "method.trees", self.trees, "0 to 10000")
         require(0 < self.head_lr <= 10, "method.head_lr", self.head_lr, "above 0, at most 10")
 
 
@@ -107,6 +111,7 @@ class LaidOut:
 
     seen: Tensor | None  # (N, D) by heads; None without any
     nearest: tuple[Tensor, Tensor] | None  # (N, k) positions and cosines; None where nobody asks
+    columns: Tensor | None = None  # (N, D) by trees; None without any
 
 
 def laid_out(features: Tensor, options: Options, *, seed: int) -> LaidOut:
@@ -115,7 +120,8 @@ def laid_out(features: Tensor, options: Options, *, seed: int) -> LaidOut:
     seen = principal_components(scaled, options.components) if options.head_epochs else None
     asks = bool(options.neighbours) and len(features) > 1
     among = scaled if options.scaling == "columns" else features.float()
-    return LaidOut(seen, _neighbours(among, options, seed) if asks else None)
+    columns = features.float() if options.trees and len(features) > 1 else None
+    return LaidOut(seen, _neighbours(among, options, seed) if asks else None, columns)
 
 
 def opinion_on(laid: LaidOut, given: Tensor, n_classes: int, options: Options, *, seed: int) -> Opinion:
@@ -129,6 +135,12 @@ def opinion_on(laid: LaidOut, given: Tensor, n_classes: int, options: Options, *
         places, cosines = laid.nearest
         votes = neighbour_log_probs(places, cosines, given, n_classes)
         voices["neighbours"] = hear(votes.cpu().numpy(), labels)
+    if laid.columns is not None:
+        folds = assign_folds(given, min(_FEW_FOLDS, len(given)), torch_generator(seed, "probe", "trees")).cpu().numpy()
+        columns = laid.columns.cpu().numpy()
+        draw = numpy_generator(seed, "probe", "trees")
+        by_trees = forest_log_probs(columns, labels, n_classes, folds=folds, trees=options.trees, draw=draw)
+        voices["trees"] = hear(by_trees, labels)
     log_probs, weights = combine(voices, tolerance=_TOLERANCE)
     return Opinion(log_probs, voices, weights)
 

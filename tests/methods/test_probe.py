@@ -60,6 +60,19 @@ def test_texts_are_judged_by_more_neighbours_alone():
     assert average_precision_score(given != true, _log_odds(opinion, given)) > 0.95
 
 
+def test_a_forest_is_heard_where_only_trees_see_the_classes():
+    draw = np.random.default_rng(0)
+    values = draw.uniform(0, 4, size=(400, 8)).astype(np.float32)
+    true = values[:, 0].astype(int) % 2 == 1  # bands: no line tells them apart, and the other columns blur distances
+    wrong = draw.random(400) < 0.1
+    given = (true ^ wrong).astype(np.int64)
+    opinion = _probe(values, given, 2, dataclasses.replace(QUICK, trees=100))
+    assert opinion.weights["trees"] > 0.9
+    without = _probe(values, given, 2)
+    reached = [average_precision_score(wrong, _log_odds(each, given)) for each in (without, opinion)]
+    assert reached[0] < 0.4 < 0.6 < reached[1]
+
+
 @pytest.mark.parametrize("n_classes", [2, 5])
 def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(n_classes):
     values, given, _ = blobs(120, n_classes, rate=0.2)
