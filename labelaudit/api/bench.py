@@ -24,6 +24,7 @@ def bench(
     noise: Sequence[str] = ("sym:0.2",),
     labels_files: Sequence[str] = (),
     tail: float = 1.0,
+    samples: int | None = None,
     rivals: Sequence[str] = (),
     seeds: int = 1,
     results: Path | str = RESULTS,
@@ -41,6 +42,7 @@ def bench(
         noise: what to plant, e.g. "sym:0.2", "asym:0.4"; "none" plants nothing. See `parse_noise`.
         labels_files: noisy labels to judge in place of planted ones, "FILE" or "FILE:COLUMN".
         tail: ratio of the largest to the smallest class, to which the samples are thinned out first; 1 keeps all.
+        samples: how many to draw anew for every seed, before planting; None = all.
         rivals: keys of `RIVALS`, or "all"; each trains on as many images as the scan.
         seeds: repetitions with seeds 0, 1, ...
         results: a Parquet file, to which rows are added.
@@ -59,6 +61,7 @@ def bench(
         noise=noise,
         labels_files=labels_files,
         tail=tail,
+        samples=samples,
         rivals=rivals,
         seeds=seeds,
         results=Path(results),

@@ -58,6 +58,12 @@ LabelsFile = Annotated[
 Tail = Annotated[
     float, typer.Option(min=1.0, help="Thin the classes out, the last to 1/TAIL of the largest, before planting.")
 ]
+Samples = Annotated[
+    int | None,
+    typer.Option(
+        min=10, help="Draw so many samples anew for every seed: how small data fares.", show_default="all of them"
+    ),
+]
 Results = Annotated[
     str, typer.Option(metavar="FILE", help="Parquet file that collects the rows; those in it are not run again.")
 ]
@@ -77,6 +83,7 @@ def bench(
     rival: Rival = None,
     seeds: Seeds = 1,
     tail: Tail = 1.0,
+    samples: Samples = None,
     labels_file: LabelsFile = None,
     settings: dict[str, Any],
     results: Results = _RESULTS,
@@ -98,6 +105,8 @@ def bench(
 
       labelaudit bench photos/ --noise asym:0.3 --noise none --rival all --markdown bench.md
 
+      labelaudit bench photos/ --samples 300 --noise none --noise sym:0.1 --seeds 20 --quick
+
       labelaudit bench cifar10/ --labels-file CIFAR-10_human.pt:worse_label --json
     """
     from labelaudit.api.bench import bench as run
@@ -108,6 +117,7 @@ def bench(
             noise=noise or ([] if labels_file else ["sym:0.2"]),
             labels_files=labels_file or [],
             tail=tail,
+            samples=samples,
             rivals=rival or [],
             seeds=seeds,
             results=results,

@@ -42,6 +42,7 @@ def bench_planted(
     noise: Sequence[str],
     labels_files: Sequence[str],
     tail: float,
+    samples: int | None,
     rivals: Sequence[str],
     seeds: int,
     results: Path,
@@ -55,6 +56,7 @@ def bench_planted(
         noise: as in `bench`.
         labels_files: as in `bench`.
         tail: as in `bench`.
+        samples: as in `bench`.
         rivals: as in `bench`.
         seeds: as in `bench`.
         results: file of rows.
@@ -70,7 +72,9 @@ def bench_planted(
     loaded = load_inputs(prepared.dataset, prepared.recipe, prepared.device, on_event)
     loaded = with_features(loaded, prepared.recipe, prepared.device, on_event)
     loaded = with_vectors(loaded, prepared, on_event)  # once for all settings
-    plans = [_planted_noise(text, tail) for text in noise] + [_read_labels(text, loaded) for text in labels_files]
+    plans = [_planted_noise(text, tail, samples) for text in noise] + [
+        _read_labels(text, loaded) for text in labels_files
+    ]
     store = _Store(results, fingerprint(loaded.dataset, loaded.content_hashes), fresh=fresh)
     revisions = {
         plan.setting: _revision(prepared, plan) for plan in plans
@@ -186,6 +190,7 @@ def _scan(prepared: Prepared, loaded: Loaded, on_event: EventSink) -> Finished:
         suggested=verdicts.suggested,
         noise_rate=verdicts.noise_rate,
         clean_prob=verdicts.clean_prob,
+        interval=None if verdicts.noise.is_point else (verdicts.noise.low, verdicts.noise.high),
     )
     return Finished(opinion, seconds, epochs * len(loaded.dataset))
 
@@ -208,14 +213,16 @@ def _contest(prepared: Prepared, loaded: Loaded, *, passes: int, on_event: Event
     )
 
 
-def _planted_noise(text: str, tail: float) -> _Plan:
+def _planted_noise(text: str, tail: float, samples: int | None) -> _Plan:
     def planted(loaded: Loaded, prepared: Prepared, on_event: EventSink) -> Planted:
         evidence = small_classifier(lambda: loaded, prepared, on_event)
-        return plant_noise(loaded.dataset, text, seed=prepared.recipe.seed, evidence=evidence, tail=tail)
+        seed = prepared.recipe.seed
+        return plant_noise(loaded.dataset, text, seed=seed, evidence=evidence, tail=tail, samples=samples)
 
     file = Path(text.rpartition(":")[2]).expanduser()
     digest = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
-    return _Plan(text.strip() + ("" if tail == 1.0 else f", tail {tail:g}"), planted, digest)
+    drawn = ("" if tail == 1.0 else f", tail {tail:g}") + ("" if samples is None else f", {samples} samples")
+    return _Plan(text.strip() + drawn, planted, digest)
 
 
 def _read_labels(text: str, loaded: Loaded) -> _Plan:

@@ -34,6 +34,8 @@ MEASURES = {
     "flagged": "flagged",
     "relabel_accuracy": "relabel accuracy",
     "noise_rate_error": "noise rate error",
+    "covered": "interval holds the rate",
+    "overclaims": "claims more than there is",
     "brier": "Brier score",
     "ece": "ECE",
     "seconds": "seconds",

@@ -35,6 +35,7 @@ class Opinion:
     suggested: IntN  # (N,) the best label other than the given one
     noise_rate: float  # its estimate of the share of wrong labels
     clean_prob: FloatN | None = None  # (N,) its P(given label is right); None where it has none
+    interval: tuple[float, float] | None = None  # of the share of wrong labels; None where it has none
 
 
 def best_other(probs: Probs, given: IntN) -> IntN:
@@ -68,9 +69,18 @@ def figures(opinion: Opinion, given: IntN, true: IntN) -> dict[str, float]:
         "flagged": float(opinion.flagged.mean()),
         "relabel_accuracy": relabel_accuracy(opinion.suggested, true, wrong),
         "noise_rate_error": opinion.noise_rate - float(wrong.mean()),
+        **_interval_figures(opinion.interval, float(wrong.mean())),
         "brier": float("nan") if clean is None else brier(clean, ~wrong),
         "ece": float("nan") if clean is None else expected_calibration_error(clean, ~wrong),
     }
+
+
+def _interval_figures(interval: tuple[float, float] | None, rate: float) -> dict[str, float]:
+    """Return 1 or 0 each: whether the interval holds the rate, and whether it claims more noise than there is."""
+    if interval is None:
+        return {"covered": float("nan"), "overclaims": float("nan")}
+    low, high = interval
+    return {"covered": float(low <= rate <= high), "overclaims": float(low > rate)}
 
 
 def _rates_by_size(flagged: BoolN, given: IntN, true: IntN) -> tuple[float, float]:

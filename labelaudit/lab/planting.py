@@ -62,7 +62,14 @@ def require_noise(text: str, dataset: Dataset) -> NoiseSpec:
 
 
 def plant_noise(
-    dataset: Dataset, text: str, *, seed: int, evidence: NoiseEvidence, tail: float = 1.0, exact: bool = True
+    dataset: Dataset,
+    text: str,
+    *,
+    seed: int,
+    evidence: NoiseEvidence,
+    tail: float = 1.0,
+    samples: int | None = None,
+    exact: bool = True,
 ) -> Planted:
     """Return the dataset with noise; trusted labels stay right.
 
@@ -72,6 +79,7 @@ def plant_noise(
         seed: of the draws.
         evidence: asked for what the noise needs, if it needs anything.
         tail: ratio of the largest to the smallest class, to which the samples are thinned out first; 1 keeps all.
+        samples: how many to draw of those that the tail leaves; None = all.
         exact: as in `plant`.
 
     Raises:
@@ -79,7 +87,7 @@ def plant_noise(
     """
     spec = require_noise(text, dataset)
     try:
-        rows = _thinned_out(dataset.given, spec, tail, seed=seed)
+        rows = _drawn(_thinned_out(dataset.given, spec, tail, seed=seed), samples, seed=seed)
         true = dataset.given[rows]
         found = None if spec.needs == "nothing" else evidence(spec, rows)
         draw = numpy_generator(seed, "plant")
@@ -110,6 +118,12 @@ def _thinned_out(labels: IntN, spec: NoiseSpec, tail: float, *, seed: int) -> In
     if tail != 1.0:
         stay = stay[long_tail(labels[stay], inside, tail, numpy_generator(seed, "tail"))]
     return np.sort(np.concatenate([stay, pool]))
+
+
+def _drawn(rows: IntN, samples: int | None, *, seed: int) -> IntN:
+    if samples is None or samples >= len(rows):
+        return rows
+    return np.sort(numpy_generator(seed, "samples").choice(rows, samples, replace=False))
 
 
 def small_classifier(
@@ -167,6 +181,7 @@ def with_noise(loaded: Loaded, planted: Planted) -> Loaded:
         loaded,
         dataset=noisy_dataset(loaded.dataset, planted),
         inputs=None if loaded.inputs is None else loaded.inputs.take(torch.from_numpy(content)),
+        vectors=None if loaded.vectors is None else loaded.vectors[torch.from_numpy(content)],
         content_hashes=tuple(loaded.content_hashes[i] for i in content),
         conflict=np.zeros(len(content), dtype=bool),
         details=("",) * len(content),

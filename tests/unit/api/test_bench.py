@@ -87,6 +87,14 @@ def test_a_long_tail_and_an_open_set_change_the_samples(table):
     assert frame["relabel_accuracy"].isna().tolist() == [False, True]
 
 
+def test_small_data_are_drawn_anew_for_every_seed(table):
+    frame = bench(table, noise=["none"], samples=60, seeds=2, overrides=SHORT)
+    assert frame["setting"].tolist() == ["none, 60 samples"] * 2
+    assert frame["samples"].tolist() == [60, 60]
+    assert frame["covered"].isin([0.0, 1.0]).all()
+    assert (frame["overclaims"] <= 1 - frame["covered"]).all()
+
+
 def test_labels_of_a_file_are_judged_in_place_of_planted_ones(table, tmp_path):
     true = np.arange(240) % 3
     noisy = np.where(np.arange(240) % 10 == 0, (true + 1) % 3, true)

@@ -17,6 +17,7 @@ def test_coverage_and_errors_are_counted_over_the_scans():
     assert figures_of(scans) == {
         "scans": 3,
         "covered": pytest.approx(2 / 3),
+        "overclaims": pytest.approx(1 / 3),
         "median_error": pytest.approx(0.01),
         "median_width": pytest.approx(0.09),
         "clean_flagged": 0.004,

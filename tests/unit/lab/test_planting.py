@@ -60,6 +60,31 @@ def test_evidence_is_asked_for_the_rows_that_are_left():
     assert asked == [("ambiguous", len(planted.kept))]
 
 
+def test_each_seed_draws_its_own_samples_of_all():
+    drawn = [plant_noise(dataset(), "none", seed=seed, evidence=nothing_needed, samples=12).kept for seed in (0, 0, 1)]
+    assert [len(set(kept.tolist())) for kept in drawn] == [12] * 3
+    assert np.array_equal(drawn[0], drawn[1])
+    assert not np.array_equal(drawn[0], drawn[2])
+
+
+def test_what_an_encoder_saw_stays_beside_its_sample():
+    whole = dataset()
+    n = len(whole)
+    loaded = Loaded(
+        whole,
+        inputs=None,
+        content_hashes=tuple(str(row) for row in range(n)),
+        conflict=np.zeros(n, dtype=np.bool_),
+        details=("",) * n,
+        vectors=torch.arange(n, dtype=torch.float32)[:, None],
+    )
+    planted = plant_noise(whole, "sym:0.3", seed=0, evidence=nothing_needed, samples=9)
+    noisy = with_noise(loaded, planted)
+    assert noisy.vectors is not None
+    assert noisy.vectors[:, 0].tolist() == planted.content.tolist()
+    assert noisy.content_hashes == tuple(str(row) for row in planted.content)
+
+
 def test_the_same_seed_plants_the_same_noise():
     first, again, other = (
         plant_noise(dataset(), "sym:0.3", seed=seed, evidence=nothing_needed).given.tolist() for seed in (1, 1, 2)
