@@ -8,6 +8,7 @@ column means something by itself, trees see what neither lines nor distances do.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -141,7 +142,8 @@ def opinion_on(laid: LaidOut, given: Tensor, n_classes: int, options: Options, *
         draw = numpy_generator(seed, "probe", "trees")
         by_trees = forest_log_probs(columns, labels, n_classes, folds=folds, trees=options.trees, draw=draw)
         voices["trees"] = hear(by_trees, labels)
-    log_probs, weights = combine(voices, tolerance=_TOLERANCE)
+    by_chance = 0.5 / math.sqrt(len(labels))  # at most so much is an accuracy off, as a standard error
+    log_probs, weights = combine(voices, tolerance=max(_TOLERANCE, by_chance))
     return Opinion(log_probs, voices, weights)
 
 
