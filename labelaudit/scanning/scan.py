@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,10 @@ from labelaudit.scanning.encode import with_vectors
 from labelaudit.scanning.learn import judge_dataset, run_method
 from labelaudit.scanning.load import Loaded, load_inputs
 from labelaudit.scanning.network import with_features
-from labelaudit.scanning.pace import threads
+from labelaudit.scanning.pace import shortened, threads
 from labelaudit.scanning.prepare import prepare, prepare_again
 from labelaudit.scanning.rates import training_passes
+from labelaudit.scanning.recipes import described
 from labelaudit.scanning.record import (
     AuditLog,
     is_running,
@@ -134,6 +135,7 @@ def _learn(
     with threads(prepared.recipe.train.threads):
         cache = Path(root) / HOME / "cache" / "vectors"
         loaded = with_vectors(loaded, prepared, on_event, cache=cache, ranks=ranks)
+        prepared = _within_time(audit, prepared, on_event, ranks)
         evidence = run_method(
             loaded,
             prepared,
@@ -146,6 +148,18 @@ def _learn(
     if kept is not None and loaded.inputs is not None and loaded.dataset.kind != "texts":
         write_judges(audit.path, kept, loaded, prepared, fingerprint=stamp)
     return loaded, evidence
+
+
+def _within_time(audit: Audit, prepared: Prepared, on_event: EventSink, ranks: Ranks) -> Prepared:
+    """Return the scan with the epochs that a budget leaves time for, now that the samples are read."""
+    recipe = recipe_from_dict(ranks.from_main(shortened(prepared).recipe.to_dict())) if ranks.size > 1 else None
+    in_time = shortened(prepared) if recipe is None else replace(prepared, recipe=recipe)
+    if ranks.is_main and in_time.recipe != prepared.recipe:
+        audit.update(recipe=in_time.recipe.to_dict())  # so that a scan that goes on trains as long
+        length = described(in_time.recipe.method, in_time.recipe.options)
+        budget = prepared.limit.text if prepared.limit else ""
+        on_event(Said("note", f"reading took its time: {length}, to keep --budget {budget}"))
+    return in_time
 
 
 def _run(

@@ -27,7 +27,7 @@ from labelaudit.core.events import (
 )
 from labelaudit.core.recipe import TrainSettings
 from labelaudit.training.batch_norm import share_batch_norm
-from labelaudit.training.batches import Samples, View
+from labelaudit.training.batches import Batch, Samples, View
 from labelaudit.training.checkpoint import StageState, load_tensors, restore_stage_, save_stage, save_tensors
 from labelaudit.training.compiled import compile_, compiling_first, without_compiling
 from labelaudit.training.epoch import LossFn, predict, train_epoch
@@ -36,6 +36,7 @@ from labelaudit.training.pace import Pace
 from labelaudit.training.ranks import Ranks
 from labelaudit.training.streams import global_stream
 from labelaudit.training.tables import Tables, own_part, visiting, whole_on_main
+from labelaudit.training.timetable import Timetable
 
 _EVENT_EVERY_S = 0.2  # progress events at most this often
 _CHECKPOINT_EVERY_S = 20.0  # so that a stopped run loses little and a fast one is not slowed by its disk
@@ -79,6 +80,7 @@ class Job:
     )
     stop_at: float = math.inf  # seconds of the monotonic clock; the first epoch that ends later is the last
     pace: Pace | None = None  # chooses the threads anew where the machine gets busy; None = they stay
+    timetable: Timetable | None = None  # until when training is to be over; None = it takes its time
     clock: Progress = field(default_factory=lambda: Progress())
 
     @property
@@ -115,6 +117,8 @@ class Job:
         """Announce the stages that are still to be run, with their passes over the samples, for the time left."""
         to_run = [(stage, n * len(self.samples)) for stage, n in passes.items() if self.finished(stage) is None]
         self.on_event(WorkPlanned(tuple(to_run)))
+        if self.timetable is not None:
+            self.timetable.plan(sum(n for _, n in to_run))
 
     @contextmanager
     def stage(self, name: str, title: str, passes: int) -> Iterator[None]:
@@ -181,6 +185,15 @@ class Job:
         if self.pace is not None:
             batches = self.pace.watched(batches, stage, epoch, self.on_event)
         weight = 1.0 if among is None else len(self.samples) / max(1, int(among.sum()))  # an epoch counts as a pass
+        left_out = 0
+
+        def leave_out(batch: Batch) -> None:
+            nonlocal left_out
+            left_out += 1
+            self._count(stage, round(len(batch.index) / batch.share * weight), epoch, epochs)
+
+        if self.timetable is not None:
+            batches = self.timetable.kept(batches, leave_out, self.on_event)
         with (
             visiting(state.tables, self.samples.order(stage, epoch), self.ranks),
             global_stream(self.device, self.seed, "dropout", stage, epoch, *own_stream),
@@ -190,7 +203,7 @@ class Job:
                 compiling_first(batches) if self.compiles else batches,
                 loss_fn,
                 state.optimizer,
-                lr_at,
+                lambda step: lr_at(step + left_out),
                 step=state.step,
                 precision=self.precision,
                 on_samples=lambda n: self._count(stage, round(n * weight), epoch, epochs),
@@ -202,6 +215,7 @@ class Job:
                 f"{stage}: the mean loss of epoch {epoch} of {epochs} is {mean_loss}.",
                 hint="Lower the learning rate (-o peak_lr=0.03) or train in full precision (-o train.precision=fp32).",
             )
+        state.step += left_out
         state.epoch = epoch
         self.on_event(EpochFinished(stage, epoch, epochs, mean_loss))
 
@@ -278,6 +292,8 @@ class Job:
         return self.checkpoints / f"{stage}.result.safetensors"
 
     def _count(self, stage: str, n: int, epoch: int, epochs: int) -> None:
+        if self.timetable is not None:
+            self.timetable.count(n)
         done = self.clock.count(n)
         if done is not None:
             self.on_event(SamplesDone(stage, done, epoch, epochs))
