@@ -31,6 +31,7 @@ from labelaudit.training.device import choose_precision, describe_device, keep_f
 from labelaudit.training.job import Classifier, Job, Targets
 from labelaudit.training.pace import pace_for
 from labelaudit.training.ranks import ALONE, Ranks, require_work_for_all
+from labelaudit.training.room import Room
 from labelaudit.training.timetable import Timetable
 
 
@@ -130,6 +131,7 @@ def make_job(
         checkpoints=checkpoints,
         on_event=on_event,
         pace=None if compiles else pace_for(recipe.train.threads, is_alone=ranks.size == 1, device=device),
+        room=Room(on_event, may_change=ranks.size == 1),
         timetable=None if ranks.size > 1 else timetable_for(prepared.limit, now=time.monotonic()),
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from labelaudit.core.audits import HOME, Audit, audits_of
 from labelaudit.core.dataset import fingerprint
-from labelaudit.core.errors import ConfigError, DataError
+from labelaudit.core.errors import ConfigError, DataError, shorten
 from labelaudit.core.events import Event, EventSink, Said, WorkPlanned, ignore
 from labelaudit.core.evidence import Evidence
 from labelaudit.core.files import empty
@@ -146,6 +146,10 @@ def _learn(
             on_classifier=kept,
         )
     if kept is not None and loaded.inputs is not None and loaded.dataset.kind != "texts":
+        if lost := kept.lost():
+            on_event(
+                Said("warning", f"the networks of {shorten(lost)} were removed while the scan ran: no model keeps them")
+            )
         write_judges(audit.path, kept, loaded, prepared, fingerprint=stamp)
     return loaded, evidence
 

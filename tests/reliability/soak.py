@@ -148,9 +148,7 @@ def soak_markers(each: int) -> int:
         found = read_decisions(audit)
         in_baseline = sum(known.decision == "ok" for known in read_baseline(Path(top, BASELINE_FILE)).values())
     wanted = MARKERS * each
-    print(
-        f"{MARKERS} processes, {wanted:,} decisions: {len(found.known):,} are there, {len(found.damaged_lines)} lines torn"
-    )
+    print(f"{MARKERS} processes, {wanted:,} decisions: {len(found.known):,} there, {len(found.damaged_lines)} torn")
     print(f"exit codes {codes}; the baseline has {in_baseline}")
     return 0 if len(found.known) == in_baseline == wanted and not found.damaged_lines and not any(codes) else 1
 
