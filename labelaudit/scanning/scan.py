@@ -39,6 +39,7 @@ from labelaudit.scanning.request import Prepared, Request
 from labelaudit.scanning.results import judged_results
 from labelaudit.scanning.several import require_alone, scan_pairs
 from labelaudit.scanning.similar import neighbour_arrays
+from labelaudit.scanning.watch import Watch, watch_images, watch_tables, with_changes
 from labelaudit.training.device import choose_rank_device
 from labelaudit.training.kept_networks import KeptNetworks
 from labelaudit.training.ranks import Ranks, join_ranks, launched_ranks
@@ -73,6 +74,7 @@ def scan_dataset(
         if not ranks.is_main:
             return _follow(request.source, root, ranks, finish)
         stopped = _audit_to_go_on_with(request.source, root, ranks, on_event, resume=resume)
+        tables = watch_tables(request.source, request.data)  # as they are before they are read
         audit, prepared = (
             _new(request, root, ranks, finish) if stopped is None else _gone_on_with(stopped, request, ranks)
         )
@@ -83,7 +85,7 @@ def scan_dataset(
             if prepared.dataset.pairs_of is not None:
                 scan_pairs(audit, prepared, log, root=root)
                 return audit
-            _run(audit, prepared, log, stop_at, ranks, root=root, finish=finish)
+            _run(audit, prepared, log, stop_at, ranks, root=root, finish=finish, tables=tables)
         return audit
 
 
@@ -175,6 +177,7 @@ def _run(
     *,
     root: Path | str,
     finish: Finish,
+    tables: Watch,
 ) -> None:
     """Scan and write everything down; `finish` is called where the audit wants a classifier as well."""
     for remark in prepared.dataset.remarks:
@@ -182,7 +185,9 @@ def _run(
     recipe = prepared.recipe
     finishing = recipe_from_dict(audit.meta["finish"]) if "finish" in audit.meta else None
     on_event = log if finishing is None else _planning_finish(log, finishing, len(prepared.dataset))
+    images = watch_images(prepared.dataset)
     loaded, evidence = _learn(audit, prepared, on_event, stop_at, ranks, root=root)
+    loaded = with_changes(loaded, prepared.dataset, tables, images, log)
     verdicts = judge_dataset(loaded, evidence, recipe)
     audit.write_arrays("evidence", **evidence.arrays())
     if loaded.near_hashes is not None:
