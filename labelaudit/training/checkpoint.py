@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from labelaudit.core.errors import DAMAGE, DataError, damaged
-from labelaudit.core.files import own_path, parse_json, write_atomically
+from labelaudit.core.files import make_folder, own_path, parse_json, write_atomically
 from labelaudit.core.shape import map_of, whole
 from labelaudit.training.optimizers import Optimizer
 
@@ -86,8 +86,9 @@ def restore_stage_(state: StageState, tensors: dict[str, Tensor], counters: dict
 def save_tensors(path: Path, tensors: dict[str, Tensor], counters: dict[str, int]) -> None:
     """Write named tensors and whole numbers, atomically, with a checksum."""
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    own_path(path.parent, folder=True).mkdir(parents=True, exist_ok=True)  # somebody may have tidied up meanwhile
-    facts = {"counters": json.dumps(counters), "checksum": _checksum(plain)}
+    make_folder(path.parent)  # somebody may have tidied up meanwhile
+    told = json.dumps(counters)
+    facts = {"counters": told, "checksum": _checksum(plain, told)}
     write_atomically(path, lambda to: save_file(plain, to, metadata=facts))
 
 
@@ -105,14 +106,15 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, int]]:
             map_of(whole())(counters, "counters")
     except _DAMAGE as error:
         raise damaged(path, error, hint="Delete it and scan again.") from error
-    if facts.get("checksum") not in (None, _checksum(tensors)):  # none in files of earlier versions
+    checksum = _checksum(tensors, facts["counters"])
+    if facts.keys() - {"counters", "checksum"} or facts.get("checksum", checksum) != checksum:  # earlier ones had none
         raise damaged(path, "its bytes are not those that were written", hint="Delete it and scan again.")
     return tensors, counters
 
 
-def _checksum(tensors: dict[str, Tensor]) -> str:
-    """Return a hash of contiguous tensors on the CPU: of names, types, shapes and bytes."""
-    seen = hashlib.blake2b(digest_size=16)
+def _checksum(tensors: dict[str, Tensor], counters: str) -> str:
+    """Return a hash of counters and of contiguous tensors on the CPU: of names, types, shapes and bytes."""
+    seen = hashlib.blake2b(counters.encode(), digest_size=16)
     for name, value in sorted(tensors.items()):
         seen.update(f"{name}\x1f{value.dtype}\x1f{list(value.shape)}\x1f".encode())
         seen.update(memoryview(value.reshape(-1).view(torch.uint8).numpy()))
