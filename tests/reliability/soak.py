@@ -77,13 +77,14 @@ def make_data(kind: str, folder: Path, draw: np.random.Generator) -> tuple[Any, 
 
 
 def held_now() -> dict[str, int]:
-    """Return what this process holds: memory in KiB, open files, threads, children; freed memory given back first."""
+    """Return what this process holds: memory in KiB without what is freed, objects, open files, threads."""
     ctypes.CDLL("libc.so.6").malloc_trim(0)  # a scan asks glibc to keep what it frees
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     mine = f"/proc/{os.getpid()}/task"
     children = [name for task in Path(mine).iterdir() for name in (task / "children").read_text().split()]
     return {
         "rss_kib": int(status["VmRSS"].split()[0]),
+        "objects": len(gc.get_objects()),
         "files": len([*Path("/proc/self/fd").iterdir()]),
         "threads": int(status["Threads"]),
         "children": len(children),
