@@ -117,7 +117,7 @@ def _checksum(tensors: dict[str, Tensor], counters: str) -> str:
     seen = hashlib.blake2b(counters.encode(), digest_size=16)
     for name, value in sorted(tensors.items()):
         seen.update(f"{name}\x1f{value.dtype}\x1f{list(value.shape)}\x1f".encode())
-        seen.update(memoryview(value.reshape(-1).view(torch.uint8).numpy()))
+        seen.update(value.reshape(-1).view(torch.uint8).numpy().data)
     return seen.hexdigest()
 
 

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from labelaudit.api.scan import scan
 from labelaudit.core.audits import Audit
@@ -22,7 +23,7 @@ from labelaudit.training import job
 from tests.cli.terminal import write_flowers
 from tests.power import Disk, State, lay_out
 
-SETTINGS = {"label_column": "species", "method": "ce", "device": "cpu", "overrides": {"epochs": "6"}}
+SETTINGS: dict[str, Any] = {"label_column": "species", "method": "ce", "device": "cpu", "overrides": {"epochs": "6"}}
 
 
 def status_of(folder: Path) -> str:

@@ -144,6 +144,7 @@ def fitted_within(budget: str, *, began: float, now: Clock, **overrides: str) ->
 def test_what_imports_and_reading_took_is_not_there_for_training():
     at_once = fitted_within("60s", began=0.0, now=Clock(0.0))
     late = fitted_within("60s", began=0.0, now=Clock(30.0))
+    assert late.limit is not None
     rate = late.limit.rate
     assert training_passes(late.recipe) * N / rate <= 30.0 * 0.85
     assert training_passes(at_once.recipe) * N / rate > 30.0
@@ -156,6 +157,7 @@ def test_what_decoding_took_shortens_the_schedule(read_s):
     planned = fitted_within("100s", began=0.0, now=clock)
     clock.seconds += read_s
     in_time = shortened(planned, now=clock)
+    assert planned.limit is not None
     seconds = training_passes(in_time.recipe) * N / planned.limit.rate
     assert seconds <= (90.0 - read_s) * 0.85
     assert seconds > (90.0 - read_s) * 0.85 - 2 * N / planned.limit.rate - 1  # an epoch of both networks

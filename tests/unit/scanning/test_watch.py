@@ -65,7 +65,7 @@ def test_images_that_go_before_they_are_read_are_set_aside(tmp_path):
 def test_a_table_that_changes_is_said(tmp_path):
     table = write_flowers(tmp_path)
     change = lambda: table.write_bytes(table.read_bytes() + b"r999,1,2,red,setosa\n")  # noqa: E731
-    settings = {**QUICK, "label_column": "species"}
+    settings: dict[str, Any] = {**QUICK, "label_column": "species"}
     audit = scan(table, root=tmp_path, on_event=changing("probe", change), **settings)
     said = f"{table} was changed while it was scanned: the findings are about what it was when the scan began"
     assert said in warnings_of(audit)
@@ -104,7 +104,12 @@ def test_an_image_that_is_rewritten_while_it_is_read_is_read_again_or_set_aside(
 
 
 def test_a_scan_whose_memory_runs_out_goes_on_and_finds_the_same(tmp_path, monkeypatch):
-    settings = {"method": "ce", "label_column": "species", "device": "cpu", "overrides": {"epochs": "10"}}
+    settings: dict[str, Any] = {
+        "method": "ce",
+        "label_column": "species",
+        "device": "cpu",
+        "overrides": {"epochs": "10"},
+    }
     table = write_flowers(tmp_path)
     whole = scan(table, root=tmp_path, **settings)
     forward = MultilayerPerceptron.forward
