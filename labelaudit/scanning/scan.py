@@ -20,7 +20,7 @@ from labelaudit.core.recipe import Recipe, recipe_from_dict
 from labelaudit.gate.near import NEAR_NAME, near_arrays
 from labelaudit.scanning.encode import with_vectors
 from labelaudit.scanning.learn import judge_dataset, run_method
-from labelaudit.scanning.load import Loaded, load_inputs
+from labelaudit.scanning.load import Loaded, Watch, load_inputs, watch_images, watch_tables, with_changes
 from labelaudit.scanning.network import with_features
 from labelaudit.scanning.pace import shortened, threads
 from labelaudit.scanning.prepare import prepare, prepare_again
@@ -39,7 +39,6 @@ from labelaudit.scanning.request import Prepared, Request
 from labelaudit.scanning.results import judged_results
 from labelaudit.scanning.several import require_alone, scan_pairs
 from labelaudit.scanning.similar import neighbour_arrays
-from labelaudit.scanning.watch import Watch, watch_images, watch_tables, with_changes
 from labelaudit.training.device import choose_rank_device
 from labelaudit.training.kept_networks import KeptNetworks
 from labelaudit.training.ranks import Ranks, join_ranks, launched_ranks
