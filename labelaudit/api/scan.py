@@ -22,6 +22,7 @@ def scan(
     root: Path | str = ".",
     resume: bool = False,
     stop_after: str | None = None,
+    began: float | None = None,
     on_event: EventSink = ignore,
     **settings: Unpack[Settings],
 ) -> Audit:
@@ -36,6 +37,7 @@ def scan(
         resume: go on with the last unfinished scan of this source; its settings are used.
         stop_after: stop at the end of the first epoch after this time, "9m"; the audit is then interrupted and can be
             resumed.
+        began: seconds of the monotonic clock from which the budget counts; None = this call.
         on_event: told what happens; the default says nothing.
         **settings: fields of `DataSettings`, e.g. `label_column="species"`, and:
             recipe: fast, paper, paper:ROW, or a TOML file; None chooses.
@@ -45,8 +47,8 @@ def scan(
             device: auto, cpu, cuda, cuda:1, mps.
             method: who looks, see `labelaudit.api.methods`; None = the recipe's, panel unless it says otherwise.
             epochs_scale: shortens the schedule, for a quick look: 0.1 trains a tenth of the epochs.
-            budget: time for the scan, "5m", "1h" or "max": network, image size and epochs are fitted to it by
-                measuring this machine; a recipe that is named wins over it.
+            budget: time for the whole scan, "5m", "1h" or "max": network, image size and epochs are fitted to it by
+                measuring this machine, and training that falls behind leaves steps out; a recipe that is named wins.
             overrides: `key=value` settings that win over the recipe, e.g. `{"epochs": "10"}`.
 
     Raises:
@@ -55,11 +57,12 @@ def scan(
         TrainingError: the loss stopped being a number.
         StopAsked: `stop_after` is over; a KeyboardInterrupt.
     """
+    called = time.monotonic()
     if not isinstance(source, str | Path):
         from labelaudit.sources.in_memory import stored_source
 
         source = stored_source(source, root)
-    request = request_of(source, settings)
+    request = replace(request_of(source, settings), began=called if began is None else began)
     of_finish: dict[str, str] = {}
     if finish is not None:
         of_scan, of_finish = own_settings(request.overrides)

@@ -91,7 +91,7 @@ def finish_scan(
         run = TrainingRun.create(folder, {"plan": dataclasses.asdict(plan), "recipe": recipe.to_dict()})
     log(Said("note", f"finish: {recipe.method} on the labels as suggested"))
     try:
-        prepared = replace(prepared, recipe=recipe)
+        prepared = replace(prepared, recipe=recipe, limit=None)  # the budget is the scan's
         trained = train_on(run, plan, prepared, loaded, audit, _named(log), stop_at=stop_at, ranks=ranks)
     except DataError as error:
         run.fail(error.problem)

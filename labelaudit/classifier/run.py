@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from labelaudit.core.errors import ConfigError, DataError
-from labelaudit.core.files import own_path
+from labelaudit.core.files import make_folder, own_path
 from labelaudit.core.runs import Account, exact_now
 from labelaudit.core.shape import anything, map_of, one_of, record
 from labelaudit.training.model_file import MODEL_NAME
@@ -55,7 +55,7 @@ class TrainingRun:
         folder = run.checkpoints_path
         try:
             shutil.rmtree(folder, ignore_errors=True)  # of a training that was given up
-            folder.mkdir(parents=True)
+            make_folder(folder)
             (run.path / "events.jsonl").unlink(missing_ok=True)
             run._account.begin({"created": exact_now(), **facts})
         except OSError as error:

@@ -27,6 +27,7 @@ class Stop:
     """
 
     def __init__(self) -> None:
+        self.began = time.monotonic()  # seconds, when the program did
         self.asked_at: float | None = None  # seconds of the monotonic clock
         self.is_told = False  # the sentence was said
 
@@ -80,6 +81,12 @@ def stop_was_asked() -> bool:
     """Whether somebody asked this program to stop, and code that was then being imported may have kept it quiet."""
     handler = signal.getsignal(signal.SIGTERM)
     return isinstance(handler, Stop) and handler.asked_at is not None
+
+
+def began() -> float | None:
+    """Return when this program began, in seconds of the monotonic clock; None where a test called the command."""
+    handler = signal.getsignal(signal.SIGTERM)
+    return handler.began if isinstance(handler, Stop) else None
 
 
 def note_told() -> None:

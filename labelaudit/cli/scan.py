@@ -14,6 +14,7 @@ from labelaudit.cli import options as opt
 from labelaudit.cli.complete import method_names
 from labelaudit.cli.console import make_console, print_json, reports_errors
 from labelaudit.cli.imports import importing
+from labelaudit.cli.last_door import began
 from labelaudit.cli.progress import ScanProgress
 from labelaudit.cli.render import print_inspection, print_summary
 from labelaudit.scanning.request import Request
@@ -106,6 +107,7 @@ def scan(
             root=root,
             resume=resume,
             stop_after=stop_after,
+            began=began(),
             on_event=progress,
             **settings,
         )

@@ -30,6 +30,7 @@ from labelaudit.core.files import HOME as HOME
 from labelaudit.core.files import (
     append_lines,
     keep_out_of_git,
+    make_folder,
     own_path,
     read_own,
     write_atomically,
@@ -87,7 +88,7 @@ class Audit:
         audit = cls(Path(root) / HOME / _AUDITS / name)
         folder = audit.checkpoints_path
         try:
-            folder.mkdir(parents=True)
+            make_folder(folder)
             keep_out_of_git(audit.home)
         except OSError as error:
             raise DataError(f"cannot write to {root}: {error.strerror}.", hint="Choose another folder.") from error

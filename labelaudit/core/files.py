@@ -83,6 +83,19 @@ def read_own(path: Path, *, root: Path | None = None, most: int = MOST_TEXT) -> 
     return data
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder of ours and those above it that are missing; their names are on disk when this returns.
+
+    Raises:
+        DataError: as `own_path`.
+    """
+    missing = [each for each in (own_path(folder, folder=True), *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in reversed(missing):
+        with suppress(PermissionError):  # of a folder of the user's that may be written to, but not read
+            _sync_folder(each.parent)
+
+
 def empty(folder: Path) -> None:
     """Remove the files of a folder of ours, which stays; links go, what they lead to does not."""
     for file in own_path(folder, folder=True).iterdir():

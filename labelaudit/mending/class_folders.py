@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from labelaudit.core.dataset import Dataset
 from labelaudit.core.errors import ConfigError
+from labelaudit.core.ids import id_of, name_of
 from labelaudit.mending.changes import Change
 from labelaudit.mending.folders import visible_files, write_folder
 from labelaudit.mending.layout import How, Prepared
@@ -41,9 +42,9 @@ class ClassFolder:
     def prepare(self, changes: Sequence[Change], how: How) -> Prepared:
         """Return the new folder: changed files in other class folders, all others where they were."""
         require_no_columns(how, "a folder of images")
-        names = sorted({*visible_files(self.source), *self.dataset.sample_ids})
+        names = sorted({*map(id_of, visible_files(self.source)), *self.dataset.sample_ids})
         moved = renamed(self.dataset, changes, names)
-        files = {moved.get(name, name): name for name in names if moved.get(name, name)}
+        files = {name_of(moved.get(name, name)): name_of(name) for name in names if moved.get(name, name)}
 
         def write(target: Path) -> None:
             write_folder(target, self.source, files, by=how.by)
@@ -78,10 +79,10 @@ class Archive:
         """Return the new archive."""
         require_no_columns(how, "an archive")
         is_zip = self.source.suffix.lower() == ".zip"
-        inside = _zip_files(self.source) if is_zip else tar_files(self.source)
+        inside = [*map(id_of, _zip_files(self.source) if is_zip else tar_files(self.source))]
         top = _top(inside, self.dataset.sample_ids)
         moved = renamed(self.dataset, changes, [name.removeprefix(top) for name in inside])
-        new_names = {top + old: top + new if new else "" for old, new in moved.items()}
+        new_names = {name_of(top + old): name_of(top + new) if new else "" for old, new in moved.items()}
         copy: Callable[[Path, Path, Mapping[str, str]], None] = _copied_zip if is_zip else copied_tar
 
         def write(target: Path) -> None:

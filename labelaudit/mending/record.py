@@ -89,7 +89,7 @@ def read_record(output: Path) -> list[dict[str, Any]]:
     """
     path = record_path(output)
     try:
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").removesuffix("\n").split("\n")]
     except FileNotFoundError as error:
         raise ConfigError(
             f"{output}: there is no record {path.name} beside it, so there is nothing to undo.",

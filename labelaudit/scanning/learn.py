@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from labelaudit.core.dataset import Dataset, Probabilities
 from labelaudit.core.errors import TrainingError
-from labelaudit.core.events import EventSink
+from labelaudit.core.events import EventSink, Said
 from labelaudit.core.evidence import Evidence, joined
 from labelaudit.core.recipe import Recipe
 from labelaudit.core.seeds import numpy_generator
@@ -24,12 +25,14 @@ from labelaudit.methods.registry import leans_on_trusted, read_options, require_
 from labelaudit.scanning.encode import with_vectors
 from labelaudit.scanning.load import Loaded
 from labelaudit.scanning.network import network_builder
-from labelaudit.scanning.request import Prepared
+from labelaudit.scanning.request import Prepared, TimeLimit
 from labelaudit.training.batches import Inputs, Samples, VectorInputs
 from labelaudit.training.device import choose_precision, describe_device, keep_freed_memory
 from labelaudit.training.job import Classifier, Job, Targets
 from labelaudit.training.pace import pace_for
 from labelaudit.training.ranks import ALONE, Ranks, require_work_for_all
+from labelaudit.training.room import Room
+from labelaudit.training.timetable import Timetable
 
 
 def judge_dataset(loaded: Loaded, evidence: Evidence, recipe: Recipe) -> Verdicts:
@@ -82,6 +85,8 @@ def run_method(
         job = replace(job, stop_at=stop_at, on_classifier=on_classifier, targets=targets, vectors=seen)
         evidence = method.run(job, options)
         evidence = of_all_ranks(evidence, job)
+        if job.timetable is not None and (kept_time := job.timetable.describe()):
+            on_event(Said("warning", kept_time))
     except torch.OutOfMemoryError as error:
         raise TrainingError(
             f"{describe_device(prepared.device)} has too little memory for {recipe.model.backbone} "
@@ -126,7 +131,26 @@ def make_job(
         checkpoints=checkpoints,
         on_event=on_event,
         pace=None if compiles else pace_for(recipe.train.threads, is_alone=ranks.size == 1, device=device),
+        room=Room(on_event, may_change=ranks.size == 1),
+        timetable=None if ranks.size > 1 else timetable_for(prepared.limit, now=time.monotonic()),
     )
+
+
+def timetable_for(limit: TimeLimit | None, *, now: float) -> Timetable | None:
+    """Return what keeps a training within a limit; None where there is none.
+
+    Args:
+        limit: of the whole scan.
+        now: seconds of the monotonic clock.
+    """
+    if limit is None:
+        return None
+    after = min(max(_JUDGING_SHARE * (limit.ends_at - now), _JUDGING_S), _JUDGING_MOST_S)
+    return Timetable(limit.ends_at - after, limit.text)
+
+
+# Of the time that is left when training begins, for judging and writing what it finds; chosen, not measured.
+_JUDGING_SHARE, _JUDGING_S, _JUDGING_MOST_S = 0.06, 2.0, 60.0
 
 
 def precision_for(inputs: Inputs, recipe: Recipe, device: torch.device) -> torch.dtype:

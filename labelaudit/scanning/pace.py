@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,7 +16,7 @@ from labelaudit.core.errors import ConfigError
 from labelaudit.core.recipe import Recipe, TrainSettings, with_overrides
 from labelaudit.scanning.rates import RateOf, feature_seconds, load_now, remembered, training_passes, training_rate
 from labelaudit.scanning.recipes import described, passes_by_epochs, resolved, with_epochs
-from labelaudit.scanning.request import Prepared, late_overrides, parse_duration
+from labelaudit.scanning.request import Prepared, TimeLimit, late_overrides, parse_duration
 from labelaudit.training.compiled import can_compile
 from labelaudit.training.device import choose_precision
 
@@ -30,8 +32,22 @@ _BUSY = 0.75  # of the cores, by the load of the last minute: fewer threads may 
 _CLEARLY_FASTER = 1.2  # so that a moment's noise does not decide
 
 
-def within_budget(prepared: Prepared, budget: str) -> Prepared:
+def within_budget(
+    prepared: Prepared,
+    budget: str,
+    *,
+    began: float,
+    rate_of: RateOf = training_rate,
+    now: Callable[[], float] = time.monotonic,
+) -> Prepared:
     """Return the scan with a recipe fitted to a time; settings that were named still win.
+
+    Args:
+        prepared: the dataset, and the recipe to start from.
+        budget: the time, "5m"; of the whole command.
+        began: when the command began, in seconds of the clock.
+        rate_of: measures samples per second.
+        now: the clock.
 
     Raises:
         ConfigError: the schedule is to be shortened as well.
@@ -42,11 +58,30 @@ def within_budget(prepared: Prepared, budget: str) -> Prepared:
             f"--budget {budget} sets the epochs, and --epochs-scale {scale:g} would shorten them again.",
             hint="Leave one of the two out.",
         )
-    fit = fit_budget(prepared, parse_duration(budget))
+    ends_at = began + parse_duration(budget)
+    fit = fit_budget(prepared, max(ends_at - now(), 0.0), rate_of=rate_of)
     if fit is None or prepared.asked is None:
         return prepared
     recipe = resolved(with_overrides(fit.recipe, late_overrides(prepared.asked)), prepared.dataset)
-    return replace(prepared, recipe=recipe, why=f"budget {budget}: {fit.why}")
+    named = any(recipe.options[name] != value for name, value in fit.recipe.options.items())  # these take their time
+    limit = TimeLimit(budget, ends_at, fit.rate) if math.isfinite(ends_at) and not named else None
+    return replace(prepared, recipe=recipe, why=f"budget {budget}: {fit.why}", limit=limit)
+
+
+def shortened(prepared: Prepared, *, now: Callable[[], float] = time.monotonic) -> Prepared:
+    """Return a scan whose samples are read with as many epochs as there is still time for; the same where it suffices.
+
+    Args:
+        prepared: the scan; without a limit it stays as it is.
+        now: the clock of the limit.
+    """
+    limit, recipe = prepared.limit, prepared.recipe
+    if limit is None:
+        return prepared
+    fit = _with_epochs_for(recipe, (limit.ends_at - now()) * _USABLE, rate=limit.rate, samples=len(prepared.dataset))
+    if training_passes(fit.recipe) >= training_passes(recipe):
+        return prepared
+    return replace(prepared, recipe=fit.recipe)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +124,8 @@ def fit_budget(prepared: Prepared, seconds: float, *, rate_of: RateOf = training
         rate = rate_of(prepared, recipe)
         if rate is None:
             return None
-        fixed = {name: value for name, value in recipe.options.items() if name not in with_epochs(recipe.method, 1)}
-        fewest = int(fixed.get("relabel_from", 0)) + 1  # a phase that does not shrink with the epochs
-        besides, an_epoch = passes_by_epochs(recipe.method, recipe.options, fewest=fewest)
-        passes = (seconds * _USABLE - features_s) * rate / samples - besides
-        epochs = int(max(min(passes, _MOST) / an_epoch, fewest))
-        whole = replace(recipe, options={**recipe.options, **with_epochs(recipe.method, epochs)})
-        return Fit(whole, passes, rate, features_s + training_passes(whole) * samples / rate)
+        fit = _with_epochs_for(recipe, seconds * _USABLE - features_s, rate=rate, samples=samples)
+        return replace(fit, seconds=features_s + fit.seconds)
 
     asked = prepared.asked
     fit = measured(prepared.recipe)
@@ -109,6 +139,17 @@ def fit_budget(prepared: Prepared, seconds: float, *, rate_of: RateOf = training
             break
         fit = measured(smaller)
     return fit
+
+
+def _with_epochs_for(recipe: Recipe, seconds: float, *, rate: float, samples: int) -> Fit:
+    """Return a recipe with the epochs that fit into seconds of training, at so many samples per second."""
+    fixed = {name: value for name, value in recipe.options.items() if name not in with_epochs(recipe.method, 1)}
+    fewest = int(fixed.get("relabel_from", 0)) + 1  # a phase that does not shrink with the epochs
+    besides, an_epoch = passes_by_epochs(recipe.method, recipe.options, fewest=fewest)
+    passes = seconds * rate / samples - besides
+    epochs = int(max(min(passes, _MOST) / an_epoch, fewest))
+    whole = replace(recipe, options={**recipe.options, **with_epochs(recipe.method, epochs)})
+    return Fit(whole, passes, rate, training_passes(whole) * samples / rate)
 
 
 def _larger(recipe: Recipe) -> Iterator[Recipe]:

@@ -53,7 +53,7 @@ def prepare(
     if dataset.pairs_of is not None:
         return prepared
     if request.budget is not None and request.recipe is None:
-        prepared = within_budget(prepared, request.budget)
+        prepared = within_budget(prepared, request.budget, began=request.began)
     elif request.budget is not None:
         said = f"{prepared.why}; the recipe {request.recipe} wins over the budget {request.budget}"
         prepared = dataclasses.replace(prepared, why=said)

@@ -38,7 +38,7 @@ from labelaudit.scanning.learn import precision_for
 from labelaudit.scanning.load import Loaded
 from labelaudit.scanning.request import Prepared
 from labelaudit.training.batches import VectorInputs
-from labelaudit.training.device import describe_device
+from labelaudit.training.device import DeviceLost, describe_device, lost_device
 from labelaudit.training.kept_networks import KeptNetworks
 from labelaudit.training.model_file import MODEL_NAME, StoredModel, write_model
 from labelaudit.training.ranks import RankLost, Ranks
@@ -222,10 +222,13 @@ def recorded(audit: Record, on_event: EventSink) -> Iterator[AuditLog]:
     except Timeout:
         raise DataError(f"another process is working on {audit.path}.", hint="Wait until it ends.") from None
     except BaseException as error:
+        lost = lost_device(error)
         with suppress(
             OSError, ValueError
         ):  # it had finished; or a disk too full for the note: the audit stays "running", and goes on as well
-            _note_end(audit, error, log.place)
+            _note_end(audit, lost or error, log.place)
+        if lost is not None:
+            raise lost from error
         raise
 
 
@@ -236,7 +239,7 @@ def _note_end(audit: Record, error: BaseException, place: str) -> None:
         audit.interrupt(f"stopped {by}: {place}")
     elif is_disk_full(error):
         audit.interrupt(f"the disk was full: {place}")  # what was saved before is whole
-    elif isinstance(error, RankLost):
+    elif isinstance(error, RankLost | DeviceLost):
         audit.interrupt(error.problem)
     elif isinstance(error, OSError):
         audit.interrupt(f"{error.strerror or error}: {place}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -47,6 +48,7 @@ class Request:
     seed: int = 0
     overrides: Mapping[str, str] = field(default_factory=dict)  # `key=value` settings that win over everything
     for_classifier: bool = False  # the network is what is wanted, not the verdicts
+    began: float = field(default_factory=time.monotonic, compare=False)  # seconds; the budget counts from here
 
     def __post_init__(self) -> None:
         """Check the budget: a mistake in it must not wait until the data is read."""
@@ -150,6 +152,15 @@ def parse_duration(text: str) -> float:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeLimit:
+    """A budget of time, and what it was fitted by."""
+
+    text: str  # as it was asked for
+    ends_at: float  # seconds of the monotonic clock
+    rate: float  # samples per second that the recipe was measured to train on
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """A dataset that can be scanned, and how."""
 
@@ -158,6 +169,7 @@ class Prepared:
     why: str  # one sentence: which recipe was chosen, and by what
     device: torch.device
     asked: Asked | None = None  # what was asked for; None for a scan that goes on
+    limit: TimeLimit | None = None  # None = it takes the time that it takes
 
 
 @dataclass(frozen=True, slots=True)

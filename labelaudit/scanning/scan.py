@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from labelaudit.core.audits import HOME, Audit, audits_of
 from labelaudit.core.dataset import fingerprint
-from labelaudit.core.errors import ConfigError, DataError
+from labelaudit.core.errors import ConfigError, DataError, shorten
 from labelaudit.core.events import Event, EventSink, Said, WorkPlanned, ignore
 from labelaudit.core.evidence import Evidence
 from labelaudit.core.files import empty
@@ -20,11 +20,12 @@ from labelaudit.core.recipe import Recipe, recipe_from_dict
 from labelaudit.gate.near import NEAR_NAME, near_arrays
 from labelaudit.scanning.encode import with_vectors
 from labelaudit.scanning.learn import judge_dataset, run_method
-from labelaudit.scanning.load import Loaded, load_inputs
+from labelaudit.scanning.load import Loaded, Watch, load_inputs, watch_images, watch_tables, with_changes
 from labelaudit.scanning.network import with_features
-from labelaudit.scanning.pace import threads
+from labelaudit.scanning.pace import shortened, threads
 from labelaudit.scanning.prepare import prepare, prepare_again
 from labelaudit.scanning.rates import training_passes
+from labelaudit.scanning.recipes import described
 from labelaudit.scanning.record import (
     AuditLog,
     is_running,
@@ -72,6 +73,7 @@ def scan_dataset(
         if not ranks.is_main:
             return _follow(request.source, root, ranks, finish)
         stopped = _audit_to_go_on_with(request.source, root, ranks, on_event, resume=resume)
+        tables = watch_tables(request.source, request.data)  # as they are before they are read
         audit, prepared = (
             _new(request, root, ranks, finish) if stopped is None else _gone_on_with(stopped, request, ranks)
         )
@@ -82,7 +84,7 @@ def scan_dataset(
             if prepared.dataset.pairs_of is not None:
                 scan_pairs(audit, prepared, log, root=root)
                 return audit
-            _run(audit, prepared, log, stop_at, ranks, root=root, finish=finish)
+            _run(audit, prepared, log, stop_at, ranks, root=root, finish=finish, tables=tables)
         return audit
 
 
@@ -134,6 +136,7 @@ def _learn(
     with threads(prepared.recipe.train.threads):
         cache = Path(root) / HOME / "cache" / "vectors"
         loaded = with_vectors(loaded, prepared, on_event, cache=cache, ranks=ranks)
+        prepared = _within_time(audit, prepared, on_event, ranks)
         evidence = run_method(
             loaded,
             prepared,
@@ -144,8 +147,24 @@ def _learn(
             on_classifier=kept,
         )
     if kept is not None and loaded.inputs is not None and loaded.dataset.kind != "texts":
+        if lost := kept.lost():
+            on_event(
+                Said("warning", f"the networks of {shorten(lost)} were removed while the scan ran: no model keeps them")
+            )
         write_judges(audit.path, kept, loaded, prepared, fingerprint=stamp)
     return loaded, evidence
+
+
+def _within_time(audit: Audit, prepared: Prepared, on_event: EventSink, ranks: Ranks) -> Prepared:
+    """Return the scan with the epochs that a budget leaves time for, now that the samples are read."""
+    recipe = recipe_from_dict(ranks.from_main(shortened(prepared).recipe.to_dict())) if ranks.size > 1 else None
+    in_time = shortened(prepared) if recipe is None else replace(prepared, recipe=recipe)
+    if ranks.is_main and in_time.recipe != prepared.recipe:
+        audit.update(recipe=in_time.recipe.to_dict())  # so that a scan that goes on trains as long
+        length = described(in_time.recipe.method, in_time.recipe.options)
+        budget = prepared.limit.text if prepared.limit else ""
+        on_event(Said("note", f"reading took its time: {length}, to keep --budget {budget}"))
+    return in_time
 
 
 def _run(
@@ -157,6 +176,7 @@ def _run(
     *,
     root: Path | str,
     finish: Finish,
+    tables: Watch,
 ) -> None:
     """Scan and write everything down; `finish` is called where the audit wants a classifier as well."""
     for remark in prepared.dataset.remarks:
@@ -164,7 +184,9 @@ def _run(
     recipe = prepared.recipe
     finishing = recipe_from_dict(audit.meta["finish"]) if "finish" in audit.meta else None
     on_event = log if finishing is None else _planning_finish(log, finishing, len(prepared.dataset))
+    images = watch_images(prepared.dataset)
     loaded, evidence = _learn(audit, prepared, on_event, stop_at, ranks, root=root)
+    loaded = with_changes(loaded, prepared.dataset, tables, images, log)
     verdicts = judge_dataset(loaded, evidence, recipe)
     audit.write_arrays("evidence", **evidence.arrays())
     if loaded.near_hashes is not None:

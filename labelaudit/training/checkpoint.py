@@ -6,6 +6,7 @@ a stream named by stage and epoch, nothing else is needed to go on exactly where
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from labelaudit.core.errors import DAMAGE, DataError, damaged
-from labelaudit.core.files import own_path, parse_json, write_atomically
+from labelaudit.core.files import make_folder, own_path, parse_json, write_atomically
 from labelaudit.core.shape import map_of, whole
 from labelaudit.training.optimizers import Optimizer
 
@@ -35,12 +36,19 @@ class StageState:
 
 
 def save_stage(path: Path, state: StageState) -> None:
-    """Write a stage's state; the old file stays until the new one is complete."""
+    """Write a stage's state; the one before stays beside it, should this one come to be damaged."""
     tensors = {f"model/{name}": value for name, value in state.model.state_dict().items()}
     for number, entries in state.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{number}/{name}": torch.as_tensor(value) for name, value in entries.items()}
     tensors |= {f"table/{name}": value for name, value in state.tables.items()}
+    if path.exists():
+        own_path(path).replace(own_path(path_before(path)))
     save_tensors(path, tensors, {"epoch": state.epoch, "step": state.step})
+
+
+def path_before(path: Path) -> Path:
+    """Return where the state before the last one lies."""
+    return path.with_name(f"{path.stem}.before{path.suffix}")
 
 
 def restore_stage_(state: StageState, tensors: dict[str, Tensor], counters: dict[str, int], *, source: str) -> None:
@@ -76,26 +84,41 @@ def restore_stage_(state: StageState, tensors: dict[str, Tensor], counters: dict
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], counters: dict[str, int]) -> None:
-    """Write named tensors and whole numbers, atomically."""
+    """Write named tensors and whole numbers, atomically, with a checksum."""
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    own_path(path.parent, folder=True).mkdir(parents=True, exist_ok=True)  # somebody may have tidied up meanwhile
-    write_atomically(path, lambda to: save_file(plain, to, metadata={"counters": json.dumps(counters)}))
+    make_folder(path.parent)  # somebody may have tidied up meanwhile
+    told = json.dumps(counters)
+    facts = {"counters": told, "checksum": _checksum(plain, told)}
+    write_atomically(path, lambda to: save_file(plain, to, metadata=facts))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, int]]:
     """Read what `save_tensors` wrote.
 
     Raises:
-        DataError: the file is damaged.
+        DataError: the file is damaged: torn, or its bytes are not those that were written.
     """
     try:
         with safe_open(own_path(path), framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            counters = parse_json((file.metadata() or {})["counters"])
+            facts = file.metadata() or {}
+            counters = parse_json(facts["counters"])
             map_of(whole())(counters, "counters")
     except _DAMAGE as error:
         raise damaged(path, error, hint="Delete it and scan again.") from error
+    checksum = _checksum(tensors, facts["counters"])
+    if facts.keys() - {"counters", "checksum"} or facts.get("checksum", checksum) != checksum:  # earlier ones had none
+        raise damaged(path, "its bytes are not those that were written", hint="Delete it and scan again.")
     return tensors, counters
+
+
+def _checksum(tensors: dict[str, Tensor], counters: str) -> str:
+    """Return a hash of counters and of contiguous tensors on the CPU: of names, types, shapes and bytes."""
+    seen = hashlib.blake2b(counters.encode(), digest_size=16)
+    for name, value in sorted(tensors.items()):
+        seen.update(f"{name}\x1f{value.dtype}\x1f{list(value.shape)}\x1f".encode())
+        seen.update(value.reshape(-1).view(torch.uint8).numpy().data)
+    return seen.hexdigest()
 
 
 def _match_memory_layout_(optimizer: Optimizer) -> None:

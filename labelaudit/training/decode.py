@@ -18,6 +18,7 @@ from labelaudit.training.pixel_store import PixelStore, Row, file_stamp
 
 _CHUNK = 32  # images per task: small enough for a smooth progress bar
 _BLOCK_BYTES = 128 * 2**20  # pixels in memory before they are written down
+_TRIES = 3  # readings of an image that others are writing
 _BLOCK_IMAGES = 16_384  # the same; of tiny images the descriptions outweigh the pixels
 
 
@@ -63,7 +64,7 @@ def decode_images(
         for block in _parts(unknown, max(_CHUNK, min(_BLOCK_IMAGES, _BLOCK_BYTES // store.row_bytes))):
             new: list[tuple[int, Decoded]] = []
             tasks = pool.map(
-                lambda chunk: [_read(content, names, store, index) for index in chunk], _parts(block, _CHUNK)
+                lambda chunk: [_read(content, names, store, stamps, index) for index in chunk], _parts(block, _CHUNK)
             )
             for results in tasks:
                 for index, result in results:
@@ -94,16 +95,34 @@ def decode_images(
     )
 
 
-def _read(content: Images, names: Sequence[str], store: PixelStore, index: int) -> tuple[int, Decoded | int | str]:
+def _read(
+    content: Images, names: Sequence[str], store: PixelStore, stamps: list[str], index: int
+) -> tuple[int, Decoded | int | str]:
     """Return (index, freshly decoded image | row in the store | why it cannot be read)."""
     try:
-        data = content.read(index)
+        data = _read_at_once(content, stamps, index)
         row = store.find_content(hash_content(data), known_suffix(names[index]))
         return index, decode_image(data, names[index], store.size, framing=store.framing) if row is None else row
     except OSError as error:
         return index, f"cannot be read: {error.strerror or error}"
     except UnreadableImage as error:
         return index, error.problem
+
+
+def _read_at_once(content: Images, stamps: list[str], index: int) -> bytes:
+    """Return the bytes of an image as it was at one moment, whose stamp is noted.
+
+    Raises:
+        UnreadableImage: it is written to again and again.
+        OSError: as the system does.
+    """
+    for _ in range(_TRIES):
+        data = content.read(index)
+        now = file_stamp(str(content.files[index])) if isinstance(content, ImageFiles) else stamps[index]
+        if now == stamps[index]:
+            return data
+        stamps[index] = now  # it was written to since it was looked at, maybe in the middle of reading
+    raise UnreadableImage("it was rewritten while it was read")
 
 
 def _write(store: PixelStore, new: Sequence[tuple[int, Decoded]], names: Sequence[str], stamps: Sequence[str]) -> range:

@@ -10,7 +10,24 @@ from typing import Literal
 
 import torch
 
-from labelaudit.core.errors import ConfigError
+from labelaudit.core.errors import ConfigError, TrainingError
+
+
+class DeviceLost(TrainingError):  # noqa: N818 - reads as what happened
+    """The device failed or went away; what was trained before lies in checkpoints."""
+
+
+def lost_device(error: BaseException) -> DeviceLost | None:
+    """Return the error to tell where a device went away or refuses to go on; None for any other one."""
+    kind = getattr(torch, "AcceleratorError", ())  # torch before 2.8 raises RuntimeError
+    text = str(error).strip()
+    said = isinstance(error, RuntimeError) and text.startswith(("CUDA error", "HIP error", "CUDA driver error"))
+    if isinstance(error, torch.OutOfMemoryError) or not (said or isinstance(error, kind)):
+        return None
+    return DeviceLost(
+        f"the device failed: {text.splitlines()[0].rstrip('.') if text else type(error).__name__}.",
+        hint="The same command with --resume goes on from the last checkpoint, once the device is back.",
+    )
 
 
 def choose_device(name: str = "auto") -> torch.device:

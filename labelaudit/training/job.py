@@ -14,10 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from labelaudit.core.errors import StopAsked, TrainingError
+from labelaudit.core.errors import DataError, StopAsked, TrainingError
 from labelaudit.core.events import (
     EpochFinished,
     EventSink,
+    Said,
     SamplesDone,
     StageFinished,
     StageResumed,
@@ -27,15 +28,24 @@ from labelaudit.core.events import (
 )
 from labelaudit.core.recipe import TrainSettings
 from labelaudit.training.batch_norm import share_batch_norm
-from labelaudit.training.batches import Samples, View
-from labelaudit.training.checkpoint import StageState, load_tensors, restore_stage_, save_stage, save_tensors
+from labelaudit.training.batches import Batch, Samples, View
+from labelaudit.training.checkpoint import (
+    StageState,
+    load_tensors,
+    path_before,
+    restore_stage_,
+    save_stage,
+    save_tensors,
+)
 from labelaudit.training.compiled import compile_, compiling_first, without_compiling
 from labelaudit.training.epoch import LossFn, predict, train_epoch
 from labelaudit.training.optimizers import Optimizer, make_adamw, make_sgd
 from labelaudit.training.pace import Pace
 from labelaudit.training.ranks import Ranks
+from labelaudit.training.room import Room
 from labelaudit.training.streams import global_stream
 from labelaudit.training.tables import Tables, own_part, visiting, whole_on_main
+from labelaudit.training.timetable import Timetable
 
 _EVENT_EVERY_S = 0.2  # progress events at most this often
 _CHECKPOINT_EVERY_S = 20.0  # so that a stopped run loses little and a fast one is not slowed by its disk
@@ -79,6 +89,9 @@ class Job:
     )
     stop_at: float = math.inf  # seconds of the monotonic clock; the first epoch that ends later is the last
     pace: Pace | None = None  # chooses the threads anew where the machine gets busy; None = they stay
+    timetable: Timetable | None = None  # until when training is to be over; None = it takes its time
+    room: Room = field(default_factory=Room)  # in how many parts a batch is computed
+    saved: dict[Path, Tables | None] = field(default_factory=dict)  # files; what finished stages left in them
     clock: Progress = field(default_factory=lambda: Progress())
 
     @property
@@ -115,6 +128,8 @@ class Job:
         """Announce the stages that are still to be run, with their passes over the samples, for the time left."""
         to_run = [(stage, n * len(self.samples)) for stage, n in passes.items() if self.finished(stage) is None]
         self.on_event(WorkPlanned(tuple(to_run)))
+        if self.timetable is not None:
+            self.timetable.plan(sum(n for _, n in to_run))
 
     @contextmanager
     def stage(self, name: str, title: str, passes: int) -> Iterator[None]:
@@ -142,10 +157,10 @@ class Job:
         return model
 
     def resume(self, stage: str, state: StageState) -> None:
-        """Fill the state from the stage's last checkpoint, if there is one."""
+        """Fill the state from the stage's last checkpoint, if there is one; from the one before where it is damaged."""
         if self.checkpoints is not None:
             path = self.checkpoints / f"{stage}.safetensors"
-            stored = self._read(path, tables="table/")
+            stored = self._read(path, path_before(path), tables="table/")
             if stored is not None:
                 restore_stage_(state, *stored, source=str(path))
                 self.clock.samples = state.epoch * len(self.samples)
@@ -181,6 +196,15 @@ class Job:
         if self.pace is not None:
             batches = self.pace.watched(batches, stage, epoch, self.on_event)
         weight = 1.0 if among is None else len(self.samples) / max(1, int(among.sum()))  # an epoch counts as a pass
+        left_out = 0
+
+        def leave_out(batch: Batch) -> None:
+            nonlocal left_out
+            left_out += 1
+            self._count(stage, round(len(batch.index) / batch.share * weight), epoch, epochs)
+
+        if self.timetable is not None:
+            batches = self.timetable.kept(batches, leave_out, self.on_event)
         with (
             visiting(state.tables, self.samples.order(stage, epoch), self.ranks),
             global_stream(self.device, self.seed, "dropout", stage, epoch, *own_stream),
@@ -190,18 +214,20 @@ class Job:
                 compiling_first(batches) if self.compiles else batches,
                 loss_fn,
                 state.optimizer,
-                lr_at,
+                lambda step: lr_at(step + left_out),
                 step=state.step,
                 precision=self.precision,
                 on_samples=lambda n: self._count(stage, round(n * weight), epoch, epochs),
                 after_step=after_step,
                 ranks=self.ranks,
+                room=self.room,
             )
         if not math.isfinite(mean_loss):
             raise TrainingError(
                 f"{stage}: the mean loss of epoch {epoch} of {epochs} is {mean_loss}.",
                 hint="Lower the learning rate (-o peak_lr=0.03) or train in full precision (-o train.precision=fp32).",
             )
+        state.step += left_out
         state.epoch = epoch
         self.on_event(EpochFinished(stage, epoch, epochs, mean_loss))
 
@@ -217,7 +243,10 @@ class Job:
         if saves and self.checkpoints is not None:
             whole = replace(state, tables=whole_on_main(state.tables, len(self.samples), self.ranks))
             if self.ranks.is_main:
-                save_stage(self.checkpoints / f"{stage}.safetensors", whole)
+                path = self.checkpoints / f"{stage}.safetensors"
+                self._write_anew_what_vanished(but=path)
+                save_stage(path, whole)
+                self.saved[path] = None
         if stops:
             raise StopAsked
 
@@ -240,12 +269,15 @@ class Job:
                 len(self.samples.labels[self.own]),
                 precision=self.precision,
                 on_samples=lambda done: self._count(stage, done, 0, 0),
+                room=self.room,
             )
         return total / len(views)
 
     def finished(self, stage: str) -> Tables | None:
         """Read the tables that a finished stage left behind; None when it is still to be run."""
         stored = None if self.checkpoints is None else self._read(self._result_path(stage), tables="")
+        if stored is not None and self.ranks.size == 1:
+            self.saved[self._result_path(stage)] = stored[0]
         return None if stored is None else {name: value.to(self.device) for name, value in stored[0].items()}
 
     def finish(self, stage: str, result: Tables) -> Tables:
@@ -254,23 +286,52 @@ class Job:
             return result
         whole = whole_on_main(result, len(self.samples), self.ranks)
         if self.ranks.is_main:
+            path = self.checkpoints / f"{stage}.safetensors"
+            self._write_anew_what_vanished(but=path)
+            self.saved.pop(path, None)
             save_tensors(self._result_path(stage), whole, {})
-            (self.checkpoints / f"{stage}.safetensors").unlink(missing_ok=True)
+            self.saved[self._result_path(stage)] = {name: value.detach().cpu() for name, value in whole.items()}
+            for each in (path, path_before(path)):
+                each.unlink(missing_ok=True)
         return result
 
-    def _read(self, path: Path, *, tables: str) -> tuple[dict[str, Tensor], dict[str, int]] | None:
-        """Read a file that rank 0 sees, None where there is none; the others need not see its disk.
+    def _write_anew_what_vanished(self, *, but: Path) -> None:
+        """Notice files that somebody removed while the stages ran; write those anew whose content is at hand.
 
         Args:
-            path: of the file.
+            but: is about to be written, or not needed any more.
+        """
+        for path, tables in self.saved.items():
+            if not path.exists():
+                self.on_event(Said("warning", f"{path} was removed while it is needed to go on: it is written anew"))
+                if tables is not None and path != but:
+                    save_tensors(path, tables, {})
+
+    def _read(self, *paths: Path, tables: str) -> tuple[dict[str, Tensor], dict[str, int]] | None:
+        """Read the first sound file that rank 0 sees, None where there is none; the others need not see its disk.
+
+        A damaged one is said: what the file before it does not have is learnt once more.
+
+        Args:
+            *paths: of the files.
             tables: how the names begin of tensors that are per-sample tables, of which each rank gets its rows.
         """
-        tensors, counters = load_tensors(path) if self.ranks.is_main and path.exists() else ({}, None)
+        tensors, counters = self._first_sound(paths) if self.ranks.is_main else ({}, None)
         counters = self.ranks.from_main(counters)
         if counters is None:
             return None
         whole = {name: tensors.pop(name) for name in list(tensors) if name.startswith(tables)}
         return self.ranks.tensors_from_main(tensors) | own_part(whole, self.ranks), counters
+
+    def _first_sound(self, paths: tuple[Path, ...]) -> tuple[dict[str, Tensor], dict[str, int] | None]:
+        for path in paths:
+            if path.exists():
+                try:
+                    return load_tensors(path)
+                except DataError as error:
+                    again = "the stage goes on from an earlier checkpoint, or begins anew"
+                    self.on_event(Said("warning", f"{error.problem.rstrip('.')}: {again}"))
+        return {}, None
 
     def _result_path(self, stage: str) -> Path:
         if self.checkpoints is None:
@@ -278,6 +339,8 @@ class Job:
         return self.checkpoints / f"{stage}.result.safetensors"
 
     def _count(self, stage: str, n: int, epoch: int, epochs: int) -> None:
+        if self.timetable is not None:
+            self.timetable.count(n)
         done = self.clock.count(n)
         if done is not None:
             self.on_event(SamplesDone(stage, done, epoch, epochs))

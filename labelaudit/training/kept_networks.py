@@ -25,6 +25,7 @@ class KeptNetworks:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._shown: dict[str, tuple[nn.Module, ...]] = {}
+        self._saved: set[str] = set()  # stages whose networks this run wrote
 
     def __call__(self, shown: Classifier) -> None:
         """Take the networks of a stage; their weights may move on until its last epoch."""
@@ -33,6 +34,7 @@ class KeptNetworks:
             tensors = {f"{k}/{name}": value for k, state in enumerate(_states(shown.models)) for name, value in state}
             save_tensors(self._folder / f"{shown.stage}{_SUFFIX}", tensors, {"networks": len(shown.models)})
             del self._shown[shown.stage]
+            self._saved.add(shown.stage)
 
     def networks(self) -> dict[str, tuple[dict[str, Tensor], ...]]:
         """Return the weights of the networks of each stage, by its name, in alphabetical order."""
@@ -43,6 +45,11 @@ class KeptNetworks:
                 tensors_below(f"{k}/", tensors) for k in range(counters["networks"])
             )
         return dict(sorted(weights_of.items()))
+
+    def lost(self) -> tuple[str, ...]:
+        """Return the stages whose networks somebody removed from the folder since they were written."""
+        there = self.networks()
+        return tuple(sorted(stage for stage in self._saved if stage not in there))
 
     def every(self) -> tuple[dict[str, Tensor], ...]:
         """Return the weights of all networks that were shown; the mean of their softmax outputs is the classifier."""

@@ -70,4 +70,5 @@ def with_recorded(probs: Tensor, state: StageState) -> Tensor:
     if "recorded" not in state.tables:
         return probs
     recorded = state.tables["recorded"]
-    return (probs + recorded / recorded.sum(dim=1, keepdim=True)) / 2
+    sums = recorded.sum(dim=1, keepdim=True)
+    return torch.where(sums > 0, (probs + recorded / sums) / 2, probs)  # nothing: its batches were always left out

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import sys
 import tarfile
 import zipfile
 
@@ -34,6 +36,55 @@ def photos(tmp_path):
     (tmp_path / "photos/README.md").write_text("mine")
     (tmp_path / "photos/.cache").write_text("hidden")
     return tmp_path / "photos"
+
+
+ODD = (
+    b"caf\xe9.png",
+    b"new\nline.png",
+    b"-rf",
+    b"a\\x41.png",
+    b"two\xe2\x80\xa8lines.png",
+    b"\xff\xfe.png",
+    b"--help.png",
+)
+
+
+def odd_photos(tmp_path):
+    """Write two classes of files with odd names, one class of which is no UTF-8 itself."""
+    for number, name in enumerate(ODD):
+        suffix = b"" if name.endswith(b".png") else b".png"
+        for folder, label in ((b"-cat", b"1"), (b"d\xf6g", b"2")):
+            image(
+                tmp_path / "photos" / os.fsdecode(folder) / os.fsdecode(label + name + suffix),
+                number + 10 * len(folder),
+            )
+            image(
+                tmp_path / "photos" / os.fsdecode(folder) / os.fsdecode(name + suffix), 50 + number + 10 * len(folder)
+            )
+    return tmp_path / "photos"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+@pytest.mark.parametrize("by", ["link", "copy", "symlink"])
+def test_names_that_are_no_text_are_kept_and_undone(tmp_path, by):
+    source = odd_photos(tmp_path)
+    before = tree(source)
+    audit, dataset = audited(tmp_path, source)
+    changed = [name for name in dataset.sample_ids if name.startswith("-cat/1")]
+    assert len(changed) == len(ODD)
+    for name in changed:
+        decide(audit, name, "d\\xf6g")
+    applied = labelaudit.apply(audit, by=by)
+    moved = {
+        ("d\udcf6g/" + name.removeprefix("-cat/") if name.startswith("-cat/1") else name): data
+        for name, data in before.items()
+    }
+    assert tree(applied.output) == moved
+    assert tree(source) == before
+    undone = labelaudit.undo(applied.output)
+    assert (undone.removed, undone.kept) == (len(before), ())
+    assert not applied.output.exists()
+    assert tree(source) == before
 
 
 @pytest.mark.parametrize("by", ["link", "copy", "symlink"])

@@ -8,10 +8,10 @@ import pytest
 
 from labelaudit.core.errors import ConfigError
 from labelaudit.methods.registry import read_options
-from labelaudit.scanning.pace import fit_budget
+from labelaudit.scanning.pace import fit_budget, shortened, within_budget
 from labelaudit.scanning.rates import training_passes
 from labelaudit.scanning.recipes import Facts
-from labelaudit.scanning.request import Prepared, parse_duration
+from labelaudit.scanning.request import Prepared, Request, parse_duration, settle
 from tests.recipes import LEARNERS, choose_recipe
 
 N = 10_000
@@ -113,3 +113,64 @@ def test_a_backbone_that_was_asked_for_stays():
 
 def test_probabilities_need_no_budget():
     assert fit_budget(prepared(), 60, rate_of=lambda *_: None) is None
+
+
+class Clock:
+    """A clock of which a command uses up some before anything is fitted."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+class Photos:
+    """A dataset that is only asked for its kind and length."""
+
+    kind = "images"
+
+    def __len__(self) -> int:
+        return N
+
+
+def fitted_within(budget: str, *, began: float, now: Clock, **overrides: str) -> Prepared:
+    request = Request("photos", overrides=overrides, budget=budget)
+    recipe, why = choose_recipe(Facts("images", N, 10, 32), overrides=overrides)
+    asked = Prepared(Photos(), recipe, why, None, settle(request))  # type: ignore[arg-type]  # no device is needed
+    return within_budget(asked, budget, began=began, rate_of=machine(4000), now=now)
+
+
+def test_what_imports_and_reading_took_is_not_there_for_training():
+    at_once = fitted_within("60s", began=0.0, now=Clock(0.0))
+    late = fitted_within("60s", began=0.0, now=Clock(30.0))
+    assert late.limit is not None
+    rate = late.limit.rate
+    assert training_passes(late.recipe) * N / rate <= 30.0 * 0.85
+    assert training_passes(at_once.recipe) * N / rate > 30.0
+    assert (late.limit.text, late.limit.ends_at) == ("60s", 60.0)
+
+
+@pytest.mark.parametrize("read_s", [5.0, 20.0, 40.0])
+def test_what_decoding_took_shortens_the_schedule(read_s):
+    clock = Clock(10.0)
+    planned = fitted_within("100s", began=0.0, now=clock)
+    clock.seconds += read_s
+    in_time = shortened(planned, now=clock)
+    assert planned.limit is not None
+    seconds = training_passes(in_time.recipe) * N / planned.limit.rate
+    assert seconds <= (90.0 - read_s) * 0.85
+    assert seconds > (90.0 - read_s) * 0.85 - 2 * N / planned.limit.rate - 1  # an epoch of both networks
+    assert shortened(in_time, now=clock) == in_time
+    assert shortened(planned, now=Clock(10.0)) == planned
+
+
+def test_epochs_that_were_named_take_their_time():
+    asked = fitted_within("60s", began=0.0, now=Clock(0.0), epochs="99")
+    assert asked.recipe.options["epochs"] == 99
+    assert asked.limit is None
+    assert shortened(asked, now=Clock(1e9)) == asked
+
+
+def test_without_an_end_nothing_is_shortened():
+    assert fitted_within("max", began=0.0, now=Clock(0.0)).limit is None

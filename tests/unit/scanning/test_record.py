@@ -1,11 +1,13 @@
 import errno
 
 import pytest
+import torch
 
 from labelaudit.core.audits import Audit
 from labelaudit.core.errors import DataError
 from labelaudit.core.events import ThreadsTried, ignore
 from labelaudit.scanning.record import AuditLog, is_running, recorded
+from labelaudit.training.device import DeviceLost, lost_device
 
 
 def test_an_audit_says_when_its_threads_were_tried_and_which_went_on(tmp_path):
@@ -66,3 +68,26 @@ def test_what_the_next_try_may_not_meet_again_leaves_the_scan_to_go_on(tmp_path,
     with pytest.raises(type(error)), recorded(audit, ignore):
         raise error
     assert audit.status == status
+
+
+@pytest.mark.parametrize(
+    "text", ["CUDA error: unspecified launch failure\nCUDA kernel errors might be", "HIP error: device lost"]
+)
+def test_a_lost_device_leaves_the_scan_to_go_on_and_says_how(tmp_path, text):
+    audit = Audit.create(tmp_path, method="panel", facts={})
+    with pytest.raises(DeviceLost) as caught, recorded(audit, ignore):
+        raise RuntimeError(text)
+    assert caught.value.exit_code == 3
+    assert caught.value.problem == f"the device failed: {text.splitlines()[0]}."
+    assert "--resume" in str(caught.value.hint)
+    assert audit.status == "interrupted"
+    assert audit.meta["error"] == caught.value.problem
+
+
+def test_what_torch_raises_for_an_accelerator_is_a_lost_device(tmp_path):
+    kind = getattr(torch, "AcceleratorError", None)
+    if kind is None:
+        pytest.skip("this torch raises RuntimeError")
+    assert isinstance(lost_device(kind("the launch timed out and was terminated", 702)), DeviceLost)
+    assert lost_device(torch.OutOfMemoryError("CUDA out of memory")) is None
+    assert lost_device(RuntimeError("mat1 and mat2 shapes cannot be multiplied")) is None

@@ -22,7 +22,7 @@ def flowers(tmp_path):
 
 def test_every_field_of_a_request_can_be_given_by_name():
     data = {each.name for each in fields(DataSettings)}
-    own = {each.name for each in fields(Request)} - {"source", "data", "model", "for_classifier"}
+    own = {each.name for each in fields(Request)} - {"source", "data", "model", "for_classifier", "began"}
     model = {each.name for each in fields(ModelSettings)} - {"frozen"}  # -o model.frozen: rarely of use
     assert set(DataOptions.__annotations__) == data
     assert set(Settings.__annotations__) == data | own | model

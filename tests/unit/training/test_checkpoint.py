@@ -12,7 +12,14 @@ from torch.nn import functional as F
 
 from labelaudit.core.errors import DataError
 from labelaudit.core.recipe import TrainSettings
-from labelaudit.training.checkpoint import StageState, load_tensors, restore_stage_, save_stage, save_tensors
+from labelaudit.training.checkpoint import (
+    StageState,
+    load_tensors,
+    path_before,
+    restore_stage_,
+    save_stage,
+    save_tensors,
+)
 from labelaudit.training.job import make_optimizer
 from labelaudit.training.models import MultilayerPerceptron, build_image_network, initialised
 
@@ -116,14 +123,33 @@ def test_an_optimiser_without_moments_is_saved_and_loaded(tmp_path):
     assert_equal_states(loaded, state)
 
 
-def test_saving_again_replaces_the_file_and_leaves_nothing_else(tmp_path):
+def test_saving_again_keeps_the_state_before_and_nothing_else(tmp_path):
     path, state, loaded = tmp_path / "s.safetensors", new_state(), new_state()
-    for _ in range(2):
+    for _ in range(3):
         train_(state, 1)
         save_stage(path, state)
     load_stage(path, loaded)
+    assert loaded.epoch == 3
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["s.before.safetensors", "s.safetensors"]
+    load_stage(path_before(path), loaded)
     assert loaded.epoch == 2
-    assert [file.name for file in tmp_path.iterdir()] == ["s.safetensors"]
+
+
+def test_a_single_flipped_bit_is_noticed_wherever_it_is(tmp_path):
+    path = tmp_path / "s.safetensors"
+    save_stage(path, new_state())
+    whole = path.read_bytes()
+    header = 8 + int.from_bytes(whole[:8], "little")
+    for place in [*range(8, header), *range(header, len(whole), 53)]:
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        with pytest.raises(DataError):
+            load_stage(path, new_state())
+
+
+def test_a_checkpoint_of_an_earlier_version_has_no_checksum_and_is_read(tmp_path):
+    path = tmp_path / "s.safetensors"
+    save_file({"probs": torch.ones(2)}, path, metadata={"counters": '{"epoch": 7}'})
+    assert load_tensors(path)[1] == {"epoch": 7}
 
 
 def test_a_half_written_file_is_named_as_damaged(tmp_path):

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from labelaudit.core.errors import DataError, TrainingError
+from labelaudit.core.errors import TrainingError
 from labelaudit.core.events import (
     EpochFinished,
     Event,
+    Said,
     SamplesDone,
     StageFinished,
     StageResumed,
@@ -94,12 +95,66 @@ def test_finishing_a_stage_drops_its_checkpoint_only(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.result.safetensors", "b.safetensors"]
 
 
-def test_a_damaged_result_is_named(tmp_path):
-    path = tmp_path / "a.result.safetensors"
+def said(events: list[Event]) -> list[str]:
+    return [event.text for event in events if isinstance(event, Said)]
+
+
+def test_a_damaged_result_is_named_and_its_stage_is_still_to_be_run(tmp_path):
+    path, events = tmp_path / "a.result.safetensors", list[Event]()
     path.write_bytes(b"half of it")
-    with pytest.raises(DataError) as caught:
-        job(checkpoints=tmp_path).finished("a")
-    assert caught.value.problem.startswith(f"{path} is damaged: ")
+    assert job(checkpoints=tmp_path, on_event=events.append).finished("a") is None
+    assert said(events)[0].startswith(f"{path} is damaged: ")
+    assert said(events)[0].endswith(": the stage goes on from an earlier checkpoint, or begins anew")
+
+
+@pytest.mark.parametrize("how", ["torn", "flipped", "gone"])
+def test_a_damaged_checkpoint_is_noticed_and_the_one_before_leads_to_the_same_bits(tmp_path, how):
+    whole, events = train(job(), 5), list[Event]()
+    train(job(checkpoints=tmp_path), 5, stop_after=3)
+    path = tmp_path / "a.safetensors"
+    data = path.read_bytes()
+    if how == "gone":  # the power went out between moving the old one away and the new one's name
+        path.unlink()
+    else:
+        path.write_bytes(data[: len(data) // 2] if how == "torn" else data[:-9] + bytes([data[-9] ^ 1]) + data[-8:])
+    resumed = train(job(checkpoints=tmp_path, on_event=events.append), 5)
+    assert StageResumed("a", 2 * N) in events
+    assert torch.equal(weights(resumed), weights(whole))
+    assert [text.startswith(f"{path} is damaged: ") for text in said(events)] == ([] if how == "gone" else [True])
+
+
+def test_where_no_checkpoint_is_sound_the_stage_begins_anew(tmp_path):
+    train(job(checkpoints=tmp_path), 4, stop_after=3)
+    for path in tmp_path.iterdir():
+        path.write_bytes(b"")
+    events: list[Event] = []
+    resumed = train(job(checkpoints=tmp_path, on_event=events.append), 4)
+    assert len(said(events)) == 2
+    assert torch.equal(weights(resumed), weights(train(job(), 4)))
+
+
+def test_checkpoints_that_somebody_removes_are_noticed_and_written_anew(tmp_path):
+    events: list[Event] = []
+    work = job(checkpoints=tmp_path, on_event=events.append)
+    result = work.finish("first", {"probs": torch.rand(N, C)})
+    train(work, 4, stop_after=2)
+    for path in tmp_path.iterdir():
+        path.unlink()
+    tmp_path.rmdir()
+    state = work.new_state("a")
+    state.epoch = 3
+    work.clock.saved_at = LONG_AGO
+    work.checkpoint("a", state)
+    names = ["first.result.safetensors", "a.safetensors"]
+    expected = [f"{tmp_path / name} was removed while it is needed to go on: it is written anew" for name in names]
+    assert said(events) == expected
+    found = job(checkpoints=tmp_path).finished("first")
+    assert found is not None
+    assert torch.equal(found["probs"], result["probs"])
+    later = job(checkpoints=tmp_path)
+    again = later.new_state("a")
+    later.resume("a", again)
+    assert again.epoch == 3
 
 
 def test_a_job_without_a_folder_keeps_nothing_and_still_hands_the_result_on():
