@@ -9,7 +9,7 @@ from labelaudit.core.shortened import shortened
 from labelaudit.methods.registry import METHODS, require_method
 
 # Whole numbers of the methods that do not belong to the schedule: everything else must be shortened with it.
-NO_EPOCHS = {"networks", "learners", "views", "trusted_batch", "folds", "rounds", "components", "neighbours"}
+NO_EPOCHS = {"networks", "learners", "views", "trusted_batch", "folds", "rounds", "components", "neighbours", "trees"}
 
 
 def test_epochs_milestones_phases_and_steps_are_multiplied_and_nothing_else():
