@@ -17,6 +17,7 @@ from labelaudit.core.audits import Audit
 from labelaudit.core.decisions import WITHDRAWN, Decisions, Entry, Key, Known
 from labelaudit.core.runs import now
 from labelaudit.core.seeds import numpy_generator
+from labelaudit.core.several import label_numbers, several_of
 from labelaudit.gate.columns import FindingColumns, read_columns
 from labelaudit.gate.opened import Opened
 from labelaudit.judging.asking import draw_questions
@@ -71,6 +72,7 @@ class Desk:
         self.columns: FindingColumns = opened.columns
         self.classes = tuple((raw.meta.get("dataset") or {}).get("classes") or opened.columns.given.names)
         self._known_classes = frozenset(self.classes)
+        self.is_several = several_of(raw.meta) is not None  # a row asks whether a sample has one of its labels
         self._orders = Orders(opened.columns)
         self._book = Book(raw, opened.columns, self._baseline)
         self._reckoner = Reckoner(raw, read_columns(raw.findings_path), self._snapshot)
@@ -86,6 +88,13 @@ class Desk:
     def has_class(self, name: str) -> bool:
         """Whether a label is one of the dataset's, or one that people named since."""
         return name in self._known_classes or name in self.new_classes()
+
+    def may_be(self, row: int, label: str) -> bool:
+        """Whether a label may be said of a row; where a row asks about one of several labels, it is there or not."""
+        if not self.is_several:
+            return self.has_class(label)
+        about = label_numbers(self.classes)
+        return label in about and about.get(self.columns.given.text(row) or "") == about[label]
 
     def new_classes(self) -> list[str]:
         """Return the labels that decisions name and the dataset does not know, sorted."""
@@ -257,6 +266,7 @@ class Desk:
     def progress(self, who: Who) -> dict[str, Any]:
         """Return what changes with every decision."""
         with self._reading():
+            self._reckoner.begin()
             self._leases.renew(who.tab)
             open_ = int((self._orders.suspect & ~self._book.looked_at).sum())
             return {

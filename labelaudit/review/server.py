@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from typing import Any, cast
@@ -77,6 +77,7 @@ def about(review: Review, asked: Asked) -> Any:
         "audit": desk.audit.path.name,
         "kind": review.sight.kind,
         "classes": list(desk.classes),
+        "several": desk.is_several,
         "reviewer": review.reviewer,
         "steps": desk.last_steps(_who(asked, review)),
     }
@@ -125,12 +126,13 @@ def decide(review: Review, asked: Asked) -> Any:
     who, choice = _who(asked, review), asked.get("choice")
     if choice not in CHOICES:
         raise Refused(f"choice {choice!r}: expected {', '.join(CHOICES)}")
+    samples = _samples(review, asked.get("samples"))
     try:
         taken = review.desk.decide(
-            _samples(review, asked.get("samples")),
+            samples,
             cast("Choice", choice),
             who,
-            label=_label(asked, review) if choice == "label" else None,
+            label=_label(asked, review, samples) if choice == "label" else None,
             note=_note(asked),
             is_question=asked.get("question") is True,
         )
@@ -234,12 +236,12 @@ def _who(asked: Asked, review: Review) -> Who:
     return Who(plain, tab)
 
 
-def _label(asked: Asked, review: Review) -> str:
+def _label(asked: Asked, review: Review, samples: Sequence[About]) -> str:
     """Return a class: one that there is, or a new one where the page asked whether it is meant."""
     label = asked.get("label")
-    if isinstance(label, str) and review.desk.has_class(label):
+    if isinstance(label, str) and all(review.desk.may_be(each.row, label) for each in samples):
         return label
-    if not isinstance(label, str) or asked.get("new_class") is not True:
+    if not isinstance(label, str) or asked.get("new_class") is not True or review.desk.is_several:
         raise Refused("the label is no class of the dataset")
     if label != label.strip() or not 1 <= len(label) <= _CLASS or not label.isprintable():
         raise Refused(f"a new class has 1 to {_CLASS} printable characters, and no blanks around them")

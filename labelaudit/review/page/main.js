@@ -121,7 +121,7 @@ function show() {
   const isStill = () => current() === item;
   const hidden = isQuestion() && !item.mine;
   showCards(item);
-  showActions(CHOICES);
+  showActions(about.several ? CHOICES.filter((each) => each.press !== another) : CHOICES);
   note(item.row);
   bringUp(item, isStill).then(() => isStill() && (document.body.dataset.seen = "yes")).catch(complain);
   lookAhead();
@@ -237,7 +237,8 @@ function showGridActions() {
     ["M", "Cannot tell", "ambiguous"],
     ["D", "Drop", "drop"],
   ];
-  const buttons = choices.map(([keys, text, choice]) => {
+  const possible = choices.filter(([, , choice]) => choice || !about.several);
+  const buttons = possible.map(([keys, text, choice]) => {
     const button = make("button", choice === "accept" ? "main" : "", text, key(keys));
     button.type = "button";
     button.disabled = !selected().length;
@@ -256,6 +257,7 @@ function showGridActions() {
 }
 
 function another() {
+  if (about.several) return tell("Here a label is there or it is not: A or K.");
   if (view === "one" && !current()) return;
   chooseClass((label, isNew) => decide("label", label, isNew));
 }

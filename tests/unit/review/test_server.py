@@ -230,3 +230,32 @@ def test_a_new_class_that_nobody_can_read_is_refused(page, label):
     item = page.get("queue", n=1)["items"][0]
     assert page.decide(item, "label", label=label, new_class=True)["status"] == 400
     assert read_decisions(page.desk.audit).known == {}
+
+
+@pytest.fixture
+def leaf(tmp_path, monkeypatch):
+    """A leaf with rust that is said to have scab, too, and another one: a row for each label of each."""
+    monkeypatch.chdir(tmp_path)
+    classes = ["rust", "not rust", "scab", "not scab"]
+    pictures = write_pictures(tmp_path / "photos", [Row("1.png", "scab"), Row("2.png", "scab")])
+    rows = [
+        Row("1.png", "scab", 0.02, "not scab", pictures[0].content),
+        Row("1.png", "rust", 0.99, "not rust", pictures[0].content),
+        Row("2.png", "not rust", 0.98, "rust", pictures[1].content),
+    ]
+    audit = write_rows(tmp_path, rows, classes=classes, names=["1.png#scab", "1.png#rust", "2.png#rust"])
+    meta = json.loads((audit.path / "audit.json").read_text())
+    meta["dataset"]["several"] = {"names": ["rust", "scab"], "kind": "cells", "column": "labels", "between": ";"}
+    (audit.path / "audit.json").write_text(json.dumps(meta))
+    with open_page(audit) as page:
+        yield page.enter()
+
+
+def test_of_several_labels_each_row_asks_about_one(leaf):
+    assert leaf.get("about")["several"] is True
+    (item, *_) = leaf.get("queue", n=1)["items"]
+    for label, new in (("rust", False), ("mould", True)):
+        answer = leaf.decide(item, "label", label=label, new_class=new)
+        assert (answer["status"], answer["problem"]) == (400, "the label is no class of the dataset")
+    assert leaf.get("why", row=item["row"])["twins"] == []  # not its own other label
+    assert leaf.decide(item, "accept")["items"][0]["mine"]["label"] == "not scab"
