@@ -191,7 +191,7 @@ def test_a_note_goes_with_the_decision_and_comes_back_with_undo(tmp_path, serve,
 
 
 def test_a_class_that_there_was_not_is_asked_about_once(tmp_path, serve, visit):
-    audit = write_audit(tmp_path, many(12), results=SURE)
+    audit = write_audit(tmp_path, many(40), results=SURE)
     server = serve()
     tab = visit(server)
     tab.wait("document.body.dataset.seen")
