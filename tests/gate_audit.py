@@ -41,16 +41,17 @@ def write_rows(
     results: dict[str, Any] | None = None,
     finished: bool = True,
     top_labels: int = 1,
+    names: Sequence[str] | None = None,
 ) -> Audit:
     """Write an audit of these samples below `root`; it keeps the given label and at most one more of each."""
-    names = tuple(classes or sorted({row.given for row in rows} | {row.suggested for row in rows if row.suggested}))
-    code = {name: number for number, name in enumerate(names)}
+    labels = tuple(classes or sorted({row.given for row in rows} | {row.suggested for row in rows if row.suggested}))
+    code = {name: number for number, name in enumerate(labels)}
     dataset = Dataset(
         source=Path(source),
-        sample_ids=tuple(row.path for row in rows),
+        sample_ids=tuple(names or (row.path for row in rows)),
         paths=tuple(row.path for row in rows),
         given=np.array([code[row.given] for row in rows], dtype=np.int64),
-        classes=names,
+        classes=labels,
         content=ImageFiles(tuple(Path(row.path) for row in rows)),
         trusted=np.zeros(len(rows), dtype=np.bool_),
         set_aside=tuple(set_aside),
@@ -64,7 +65,7 @@ def write_rows(
         Evidence(
             losses=-np.log(clean),
             given_probs=clean,
-            top_labels=(dataset.given[:, None] + np.arange(top_labels)) % len(names),
+            top_labels=(dataset.given[:, None] + np.arange(top_labels)) % len(labels),
             top_probs=np.stack([clean, 1 - clean], axis=1)[:, :top_labels],
         ),
         Judged(
@@ -81,7 +82,7 @@ def write_rows(
         "source": source,
         "recipe": {"name": "fast", "data": {}},
         "device": "CPU, 1 threads, a made-up one",
-        "dataset": {"kind": "images", "samples": len(rows), "classes": list(names), "split": split},
+        "dataset": {"kind": "images", "samples": len(rows), "classes": list(labels), "split": split},
     }
     audit = Audit.create(root, method=method, facts=facts)
     write_findings(frame, audit.findings_path)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from labelaudit.api.baseline import take_decisions_over
@@ -79,25 +79,34 @@ def open_review(
     server = _server(make_app(shown, known))
     listening.listen(128)  # from now on a browser may knock; it waits until the server answers
     # In a thread of its own: a notebook has an event loop already, and the first one is free to hear Ctrl-C.
-    serving = Thread(target=server.run, kwargs={"sockets": [listening]}, name="server", daemon=True)
-    serving.start()
+    ended = Event()
+    Thread(target=_serve, args=(server, listening, ended), name="server", daemon=True).start()
+    was_stopped = True
     try:
         with suppress(KeyboardInterrupt):  # how it ends
             if on_ready is not None:
                 on_ready(f"http://{_HOST}:{number}/?token={known.token}")
-            serving.join()
+            ended.wait()  # a join that Ctrl-C interrupts takes the thread for ended (Python 3.11)
+            was_stopped = False  # it ended of its own accord
     finally:
         server.should_exit = True
-        serving.join()
+        ended.wait()
         desk.close()
         listening.close()
-    if not server.started:
+    if not (server.started or was_stopped):  # who is quick stops it before it answers
         raise DataError(f"the page cannot be served on port {number}.", hint="Name another one: --port N.")
     after = desk.known()
     take_decisions_over(desk.audit, opened.baseline_path, {k: v for k, v in after.items() if v.decision != "open"})
     now = open_audit(opened.settings, Audit(desk.audit.path)).audit
     decided = sum(before.get(key) != after.get(key) for key in before.keys() | after.keys())
     return Reviewed(now, decided, now.summary["answers"] or {})
+
+
+def _serve(server: uvicorn.Server, listening: socket.socket, ended: Event) -> None:
+    try:
+        server.run(sockets=[listening])
+    finally:
+        ended.set()
 
 
 def _server(app: ASGIApp) -> uvicorn.Server:

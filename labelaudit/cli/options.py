@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from labelaudit.cli.complete import encoder_names, method_names, one_of
+from labelaudit.cli.complete import audit_names, encoder_names, method_names, one_of
 from labelaudit.core.errors import ConfigError
 
 Command = Callable[..., None]
@@ -233,6 +233,7 @@ AuditPath = Annotated[
         metavar="PATH",
         help="An audit, the data it is of, or a folder with .labelaudit/.",
         show_default="the latest",
+        autocompletion=audit_names,
     ),
 ]
 Data = Annotated[

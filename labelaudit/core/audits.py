@@ -302,8 +302,8 @@ def find_audit(path: Path | str | None = None) -> Audit:
     """Return a finished audit; where there are several, the one that finished last.
 
     Args:
-        path: an audit's folder; a dataset, for its newest audit in the working directory or above; a `.labelaudit`
-            folder, or a folder that holds one. None = the working directory or the nearest one above it.
+        path: an audit's folder; its name, or a dataset, for its newest audit, in the working directory or above; a
+            `.labelaudit` folder, or a folder that holds one. None = the working directory or the nearest one above it.
 
     Raises:
         DataError: there is none, it has not finished, its audit.json is damaged or of another schema version.
@@ -313,6 +313,10 @@ def find_audit(path: Path | str | None = None) -> Audit:
     if (start / _META).exists():
         return Audit(start).require_finished()
     above = (here, *here.parents)
+    if path is not None and start == Path(start.name):
+        named = next((at for folder in above if (at := folder / HOME / _AUDITS / start).joinpath(_META).exists()), None)
+        if named is not None:
+            return Audit(named).require_finished()
     of_data = [] if path is None or start.name == HOME else [a for folder in above for a in audits_of(path, folder)]
     found = next((audit for audit in of_data if audit.status == "finished"), None)
     for folder in above if path is None else (start,):

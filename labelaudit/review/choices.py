@@ -12,7 +12,9 @@ CHOICES: tuple[Choice, ...] = get_args(Choice)
 WHY = "looked at on the review page"
 
 
-def known_of(choice: Choice, label: str | None, columns: FindingColumns, row: int, *, who: str, when: str) -> Known:
+def known_of(
+    choice: Choice, label: str | None, columns: FindingColumns, row: int, *, who: str, when: str, note: str = ""
+) -> Known:
     """Return the decision that a choice is.
 
     Args:
@@ -22,6 +24,7 @@ def known_of(choice: Choice, label: str | None, columns: FindingColumns, row: in
         row: one of them.
         who: decides.
         when: ISO 8601, UTC.
+        note: why, in the person's own words.
 
     Raises:
         ValueError: nothing is suggested that could be accepted.
@@ -32,7 +35,7 @@ def known_of(choice: Choice, label: str | None, columns: FindingColumns, row: in
         label = sample.suggested_label
         if label is None:
             raise ValueError("nothing is suggested for this sample")
-    common = {"who": who, "when": when, "why": WHY, "path": sample.path}
+    common = {"who": who, "when": when, "why": note or WHY, "path": sample.path}
     if choice == "ambiguous":
         return Known(sample.content_hash, given, "open", kind=AMBIGUOUS, **common)
     if choice == "drop":
@@ -46,4 +49,5 @@ def choice_of(known: Known) -> dict[str, Any]:
     """Return a decision as the page shows it."""
     choice = known.kind or ("keep" if known.decision == "ok" else "label" if known.label else "wrong")
     label = known.given_label if choice == "keep" else known.label
-    return {"choice": choice, "label": label, "who": known.who, "when": known.when}
+    note = "" if known.why == WHY else known.why
+    return {"choice": choice, "label": label, "who": known.who, "when": known.when, "note": note}

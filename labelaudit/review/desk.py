@@ -17,6 +17,7 @@ from labelaudit.core.audits import Audit
 from labelaudit.core.decisions import WITHDRAWN, Decisions, Entry, Key, Known
 from labelaudit.core.runs import now
 from labelaudit.core.seeds import numpy_generator
+from labelaudit.core.several import label_numbers, several_of
 from labelaudit.gate.columns import FindingColumns, read_columns
 from labelaudit.gate.opened import Opened
 from labelaudit.judging.asking import draw_questions
@@ -71,6 +72,7 @@ class Desk:
         self.columns: FindingColumns = opened.columns
         self.classes = tuple((raw.meta.get("dataset") or {}).get("classes") or opened.columns.given.names)
         self._known_classes = frozenset(self.classes)
+        self.is_several = several_of(raw.meta) is not None  # a row asks whether a sample has one of its labels
         self._orders = Orders(opened.columns)
         self._book = Book(raw, opened.columns, self._baseline)
         self._reckoner = Reckoner(raw, read_columns(raw.findings_path), self._snapshot)
@@ -84,8 +86,21 @@ class Desk:
         return 0 <= row < len(self.columns) and bool(self.columns.scanned[row])
 
     def has_class(self, name: str) -> bool:
-        """Whether a label is one of the dataset's."""
-        return name in self._known_classes
+        """Whether a label is one of the dataset's, or one that people named since."""
+        return name in self._known_classes or name in self.new_classes()
+
+    def may_be(self, row: int, label: str) -> bool:
+        """Whether a label may be said of a row; where a row asks about one of several labels, it is there or not."""
+        if not self.is_several:
+            return self.has_class(label)
+        about = label_numbers(self.classes)
+        return label in about and about.get(self.columns.given.text(row) or "") == about[label]
+
+    def new_classes(self) -> list[str]:
+        """Return the labels that decisions name and the dataset does not know, sorted."""
+        with self._reading():
+            known = [*self._baseline.values(), *self._book.known().values()]
+        return sorted({each.label for each in known if each.label} - self._known_classes)
 
     def queue(self, wanted: Wanted, who: Who, *, after: int, n: int) -> dict[str, Any]:
         """Return the next samples of an order, which are this tab's from now on, and where to go on.
@@ -164,7 +179,14 @@ class Desk:
             return [self._item(row, who) for row in rows]
 
     def decide(
-        self, about: Sequence[About], choice: Choice, who: Who, *, label: str | None = None, is_question: bool = False
+        self,
+        about: Sequence[About],
+        choice: Choice,
+        who: Who,
+        *,
+        label: str | None = None,
+        note: str = "",
+        is_question: bool = False,
     ) -> Taken:
         """Record what somebody says of samples; it is on disk when this returns.
 
@@ -173,6 +195,7 @@ class Desk:
             choice: what is said of all of them.
             who: says it.
             label: the right one, for the choice "label".
+            note: why, in the person's own words.
             is_question: the samples were drawn by lot, not chosen.
 
         Raises:
@@ -182,10 +205,10 @@ class Desk:
             conflicts = [each.row for each in about if self._book.version(each.row) != each.version]
             rows = [each.row for each in about if each.row not in set(conflicts)]
             when, step = now(), secrets.token_hex(8)
-            entries = [
-                self._entry(row, known_of(choice, label, self.columns, row, who=who.name, when=when), step, is_question)
-                for row in dict.fromkeys(rows)
-            ]
+            entries = []
+            for row in dict.fromkeys(rows):
+                known = known_of(choice, label, self.columns, row, who=who.name, when=when, note=note)
+                entries.append(self._entry(row, known, step, is_question))
             self._record(entries)
             self._leases.done(who.tab, [each.row for each in about])
             return Taken(step, tuple(rows), tuple(conflicts))
@@ -234,6 +257,7 @@ class Desk:
                 "second": int(self._second(who).sum()),
                 "disagreements": int(self._book.opposed.sum()),
                 "reviewers": list(self._book.reviewers),
+                "new_classes": self.new_classes(),
                 "agreement": [asdict(each) for each in agreements(self._book.all_opinions())],
                 "pairs": [asdict(each) for each in self._orders.pairs(open_, PAIRS)],
                 "progress": self._reckoner.progress(),
@@ -242,6 +266,7 @@ class Desk:
     def progress(self, who: Who) -> dict[str, Any]:
         """Return what changes with every decision."""
         with self._reading():
+            self._reckoner.begin()
             self._leases.renew(who.tab)
             open_ = int((self._orders.suspect & ~self._book.looked_at).sum())
             return {

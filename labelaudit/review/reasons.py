@@ -17,6 +17,7 @@ from labelaudit.core.arrays import BoolN, IntN
 from labelaudit.core.audits import Audit
 from labelaudit.core.errors import DataError
 from labelaudit.core.neighbours import Neighbours, read_neighbours
+from labelaudit.core.several import label_numbers, several_of
 from labelaudit.functional.near import NEAR_BITS
 from labelaudit.gate.columns import FindingColumns
 from labelaudit.gate.near import kept_hashes
@@ -72,6 +73,8 @@ class Reasons:
         """Return samples of the same content, then those that differ by a few bits of a hash of it."""
         same = pc.equal(self._columns.content_hashes, self._columns.content_hashes[row])
         rows = [at for at in pc.indices_nonzero(same).to_pylist() if at != row and self._columns.scanned[at]]
+        if self._about:  # the other labels of the same sample are no twins
+            rows = [at for at in rows if self._label_number(at) == self._label_number(row)]
         found = [self._shown(at) | {"bits": 0} for at in rows[:_TWINS]]
         hashes, place = self._hashes, int(self._place[row])
         if hashes is None or place < 0 or hashes[place] == 0:
@@ -85,6 +88,9 @@ class Reasons:
             for at in [at for at in others if at not in set(rows)][: _TWINS - len(found)]
         ]
         return found
+
+    def _label_number(self, row: int) -> int | None:
+        return self._about.get(self._columns.given.text(row) or "")
 
     def _neighbours(self, row: int) -> list[dict[str, Any]]:
         """Return, of the given and the suggested class, the samples that look right and are most like a row."""
@@ -123,6 +129,11 @@ class Reasons:
     def _classes(self) -> list[str]:
         named = (self._audit.meta.get("dataset") or {}).get("classes")
         return list(named or self._columns.given.names)
+
+    @cached_property
+    def _about(self) -> Mapping[str, int]:
+        """Return which label each class is about, where samples have several."""
+        return {} if several_of(self._audit.meta) is None else label_numbers(self._classes)
 
     @cached_property
     def _tops(self) -> pa.Table:

@@ -32,7 +32,6 @@ class Reckoner:
         self._latest: tuple[int, Standing] | None = None
         self._thread = threading.Thread(target=self._follow, name="reckoner", daemon=True)
         self._thread.start()
-        self.wake()
 
     def wake(self) -> None:
         """Note that there are new decisions."""
@@ -44,13 +43,20 @@ class Reckoner:
         self._wanted.set()
         self._thread.join(timeout=10)
 
+    def begin(self) -> None:
+        """Reckon for the first time, unless that is done: not before a sample is shown, which it would delay."""
+        if self._latest is None:
+            self.wake()
+
     def standing(self, timeout_s: float = 60.0) -> Standing | None:
         """Return the audit as it was reckoned last, after the first time at once; None where that took too long."""
+        self.begin()
         self._ready.wait(timeout_s)
         return None if self._latest is None else self._latest[1]
 
     def settle(self, version: int, timeout_s: float = 60.0) -> None:
         """Wait until decisions up to a version are reckoned with."""
+        self.begin()
         deadline = time.monotonic() + timeout_s
         while (self._latest is None or self._latest[0] < version) and time.monotonic() < deadline:
             self._ready.wait(0.01)

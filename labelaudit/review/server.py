@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from typing import Any, cast
@@ -26,6 +26,7 @@ from labelaudit.review.sight import SIDES, NotShown, Sight, Size
 MOST_ITEMS = 120  # that one request is answered with
 MOST_DECIDED = 1000  # samples of one stroke
 _NAME, _TAB = 100, 40  # characters of a person's name, and of what tells tabs apart
+_NOTE, _CLASS = 300, 200  # characters of a note, and of the name of a class that there was not
 _PAGE = {
     "page.css": "text/css",
     "icon.svg": "image/svg+xml",
@@ -76,6 +77,7 @@ def about(review: Review, asked: Asked) -> Any:
         "audit": desk.audit.path.name,
         "kind": review.sight.kind,
         "classes": list(desk.classes),
+        "several": desk.is_several,
         "reviewer": review.reviewer,
         "steps": desk.last_steps(_who(asked, review)),
     }
@@ -121,17 +123,17 @@ def why(review: Review, asked: Asked) -> Any:
 
 def decide(review: Review, asked: Asked) -> Any:
     """Record a decision; it is on disk when this is answered."""
-    who, choice, label = _who(asked, review), asked.get("choice"), asked.get("label")
+    who, choice = _who(asked, review), asked.get("choice")
     if choice not in CHOICES:
         raise Refused(f"choice {choice!r}: expected {', '.join(CHOICES)}")
-    if choice == "label" and not (isinstance(label, str) and review.desk.has_class(label)):
-        raise Refused("the label is no class of the dataset")
+    samples = _samples(review, asked.get("samples"))
     try:
         taken = review.desk.decide(
-            _samples(review, asked.get("samples")),
+            samples,
             cast("Choice", choice),
             who,
-            label=label if choice == "label" else None,
+            label=_label(asked, review, samples) if choice == "label" else None,
+            note=_note(asked),
             is_question=asked.get("question") is True,
         )
     except ValueError as error:
@@ -232,6 +234,25 @@ def _who(asked: Asked, review: Review) -> Who:
     if not 1 <= len(tab) <= _TAB or not tab.isalnum():
         raise Refused(f"tab: expected 1 to {_TAB} letters and digits")
     return Who(plain, tab)
+
+
+def _label(asked: Asked, review: Review, samples: Sequence[About]) -> str:
+    """Return a class: one that there is, or a new one where the page asked whether it is meant."""
+    label = asked.get("label")
+    if isinstance(label, str) and all(review.desk.may_be(each.row, label) for each in samples):
+        return label
+    if not isinstance(label, str) or asked.get("new_class") is not True or review.desk.is_several:
+        raise Refused("the label is no class of the dataset")
+    if label != label.strip() or not 1 <= len(label) <= _CLASS or not label.isprintable():
+        raise Refused(f"a new class has 1 to {_CLASS} printable characters, and no blanks around them")
+    return label
+
+
+def _note(asked: Asked) -> str:
+    note = asked.get("note") or ""
+    if not isinstance(note, str) or len(note) > _NOTE:
+        raise Refused(f"a note has at most {_NOTE} characters")
+    return " ".join(note.split())
 
 
 def _wanted(asked: Asked) -> Wanted:

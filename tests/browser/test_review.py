@@ -156,6 +156,72 @@ def test_another_class_back_and_undo(tmp_path, serve, visit):
     assert tab.problems == []
 
 
+def test_a_note_goes_with_the_decision_and_comes_back_with_undo(tmp_path, serve, visit):
+    audit = write_audit(tmp_path, many(12), results=SURE)
+    tab = visit(serve())
+    tab.wait("document.body.dataset.seen")
+    tab.page.keyboard.press("n")
+    tab.page.keyboard.type("a <b>husky</b>")
+    tab.page.keyboard.press("Enter")
+    tab.wait("document.querySelector('#labels .said') !== null")
+    assert "Your note, with the next decision: a <b>husky</b>" in tab.text("#labels")
+    tab.press("a")
+    assert (lines_of(audit)[-1]["why"], tab.row()) == ("a <b>husky</b>", 1)
+    tab.press("k")  # it went with one decision only
+    assert lines_of(audit)[-1]["why"] == "looked at on the review page"
+    tab.press("u")
+    tab.press("u")
+    assert "a <b>husky</b>" in tab.text("#labels")
+    tab.press("k")
+    assert [lines_of(audit)[-1][name] for name in ("verdict", "why")] == ["ok", "a <b>husky</b>"]
+    tab.press("ArrowLeft")
+    assert "You said: the label is right (a <b>husky</b>)." in tab.text("#labels")
+    tab.page.keyboard.press("g")
+    tab.wait("document.querySelectorAll('.tile').length > 1")
+    tab.page.keyboard.press("Space")
+    tab.page.keyboard.press("Shift+ArrowRight")
+    tab.page.keyboard.press("n")
+    tab.page.keyboard.type("both")
+    tab.page.keyboard.press("Enter")
+    assert "both" in tab.text("#grid-note")
+    tab.press("k")
+    assert [line["why"] for line in lines_of(audit)[-2:]] == ["both", "both"]
+    assert tab.text("#grid-note") == ""
+    assert tab.problems == []
+
+
+def test_a_class_that_there_was_not_is_asked_about_once(tmp_path, serve, visit):
+    audit = write_audit(tmp_path, many(40), results=SURE)
+    server = serve()
+    tab = visit(server)
+    tab.wait("document.body.dataset.seen")
+    tab.page.keyboard.press("c")
+    tab.page.keyboard.type("Cat")  # in other letters it is the same
+    assert tab.page.locator("#chooser-list li").all_inner_texts() == ["cat"]
+    tab.page.fill("#chooser-input", "ca")
+    assert tab.page.locator("#chooser-list li").all_inner_texts() == ["cat", "New class: ca"]
+    tab.page.fill("#chooser-input", "elk")
+    tab.page.keyboard.press("Enter")
+    assert "There is no class elk yet" in tab.text("#chooser-none")
+    assert not audit.decisions_path.exists()
+    tab.press("Enter")
+    assert (lines_of(audit)[-1]["label"], tab.row()) == ("elk", 1)
+    tab.page.keyboard.press("c")  # from now on it is one like the others
+    tab.page.keyboard.type("el")
+    assert tab.page.locator("#chooser-list li").all_inner_texts() == ["elk", "New class: el"]
+    tab.page.keyboard.press("Escape")
+    beside = visit(server, beside=tab)
+    beside.wait("document.body.dataset.seen")
+    beside.page.keyboard.press("c")
+    beside.page.keyboard.type("elk")
+    assert beside.page.locator("#chooser-list li").all_inner_texts() == ["elk"]
+    tab.press("u")
+    tab.page.keyboard.press("c")
+    tab.page.keyboard.type("elk")
+    assert tab.page.locator("#chooser-list li").all_inner_texts() == ["New class: elk"]
+    assert tab.problems == []
+
+
 def test_a_click_does_what_its_key_does(tmp_path, serve, visit):
     audit = write_audit(tmp_path, many(6), results=SURE)
     tab = visit(serve())

@@ -177,7 +177,8 @@ def test_closed_sets_that_help_names_can_be_completed():
         "check": ["--noise-bound", "--rescan", "--format", "--profile"],
         "train": ["--labels", "--method"],
         "export-model": ["--format"],
-        "mark": ["--label"],
+        "mark": ["--label", "--audit"],
+        "review": ["--audit"],
         "audits": ["--remove"],
     }
     for name, flags in closed.items():

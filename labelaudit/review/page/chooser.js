@@ -1,4 +1,4 @@
-// Another class, by typing: of ten thousand names those that fit best.
+// Another class, by typing: of ten thousand names those that fit best, or one that there was not.
 
 import { make, named } from "./text.js";
 
@@ -9,7 +9,8 @@ const list = document.getElementById("chooser-list");
 const none = document.getElementById("chooser-none");
 let names = [];
 let folded = [];
-let found = [];
+let found = []; // options: { name, isNew }
+let asked = null; // name of a new class, of which it was asked whether it is meant
 let at = 0;
 let chosen = () => {};
 
@@ -19,7 +20,7 @@ export function setClasses(classes) {
   folded = classes.map((name) => name.toLocaleLowerCase());
 }
 
-/** Ask for a class; `done` gets its name, and nothing where somebody thinks better of it. */
+/** Ask for a class; `done` gets its name and whether it is new, and nothing where somebody thinks better of it. */
 export function chooseClass(done) {
   chosen = done;
   input.value = "";
@@ -42,12 +43,22 @@ export function matching(typed) {
   return classes.flat().slice(0, SHOWN);
 }
 
+/** The name of the class that what was typed would be; "" where there is one, be it in other letters. */
+function newName(typed) {
+  const name = typed.trim().replace(/\s+/g, " ");
+  return folded.includes(name.toLocaleLowerCase()) ? "" : name;
+}
+
 function search() {
-  found = matching(input.value);
+  found = matching(input.value).map((name) => ({ name, isNew: false }));
+  const isNone = !found.length;
+  const fresh = newName(input.value);
+  if (fresh) found.push({ name: fresh, isNew: true });
+  asked = null;
   at = 0;
   list.replaceChildren(
-    ...found.map((name, place) => {
-      const option = make("li", "", named(name));
+    ...found.map(({ name, isNew }, place) => {
+      const option = make("li", isNew ? "new" : "", isNew ? "New class: " : "", named(name));
       option.id = `class-${place}`;
       option.setAttribute("role", "option");
       option.addEventListener("click", () => choose(place));
@@ -55,7 +66,7 @@ function search() {
     }),
   );
   list.hidden = !found.length;
-  none.hidden = Boolean(found.length);
+  none.textContent = isNone ? "No class is called so." : "";
   mark();
 }
 
@@ -68,9 +79,19 @@ function mark() {
 }
 
 function choose(place) {
-  if (!found.length) return;
+  const option = found[place];
+  if (!option) return;
+  if (option.isNew && asked !== option.name) return confirm(place);
   dialog.close();
-  chosen(found[place]);
+  chosen(option.name, option.isNew);
+}
+
+/** Ask once whether a new class is meant: a name that is mistyped would be one, too. */
+function confirm(place) {
+  at = place;
+  mark();
+  asked = found[place].name;
+  none.replaceChildren("There is no class ", named(asked), " yet. Enter or a click once more makes it one; Escape does not.");
 }
 
 input.addEventListener("input", search);
@@ -79,10 +100,12 @@ input.addEventListener("keydown", (event) => {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   if (step && found.length) {
     at = (at + step + found.length) % found.length;
+    asked = null;
+    none.textContent = "";
     mark();
     event.preventDefault();
   } else if (event.key === "Enter") {
     event.preventDefault();
-    choose(at);
+    if (!event.repeat) choose(at); // a key that is held confirms nothing
   }
 });

@@ -15,7 +15,8 @@ const SETTLE_MS = 700; // after a decision until the numbers are looked at again
 
 const element = (id) => document.getElementById(id);
 const about = { kind: "images", title: "", reviewer: "" };
-const steps = []; // what can be taken back: { step, rows }
+const steps = []; // what can be taken back: { step, rows }, and of this tab { place, note }
+const notes = new Map(); // row, or "grid" for what is selected -> what goes with the next decision
 const shown = []; // samples that were shown in this order, and the one that is
 let at = -1; // of them
 let upcoming = [];
@@ -119,13 +120,20 @@ function show() {
   if (!item) return;
   const isStill = () => current() === item;
   const hidden = isQuestion() && !item.mine;
-  const opinions = order !== "second" || Boolean(item.mine);
-  showLabels(item, { question: hidden, opinions, keep: () => decide("keep"), accept: () => decide("accept") });
-  showActions(CHOICES);
+  showCards(item);
+  showActions(about.several ? CHOICES.filter((each) => each.press !== another) : CHOICES);
   note(item.row);
   bringUp(item, isStill).then(() => isStill() && (document.body.dataset.seen = "yes")).catch(complain);
   lookAhead();
   showWhy(item, { isStill, zoom, hidden, choose: (label) => decide("label", label) }).catch(complain);
+}
+
+/** Show its labels, and what was said of it. */
+function showCards(item) {
+  const question = isQuestion() && !item.mine;
+  const opinions = order !== "second" || Boolean(item.mine);
+  const note = notes.get(item.row);
+  showLabels(item, { question, opinions, note, keep: () => decide("keep"), accept: () => decide("accept") });
 }
 
 /** Show the sample itself. */
@@ -216,6 +224,7 @@ const CHOICES = [
   { keys: "C", text: "Another class", press: another, kind: "wide" },
   { keys: "M", text: "Cannot tell", press: () => decide("ambiguous"), kind: "wide" },
   { keys: "D", text: "Drop it", press: () => decide("drop"), kind: "" },
+  { keys: "N", text: "Note", press: writeNote, kind: "" },
   { keys: "S", text: "Skip", press: skip, kind: "" },
   { keys: "U", text: "Undo", press: undo, kind: "" },
 ];
@@ -228,7 +237,8 @@ function showGridActions() {
     ["M", "Cannot tell", "ambiguous"],
     ["D", "Drop", "drop"],
   ];
-  const buttons = choices.map(([keys, text, choice]) => {
+  const possible = choices.filter(([, , choice]) => choice || !about.several);
+  const buttons = possible.map(([keys, text, choice]) => {
     const button = make("button", choice === "accept" ? "main" : "", text, key(keys));
     button.type = "button";
     button.disabled = !selected().length;
@@ -238,12 +248,43 @@ function showGridActions() {
   const all = make("button", "quiet", "All", key("E"));
   all.type = "button";
   all.addEventListener("click", selectAll);
-  element("grid-actions").replaceChildren(all, ...buttons);
+  const noting = make("button", "", "Note", key("N"));
+  noting.type = "button";
+  noting.addEventListener("click", writeNote);
+  element("grid-actions").replaceChildren(all, ...buttons, noting);
+  const kept = notes.get("grid");
+  element("grid-note").replaceChildren(...(kept ? ["Note, with the next decision: ", named(kept)] : []));
 }
 
 function another() {
+  if (about.several) return tell("Here a label is there or it is not: A or K.");
   if (view === "one" && !current()) return;
-  chooseClass((label) => decide("label", label));
+  chooseClass((label, isNew) => decide("label", label, isNew));
+}
+
+/** What a note is about: the sample that is shown, or whatever is selected in the grid. */
+function placeOfNote() {
+  return view === "grid" ? "grid" : current()?.row;
+}
+
+function writeNote() {
+  const place = placeOfNote();
+  if (place === undefined) return;
+  element("noter-input").value = notes.get(place) ?? current()?.mine?.note ?? "";
+  element("noter").returnValue = "";
+  element("noter").showModal();
+  element("noter-input").select();
+}
+
+function keepNote() {
+  const place = placeOfNote();
+  const text = element("noter-input").value.trim();
+  if (place === undefined || element("noter").returnValue !== "yes") return;
+  notes.delete(place);
+  if (text) notes.set(place, text);
+  tell(text ? "The note goes with the next decision." : "No note.");
+  if (view === "grid") showGridActions();
+  else showCards(shown[at]);
 }
 
 function skip() {
@@ -251,15 +292,21 @@ function skip() {
 }
 
 /** Record a decision; the next sample is shown when it is on disk. */
-async function decide(choice, label = null) {
+async function decide(choice, label = null, isNew = false) {
   const items = view === "grid" ? selected() : [current()].filter(Boolean);
   if (!items.length) return view === "grid" ? tell("Select some first: space, a click, or E for all of them.") : undefined;
   if (choice === "accept" && items.some((item) => item.suggested === null)) return tell("Nothing is suggested here.");
   if (view === "one" && !document.body.dataset.seen) return undefined; // nobody decides on what is not there yet
   return guarded(async () => {
     const samples = items.map(({ row, version }) => ({ row, version }));
-    const taken = await say("decide", { choice, label, samples, question: isQuestion() });
-    if (taken.recorded.length) steps.push({ step: taken.step, rows: taken.recorded });
+    const place = placeOfNote();
+    const note = notes.get(place) ?? "";
+    const taken = await say("decide", { choice, label, new_class: isNew, note, samples, question: isQuestion() });
+    if (taken.recorded.length) {
+      steps.push({ step: taken.step, rows: taken.recorded, place, note, isNew });
+      notes.delete(place);
+      if (isNew) await look();
+    }
     renew(taken.items);
     take(taken.progress);
     if (taken.conflicts.length) tellOfConflicts(taken);
@@ -279,6 +326,8 @@ async function undo() {
       throw problem;
     });
     steps.pop();
+    if (last.note) notes.set(last.place, last.note); // it goes with what is said instead
+    if (last.isNew) await look();
     renew(taken.items);
     take(taken.progress);
     tell(`Taken back: ${several(taken.rows.length, "decision")}.`);
@@ -360,6 +409,7 @@ async function look() {
   }
   look.pairs = state.pairs;
   look.agreement = state.agreement;
+  setClasses([...about.classes, ...state.new_classes]);
   showFilter();
   showWho();
 }
@@ -461,6 +511,7 @@ const KEYS = {
   c: another,
   m: () => decide("ambiguous"),
   d: () => decide("drop"),
+  n: writeNote,
   s: () => view === "one" && skip(),
   u: undo,
   g: () => guarded(() => changeView(view === "one" ? "grid" : "one")),
@@ -473,9 +524,10 @@ const HELP = [
   ["A", "the suggested label is right"],
   ["K", "keep: the given label is right"],
   ["1 – 5", "one of the other likely labels"],
-  ["C", "another class, by typing"],
+  ["C", "another class, by typing; also a new one"],
   ["M", "cannot tell: ambiguous"],
   ["D", "drop it: it fits no class"],
+  ["N", "a note with the decision"],
   ["S or →", "skip, and come back to it at the end"],
   ["←", "back to the one before"],
   ["U", "undo"],
@@ -548,6 +600,7 @@ function wire() {
   element("asker").addEventListener("close", () => {
     if (element("asker").returnValue === "yes") changeWho(element("asker-input").value.trim()).catch(complain);
   });
+  element("noter").addEventListener("close", keepNote);
   element("keys-list").append(...HELP.flatMap(([keys, text]) => [make("dt", "", key(keys)), make("dd", "", text)]));
   window.addEventListener("pagehide", leave);
   window.addEventListener("pageshow", (event) => event.persisted && location.reload());

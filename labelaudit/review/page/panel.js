@@ -15,15 +15,16 @@ const ISSUES = {
 const reasons = new Map(); // row -> what was answered, so that a step back costs nothing
 const KEPT = 60;
 
-/** What somebody said, in words. */
+/** What somebody said, in words, and the note that they left with it. */
 export function inWords(decision) {
-  const { choice, label } = decision;
+  const { choice, label, note } = decision;
   const words = { keep: "the label is right", ambiguous: "cannot be told", drop: "drop it", wrong: "the label is wrong" };
-  return choice === "label" ? ["it is ", named(label)] : [words[choice]];
+  const said = choice === "label" ? ["it is ", named(label)] : [words[choice]];
+  return note ? [...said, " (", named(note), ")"] : said;
 }
 
 /** Show the labels of a sample, each a button; of a question without how likely they are, which would sway the answer. */
-export function showLabels(item, { question = false, opinions = true, keep, accept } = {}) {
+export function showLabels(item, { question = false, opinions = true, note = "", keep, accept } = {}) {
   const share = (value) => (question ? null : value);
   const cards = [card("given", question ? "given: is it right?" : "given", item.given, share(item.clean_prob), "K", keep)];
   if (item.suggested !== null) {
@@ -33,6 +34,7 @@ export function showLabels(item, { question = false, opinions = true, keep, acce
   if (!question && ISSUES[item.issue]) notes.push(make("p", "note", ISSUES[item.issue], item.detail ? ` ${plain(item.detail)}` : ""));
   if (item.mine) notes.push(make("p", "note said", "You said: ", ...inWords(item.mine), "."));
   if (opinions) for (const other of item.others) notes.push(make("p", "note said", named(other.who), ": ", ...inWords(other), "."));
+  if (note) notes.push(make("p", "note said", "Your note, with the next decision: ", named(note)));
   renew(labels, ...cards, ...notes);
 }
 

@@ -217,6 +217,14 @@ def test_a_dataset_names_its_newest_finished_audit_here_or_above(tmp_path, monke
     assert find_audit(".").path == inside.path  # no audit of it, but it has one
 
 
+def test_an_audit_is_found_by_its_name_here_and_above(tmp_path, monkeypatch):
+    older, _ = finished_audit(tmp_path, source="photos"), finished_audit(tmp_path, source="photos")
+    (tmp_path / "below").mkdir()
+    for place in (tmp_path, tmp_path / "below"):
+        monkeypatch.chdir(place)
+        assert find_audit(older.path.name).path == older.path
+
+
 def test_a_dataset_whose_only_audit_was_stopped_says_so(tmp_path, monkeypatch):
     (tmp_path / "photos").mkdir()
     monkeypatch.chdir(tmp_path)

@@ -194,3 +194,68 @@ def test_hostile_names_travel_as_text(tmp_path, monkeypatch):
         for item in items:
             assert page.decide(item, "label", label=names[0])["status"] == 200
         assert rows_of(page.get("queue")) == []
+
+
+def test_a_note_is_the_why_of_a_decision_and_undo_brings_back_the_one_before(page):
+    item = page.get("queue", n=1)["items"][0]
+    first = page.decide(item, "keep", note="  a husky,\n not a wolf ")
+    assert next(iter(read_decisions(page.desk.audit).known.values())).why == "a husky, not a wolf"
+    assert first["items"][0]["mine"]["note"] == "a husky, not a wolf"
+    second = page.decide(first["items"][0], "drop")
+    assert second["items"][0]["mine"]["note"] == ""
+    back = page.post("undo", step=second["step"])
+    assert (back["items"][0]["mine"]["choice"], back["items"][0]["mine"]["note"]) == ("keep", "a husky, not a wolf")
+
+
+@pytest.mark.parametrize("note", ["x" * 301, 7, ["x"]])
+def test_a_note_that_is_none_is_refused(page, note):
+    item = page.get("queue", n=1)["items"][0]
+    answer = page.decide(item, "keep", note=note)
+    assert (answer["status"], answer["problem"]) == (400, "a note has at most 300 characters")
+
+
+def test_a_new_class_is_taken_where_it_is_meant_and_known_until_it_is_taken_back(page):
+    one, two = page.get("queue", n=2)["items"]
+    assert page.decide(one, "label", label="elk")["problem"] == "the label is no class of the dataset"
+    taken = page.decide(one, "label", label="elk", new_class=True)
+    assert page.get("state")["new_classes"] == ["elk"]
+    assert page.decide(two, "label", label="elk")["status"] == 200
+    page.decide(page.get("sample", row=two["row"])["item"], "keep")
+    page.post("undo", step=taken["step"])
+    assert page.get("state")["new_classes"] == []
+
+
+@pytest.mark.parametrize("label", ["", " elk", "new\nline", "\u202eelk", "x" * 201, 5])
+def test_a_new_class_that_nobody_can_read_is_refused(page, label):
+    item = page.get("queue", n=1)["items"][0]
+    assert page.decide(item, "label", label=label, new_class=True)["status"] == 400
+    assert read_decisions(page.desk.audit).known == {}
+
+
+@pytest.fixture
+def leaf(tmp_path, monkeypatch):
+    """A leaf with rust that is said to have scab, too, and another one: a row for each label of each."""
+    monkeypatch.chdir(tmp_path)
+    classes = ["rust", "not rust", "scab", "not scab"]
+    pictures = write_pictures(tmp_path / "photos", [Row("1.png", "scab"), Row("2.png", "scab")])
+    rows = [
+        Row("1.png", "scab", 0.02, "not scab", pictures[0].content),
+        Row("1.png", "rust", 0.99, "not rust", pictures[0].content),
+        Row("2.png", "not rust", 0.98, "rust", pictures[1].content),
+    ]
+    audit = write_rows(tmp_path, rows, classes=classes, names=["1.png#scab", "1.png#rust", "2.png#rust"])
+    meta = json.loads((audit.path / "audit.json").read_text())
+    meta["dataset"]["several"] = {"names": ["rust", "scab"], "kind": "cells", "column": "labels", "between": ";"}
+    (audit.path / "audit.json").write_text(json.dumps(meta))
+    with open_page(audit) as page:
+        yield page.enter()
+
+
+def test_of_several_labels_each_row_asks_about_one(leaf):
+    assert leaf.get("about")["several"] is True
+    (item, *_) = leaf.get("queue", n=1)["items"]
+    for label, new in (("rust", False), ("mould", True)):
+        answer = leaf.decide(item, "label", label=label, new_class=new)
+        assert (answer["status"], answer["problem"]) == (400, "the label is no class of the dataset")
+    assert leaf.get("why", row=item["row"])["twins"] == []  # not its own other label
+    assert leaf.decide(item, "accept")["items"][0]["mine"]["label"] == "not scab"
