@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -21,6 +21,11 @@ def pair_classes(names: tuple[str, ...]) -> tuple[str, ...]:
     taken = set(names)
     lacking = [f"not {name}" if f"not {name}" not in taken else f"without {name}" for name in names]
     return tuple(text for pair in zip(names, lacking, strict=True) for text in pair)
+
+
+def opposites(classes: Sequence[str]) -> dict[str, str]:
+    """Return the other class of each: (2L,) classes are the label, and that it is not there, label by label."""
+    return {name: classes[at ^ 1] for at, name in enumerate(classes)}
 
 
 def as_pairs(samples: Dataset) -> Dataset:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from labelaudit.core.errors import ConfigError
 from labelaudit.mending.cells import CellEdits
+from labelaudit.mending.words import items_in, text_of
 
 Columns = Mapping[str, pa.ChunkedArray]
 
@@ -35,6 +36,14 @@ class _TypedTable:
     def written(self, word: str, like: Any) -> Hashable:
         """Return a word as a value."""
         return written(word, like)
+
+    def items(self, cell: Any) -> list[Any]:
+        """Return the items of a list, or of one that is written as text."""
+        return items_in(cell) if isinstance(cell, str) else list(cell or ())
+
+    def listed(self, items: Sequence[Any], like: Any) -> Hashable:
+        """Return a list as a value."""
+        return text_of(items, like) if isinstance(like, str) else tuple(items)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
+
 from labelaudit.core.dataset import ColumnUse, Vectors
 from labelaudit.core.recipe import DataSettings
 from labelaudit.sources.columns import Roles
@@ -9,8 +12,22 @@ from labelaudit.sources.table_file import Table
 from labelaudit.sources.table_images import Samples
 
 
-def column_uses(table: Table, roles: Roles, settings: DataSettings, samples: Samples) -> tuple[ColumnUse, ...]:
-    """Return the use of each column, in the order of the table."""
+def column_uses(
+    table: Table, roles: Roles, settings: DataSettings, samples: Samples, *, hot: Sequence[str] = ()
+) -> tuple[ColumnUse, ...]:
+    """Return the use of each column, in the order of the table.
+
+    Args:
+        table: as it is read.
+        roles: of its columns.
+        settings: what the user asked for.
+        samples: that were read.
+        hot: columns of the file that became one of labels, each with 1 where a sample has its label.
+    """
+    if hot:
+        others = {name: cells for name, cells in table.columns.items() if name != roles.label}
+        uses = column_uses(dataclasses.replace(table, columns=others), roles, settings, samples)
+        return (*uses, *(ColumnUse(name, "label", "its cells say whether a sample has it") for name in hot))
     known = (
         _with_a_role(roles, settings)
         | _learnt(samples)

@@ -75,7 +75,7 @@ def _sets_of_lists(table: Table, column: str) -> Labels | None:
     cells = table.columns[column].to_pylist()
     names = table.class_names.get(column)
     rows = [
-        None if cell is None else tuple(_item_text(item, names) for item in cell if item is not None) for cell in cells
+        None if cell is None else tuple(item_text(item, names) for item in cell if item is not None) for cell in cells
     ]
     if not table.hot and not any(row is not None and len(row) > 1 for row in rows):
         return None
@@ -85,7 +85,8 @@ def _sets_of_lists(table: Table, column: str) -> Labels | None:
     return Labels(texts, (), LabelSets(kind, sets, None if table.hot else column, examples=_with_several(sets)))
 
 
-def _item_text(item: object, names: Sequence[str] | None) -> str:
+def item_text(item: object, names: Sequence[str] | None) -> str:
+    """Return the label that an item of a list is: itself, or the name of its number."""
     return names[item] if names and isinstance(item, int) and 0 <= item < len(names) else str(item)
 
 
