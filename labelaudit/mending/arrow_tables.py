@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from labelaudit.core.errors import ConfigError
 from labelaudit.mending.cells import CellEdits
-from labelaudit.mending.words import items_in, text_of
+from labelaudit.sources.list_cells import items_of, list_text
 
 Columns = Mapping[str, pa.ChunkedArray]
 
@@ -39,11 +39,11 @@ class _TypedTable:
 
     def items(self, cell: Any) -> list[Any]:
         """Return the items of a list, or of one that is written as text."""
-        return items_in(cell) if isinstance(cell, str) else list(cell or ())
+        return (items_of(cell) or []) if isinstance(cell, str) else list(cell or ())
 
     def listed(self, items: Sequence[Any], like: Any) -> Hashable:
         """Return a list as a value."""
-        return text_of(items, like) if isinstance(like, str) else tuple(items)
+        return list_text(items, like) if isinstance(like, str) else tuple(items)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from labelaudit.mending.cells import CellEdits
 from labelaudit.mending.delimited import Encoded, decoded
 from labelaudit.mending.json_spans import Key, Node, node_of, removals
 from labelaudit.mending.spans import Edit, edited
-from labelaudit.mending.words import items_in, text_of
 from labelaudit.sources.json_objects import ROWS, object_in
+from labelaudit.sources.list_cells import items_of, list_text
 
 
 class JsonRows:
@@ -277,13 +277,13 @@ def said_in_json(cell: str) -> str:
 def items_in_json(cell: str) -> list[Any]:
     """Return the items of a list, or of one that is written as text."""
     value = json.loads(cell)
-    return items_in(value) if isinstance(value, str) else list(value or ())
+    return (items_of(value) or []) if isinstance(value, str) else list(value or ())
 
 
 def listed_in_json(items: Sequence[Any], like: str) -> str:
     """Return a list as a JSON value of the kind of another."""
     value = json.loads(like)
-    text = text_of(items, value if isinstance(value, str) else like)
+    text = list_text(items, value if isinstance(value, str) else like)
     return json.dumps(text, ensure_ascii=False) if isinstance(value, str) else text
 
 

@@ -18,7 +18,7 @@ from labelaudit.mending.words import spellings, unknown_word
 from labelaudit.sources.cell_images import with_cell_images
 from labelaudit.sources.columns import find_roles, split_texts
 from labelaudit.sources.label_twins import label_twins
-from labelaudit.sources.nested_cells import with_flat_objects
+from labelaudit.sources.nested_cells import with_flat_objects, with_text_vectors
 from labelaudit.sources.one_hot import with_one_hot_label
 from labelaudit.sources.pixel_columns import with_pixel_columns
 from labelaudit.sources.table import table_rows
@@ -59,7 +59,7 @@ def locate_rows(table: Table, settings: DataSettings, audited: Dataset) -> Locat
             f"{table.name}: its labels are what several people's answers add up to; no cell holds them.",
             hint="labelaudit export --relabelled.csv writes one corrected label for each sample.",
         )
-    flat = with_pixel_columns(with_flat_objects(table), settings)
+    flat = with_pixel_columns(with_text_vectors(with_flat_objects(table)), settings)
     plain = with_one_hot_label(with_cell_images(flat, settings), settings)
     listed = settings.label_column is not None and settings.label_column not in plain.columns
     made = "labels" if plain.hot else "label"

@@ -20,9 +20,9 @@ from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.mending.cells import CellEdits, TableFile
 from labelaudit.mending.delimited import TextTable, decoded, text_table
 from labelaudit.mending.spans import Edit
-from labelaudit.mending.words import items_in, text_of
 from labelaudit.sources.array_table import by_split
 from labelaudit.sources.binary_tables import ARROW_SUFFIXES, SHEET_SUFFIXES
+from labelaudit.sources.list_cells import items_of, list_text
 from labelaudit.sources.parquet_file import PARQUET_SUFFIXES
 from labelaudit.sources.table_file import JSON_SUFFIXES, Table, packed_table, table_suffix
 
@@ -50,11 +50,11 @@ class DelimitedFile:
 
     def items(self, cell: str) -> list[Any]:
         """Return the items of a list that a cell holds as text."""
-        return items_in(self.said(cell))
+        return items_of(self.said(cell)) or []
 
     def listed(self, items: Sequence[Any], like: str) -> str:
         """Return a list as text, in quotation marks where it needs them."""
-        text = text_of(items, self.said(like))
+        text = list_text(items, self.said(like))
         is_plain = not like.startswith('"') and self.table.delimiter not in text
         return text if is_plain else self.written(text, like)
 
@@ -172,11 +172,11 @@ class SheetFile:
 
     def items(self, cell: str) -> list[Any]:
         """Return the items of a list that a cell holds as text."""
-        return items_in(cell)
+        return items_of(cell) or []
 
     def listed(self, items: Sequence[Any], like: str) -> str:
         """Return a list as text."""
-        return text_of(items, like)
+        return list_text(items, like)
 
     def write(self, path: Path, edits: CellEdits) -> None:
         """Write the workbook with other cells."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Hashable, Iterable, Mapping
+from typing import TypeVar
 
 from labelaudit.core.errors import ConfigError
 
@@ -25,26 +24,6 @@ def spellings(written: Iterable[tuple[str, T]]) -> dict[str, T]:
         if seen[label].total() < _LOOKED_AT:
             seen[label][cell] += 1
     return {label: counts.most_common(1)[0][0] for label, counts in seen.items()}
-
-
-def items_in(text: str) -> list[Any]:
-    """Return the items of a list as JSON or Python writes it; none of an empty text."""
-    if not text.strip():
-        return []
-    found = json.loads(text if _is_json(text) else text.replace("'", '"'))
-    return list(found) if isinstance(found, list) else [found]
-
-
-def text_of(items: Sequence[Any], like: str) -> str:
-    """Return a list as JSON or Python writes it, as another list is written."""
-    if not _is_json(like):
-        return str(list(items))
-    comma = "," if "," in like and ", " not in like else ", "
-    return json.dumps(list(items), ensure_ascii=False, separators=(comma, ": "))
-
-
-def _is_json(text: str) -> bool:
-    return '"' in text or "'" not in text
 
 
 def unknown_word(label: str, known: Mapping[str, object], source: object) -> ConfigError:

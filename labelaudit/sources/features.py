@@ -112,7 +112,8 @@ def _nothing_to_learn_from(table: Table, left_out: Mapping[str, str]) -> DataErr
     if left_out or len(table.columns) > 1:
         return DataError(
             f"{table.source}: no column to learn from; left out: {shorten(_reasons(left_out)) or 'none'}.",
-            hint="Give columns of numbers or categories, or a column of image paths (--path-column).",
+            hint="Give columns of numbers or categories, a column of image paths (--path-column), or a vector for each "
+            "row (--embeddings FILE.npy).",
         )
     return DataError(
         f"{table.source}: no column to learn from beside the only one, {next(iter(table.columns))!r}.",

@@ -25,7 +25,7 @@ from labelaudit.sources.image_tree import ImageTree
 from labelaudit.sources.label_sets import several_labels, with_label_sets
 from labelaudit.sources.label_twins import label_twins
 from labelaudit.sources.labels import encode_labels
-from labelaudit.sources.nested_cells import is_vector_column, vectors_of, with_flat_objects
+from labelaudit.sources.nested_cells import is_vector_column, vectors_of, with_flat_objects, with_text_vectors
 from labelaudit.sources.one_hot import with_one_hot_label
 from labelaudit.sources.pixel_columns import with_pixel_columns
 from labelaudit.sources.probabilities import class_probabilities, prob_columns
@@ -69,7 +69,7 @@ def table_rows(table: Table, settings: DataSettings) -> tuple[Dataset, IntN]:
 
 def _read_rows(table: Table, settings: DataSettings) -> tuple[Dataset, IntN]:
     """Return the samples of a table with one row each, and the rows that they are."""
-    table = with_pixel_columns(with_flat_objects(table), settings)
+    table = with_pixel_columns(with_text_vectors(with_flat_objects(table)), settings)
     flat = with_cell_images(table, settings)
     table = with_one_hot_label(flat, settings)
     hot = [name for name in flat.columns if name not in table.columns]
