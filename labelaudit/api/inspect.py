@@ -30,6 +30,13 @@ def inspect(source: Path | str | Any, *, estimate: bool = True, **settings: Unpa
         from labelaudit.sources.in_memory import stored_source
 
         source = stored_source(source, ".")
-    rates = Path(HOME) / "cache" / "rates.json"  # of an earlier scan; to measure takes up to a minute
-    prepared = prepare(request_of(source, settings), tune=estimate and rates.exists(), rates=rates, several=True)
+    rates = Path(HOME) / "cache" / "rates.json"
+    is_known = rates.exists()  # an earlier scan has measured: nothing is written where none has
+    prepared = prepare(
+        request_of(source, settings),
+        rates=rates if is_known else None,
+        tune=estimate,
+        compiles=is_known,
+        several=True,
+    )
     return inspected(prepared, estimate=estimate)

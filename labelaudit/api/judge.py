@@ -80,7 +80,7 @@ def judge(audit: Audit | Path | str | None = None, *, overrides: Mapping[str, st
     )
     several = several_of(meta)
     if several is None:
-        verdicts, about_labels = _judged_alone(evidence, labels, recipe, meta), {}
+        verdicts, about_labels = _judged_alone(evidence, labels, recipe, meta)
     else:
         verdicts, about_labels = _judged_as_pairs(evidence, labels, recipe, several["names"])
     judged = judged_anew(table, scanned[seen], verdicts.judged, meta["dataset"]["classes"])
@@ -110,8 +110,10 @@ class _Labels:
     counts: IntN  # (C,)
 
 
-def _judged_alone(evidence: Evidence, labels: _Labels, recipe: Recipe, meta: Mapping[str, Any]) -> Verdicts:
-    return judge_evidence(
+def _judged_alone(
+    evidence: Evidence, labels: _Labels, recipe: Recipe, meta: Mapping[str, Any]
+) -> tuple[Verdicts, dict[str, Any]]:
+    verdicts = judge_evidence(
         evidence,
         labels.given,
         settings=recipe.policy,
@@ -120,6 +122,7 @@ def _judged_alone(evidence: Evidence, labels: _Labels, recipe: Recipe, meta: Map
         class_counts=labels.counts,
         check_trusted=not meta.get("leans_on_trusted", False),
     )
+    return verdicts, {}
 
 
 def _judged_as_pairs(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,17 +87,24 @@ def set_edits(file: TableFile, sets: Sets, row_of: Mapping[str, int], changes: I
         flips.setdefault(row_of[change.sample_id], []).append(sets.label_of[change.sample_id])
     if sets.several.kind == "columns":
         return _bits(file, sets, flips)
-    column = sets.columns[0]
-    put = _put_in_text if sets.several.kind == "cells" else _put_in_list
     place = {row: at for at, row in enumerate(sets.rows)}
-    more = _glue(file, sets) if sets.several.kind == "cells" else _items(file, sets)
-    found = {}
+    write = _writer(file, sets)
+    found: dict[Cell, Any] = {}
     for row, numbers in flips.items():
         has = sets.several.has[place[row]]
         come = [sets.several.names[k] for k in numbers if not has[k]]
         go = {sets.several.names[k] for k in numbers if has[k]}
-        found[row, column] = put(file, file.cell(row, column), sets, come, go, more)
+        found[row, sets.columns[0]] = write(file.cell(row, sets.columns[0]), come, go)
     return found
+
+
+def _writer(file: TableFile, sets: Sets) -> Callable[[Any, Sequence[str], Collection[str]], Any]:
+    """Return what makes another cell of a cell, the labels that come and those that go."""
+    if sets.several.kind == "cells":
+        glue = _glue(file, sets)
+        return lambda cell, come, go: _put_in_text(file, cell, sets, come, go, glue)
+    items = _items(file, sets)
+    return lambda cell, come, go: _put_in_list(file, cell, sets, come, go, items)
 
 
 def _bits(file: TableFile, sets: Sets, flips: Mapping[int, Sequence[int]]) -> dict[Cell, Any]:
@@ -136,7 +143,7 @@ def _glue(file: TableFile, sets: Sets) -> str:
     return found.most_common(1)[0][0] if found else between
 
 
-def _put_in_text(file: TableFile, cell: Any, sets: Sets, come: Sequence[str], go: Iterable[str], glue: str) -> Any:
+def _put_in_text(file: TableFile, cell: Any, sets: Sets, come: Sequence[str], go: Collection[str], glue: str) -> Any:
     parts = [part for piece in file.said(cell).split(sets.several.between) if (part := piece.strip())]
     return file.written(glue.join([*(part for part in parts if part not in go), *come]), cell)
 
@@ -151,7 +158,7 @@ def _items(file: TableFile, sets: Sets) -> dict[str, Any]:
 
 
 def _put_in_list(
-    file: TableFile, cell: Any, sets: Sets, come: Sequence[str], go: Iterable[str], items: Mapping[str, Any]
+    file: TableFile, cell: Any, sets: Sets, come: Sequence[str], go: Collection[str], items: Mapping[str, Any]
 ) -> Any:
     kept = [item for item in file.items(cell) if item_text(item, sets.names) not in go]
     return file.listed([*kept, *(items[name] for name in come)], cell)
