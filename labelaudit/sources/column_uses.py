@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from labelaudit.core.dataset import ColumnUse, Vectors
 from labelaudit.core.recipe import DataSettings
 from labelaudit.sources.columns import Roles
+from labelaudit.sources.nested_cells import is_vector_column
 from labelaudit.sources.table_file import Table
 from labelaudit.sources.table_images import Samples
 
@@ -33,6 +34,9 @@ def column_uses(
         | _learnt(samples)
         | {name: ("left out", why) for name, why in samples.left_out.items()}
     )
+    vectors = [name for name in table.columns if name not in known and is_vector_column(table.columns[name])]
+    if samples.content.kind == "embeddings" and settings.embeddings is None:
+        known |= dict.fromkeys(vectors[:1], ("vector", "its cells hold equally many numbers"))
     instead = "the samples are " + {"probs": "probabilities"}.get(samples.content.kind, samples.content.kind)
     return tuple(ColumnUse(name, *known.get(name, ("left out", instead))) for name in table.columns)
 

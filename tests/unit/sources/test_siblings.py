@@ -78,6 +78,7 @@ def test_several_labels_in_a_cell_are_not_a_class(tmp_path, one, two):
 def test_vectors_that_are_written_as_text_are_vectors(tmp_path, cell):
     found = read(table(tmp_path, "embedding;label", cell + ";{label}"))
     assert found.kind == "embeddings"
+    assert [(use.name, use.use) for use in found.columns] == [("embedding", "vector"), ("label", "label")]
     np.testing.assert_allclose(found.content.values[3], [0.5, 3.25, 0.001], rtol=1e-6)
 
 
