@@ -15,6 +15,7 @@ from labelaudit.core.decisions import Known, record_decision
 from labelaudit.core.evidence import Evidence
 from labelaudit.core.findings import Judged, build_findings, write_findings
 from labelaudit.core.recipe import DataSettings
+from labelaudit.core.several import several_facts
 from labelaudit.functional.images import hash_content
 from labelaudit.gate.compare import content_hash_of
 from labelaudit.sources.read import read_dataset
@@ -33,7 +34,8 @@ def audited(
     """
     wrong = wrong or {}
     data = DataSettings(**settings)
-    dataset = read_dataset(source, data)
+    dataset = read_dataset(source, data, several=True)
+    several = dataset.samples.several
     code = {name: place for place, name in enumerate(dataset.classes)}
     suspect = np.array([name in wrong for name in dataset.sample_ids])
     clean = np.where(suspect, 0.05, 0.99)
@@ -59,7 +61,12 @@ def audited(
             "source": str(source),
             "recipe": {"name": "fast", "data": asdict(data)},
             "device": "CPU",
-            "dataset": {"kind": dataset.kind, "samples": len(dataset), "classes": list(dataset.classes)},
+            "dataset": {
+                "kind": dataset.kind,
+                "samples": len(dataset),
+                "classes": list(dataset.classes),
+                "several": None if several is None else several_facts(several),
+            },
         },
     )
     write_findings(frame, audit.findings_path)

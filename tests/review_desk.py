@@ -15,6 +15,7 @@ from labelaudit.core.audits import Audit
 from labelaudit.core.evidence import Evidence
 from labelaudit.core.findings import Judged, build_findings, write_findings
 from labelaudit.core.recipe import DataSettings
+from labelaudit.core.several import several_facts
 from labelaudit.gate.compare import content_hash_of
 from labelaudit.gate.opened import open_audit, settings_in_force
 from labelaudit.review.desk import Desk
@@ -43,10 +44,11 @@ def write_audit(root: Path, rows: Sequence[Row] = ROWS, **facts: Any) -> Audit:
 
 
 def write_audit_of(root: Path, source: Path, settings: DataSettings, clean_prob: Sequence[float]) -> Audit:
-    """Write an audit of a table that is there: each sample as right as this, with the next class suggested."""
-    dataset = read_dataset(source, settings)
+    """Write an audit of data that is there: each sample as right as this, with the next class suggested."""
+    dataset = read_dataset(source, settings, several=True)
+    several = dataset.samples.several
     clean, n_classes = np.array(clean_prob), dataset.n_classes
-    suggested = (dataset.given + 1) % n_classes
+    suggested = (dataset.given + 1) % n_classes if several is None else dataset.given ^ 1
     evidence = Evidence(
         losses=-np.log(clean),
         given_probs=clean,
@@ -65,7 +67,13 @@ def write_audit_of(root: Path, source: Path, settings: DataSettings, clean_prob:
     facts = {
         "source": str(source),
         "recipe": {"name": "fast", "data": dataclasses.asdict(settings)},
-        "dataset": {"kind": dataset.kind, "samples": len(dataset), "classes": list(dataset.classes), "split": None},
+        "dataset": {
+            "kind": dataset.kind,
+            "samples": len(dataset),
+            "classes": list(dataset.classes),
+            "split": None,
+            "several": None if several is None else several_facts(several),
+        },
     }
     audit = Audit.create(root, method="panel", facts=facts)
     audit.write_arrays("evidence", **evidence.arrays())

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
 from labelaudit.core.audits import Audit
+from labelaudit.core.errors import ConfigError
+from labelaudit.core.several import opposites, several_of
 from labelaudit.gate.answered import decided_rows
 from labelaudit.gate.columns import read_columns
 from labelaudit.gate.opened import open_audit, place, settings_in_force
@@ -87,8 +89,9 @@ def plan(audit: Audit | Path | str | None = None, **settings: Unpack[ApplySettin
     opened = open_audit(in_force, audit, baseline=settings.get("baseline"))
     decided = decided_rows(read_columns(opened.audit.findings_path), opened.known)
     frame, unnamed = opened.audit.findings, settings.get("wrong_as")
-    certain = changes_of(frame, decided, unnamed=unnamed)
-    changes = changes_of(frame, decided, confident=True, unnamed=unnamed)
+    opposite = _opposites_of(opened.audit, unnamed)
+    certain = changes_of(frame, decided, unnamed=unnamed, opposite=opposite)
+    changes = changes_of(frame, decided, confident=True, unnamed=unnamed, opposite=opposite)
     is_confident = settings.get("confident", False)
     data = settings.get("data")
     return plan_of(
@@ -100,6 +103,18 @@ def plan(audit: Audit | Path | str | None = None, **settings: Unpack[ApplySettin
         test=settings.get("test", False),
         undecided=0 if is_confident else len(changes) - len(certain),
     )
+
+
+def _opposites_of(audit: Audit, unnamed: str | None) -> dict[str, str]:
+    """Return the other class of each where samples have several labels; else nothing."""
+    if several_of(audit.meta) is None:
+        return {}
+    if unnamed is not None:
+        raise ConfigError(
+            f"--wrong-as {unnamed}: a label of several is there or it is not.",
+            hint="Leave --wrong-as away: a wrong one is taken away, and one that is missing is added.",
+        )
+    return opposites(audit.fact("dataset", "classes"))
 
 
 def undo(output: Path | str) -> Undone:

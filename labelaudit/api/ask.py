@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from labelaudit.api.baseline import take_decisions_over
-from labelaudit.api.mark import user_name
+from labelaudit.api.mark import opposites_of, user_name
 from labelaudit.core.audits import Audit
 from labelaudit.core.decisions import Known, record_decision
 from labelaudit.core.errors import ConfigError, DataError, shorten
@@ -200,6 +200,7 @@ class _Desk:
         self._who = who or user_name()
         self._taken: dict[Any, Known] = {}
         self._skipped: set[int] = set()
+        self._opposite = opposites_of(audit)
 
     @classmethod
     def open(
@@ -273,7 +274,8 @@ class _Desk:
         if said.verdict == "skip":
             return
         content, label = self.key(question.row)
-        known = Known(content, label, said.verdict, said.label, self._who, now(), _WHY, question.path)
+        right = said.label or (self._opposite.get(label, "") if said.verdict == "wrong" else "")
+        known = Known(content, label, said.verdict, right, self._who, now(), _WHY, question.path)
         asked = None if np.isnan(question.probability) else question.probability
         record_decision(self._audit, known, sample_id=question.sample_id, asked=asked)
         self._taken[known.key] = known

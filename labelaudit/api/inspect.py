@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Unpack
 
+from labelaudit.core.audits import HOME
 from labelaudit.scanning.inspection import Inspection, inspected
 from labelaudit.scanning.prepare import prepare
 from labelaudit.scanning.request import Settings, request_of
@@ -29,4 +30,13 @@ def inspect(source: Path | str | Any, *, estimate: bool = True, **settings: Unpa
         from labelaudit.sources.in_memory import stored_source
 
         source = stored_source(source, ".")
-    return inspected(prepare(request_of(source, settings), tune=estimate, several=True), estimate=estimate)
+    rates = Path(HOME) / "cache" / "rates.json"
+    is_known = rates.exists()  # an earlier scan has measured: nothing is written where none has
+    prepared = prepare(
+        request_of(source, settings),
+        rates=rates if is_known else None,
+        tune=estimate,
+        compiles=is_known,
+        several=True,
+    )
+    return inspected(prepared, estimate=estimate)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from labelaudit.core.arrays import BoolN, IntN
 from labelaudit.core.audits import Audit, find_audit
-from labelaudit.core.dataset import IntN
 from labelaudit.core.errors import ConfigError, DataError
-from labelaudit.core.evidence import read_evidence, require_classes
+from labelaudit.core.evidence import Evidence, read_evidence, require_classes
 from labelaudit.core.findings import (
     SET_ASIDE_ACTIONS,
     Action,
@@ -25,10 +26,12 @@ from labelaudit.core.findings import (
     write_findings,
 )
 from labelaudit.core.recipe import PolicySettings, Recipe, with_overrides
-from labelaudit.core.several import several_of
+from labelaudit.core.several import HAS, several_of
+from labelaudit.judging.policy import Verdicts
 from labelaudit.judging.policy import judge as judge_evidence
+from labelaudit.judging.several import joined_verdicts, judge_labels, parted_evidence
 from labelaudit.scanning.past_findings import decide_unseen, has_general_doubt, joined_results, unseen_rows
-from labelaudit.scanning.results import judged_results
+from labelaudit.scanning.results import judged_results, labels_results
 
 _OWN_FACTS = frozenset(
     {"schema", "name", "status", "method", "created", "finished", "labelaudit", "results", "error", "judged_from"}
@@ -46,16 +49,13 @@ def judge(audit: Audit | Path | str | None = None, *, overrides: Mapping[str, st
         overrides: settings of the policy, e.g. `{"policy.suspect_below": "0.3"}`; others are as they were.
 
     Raises:
-        ConfigError: a setting that is not one of the policy's, or out of its range; or samples have several labels.
+        ConfigError: a setting that is not one of the policy's, or out of its range.
         DataError: no finished audit there, or its evidence is missing or damaged.
 
     Samples that the networks never saw (of an update) keep their clean_prob; thresholds hold for them, too.
     """
     old = Audit(audit.path) if isinstance(audit, Audit) else find_audit(audit)  # people's answers come on top again
     meta = old.require_finished().meta
-    if several_of(meta) is not None:
-        hint = "Scan again with -o policy.KEY=VALUE."
-        raise ConfigError("samples with several labels are judged by a scan only.", hint=hint)
     recipe = _with_policy(old.recipe, overrides or {})
     evidence = read_evidence(old.evidence_path)
     table = read_table(old.findings_path)
@@ -72,17 +72,19 @@ def judge(audit: Audit | Path | str | None = None, *, overrides: Mapping[str, st
     require_classes(old.evidence_path, evidence, len(classes))
     old.require_labels(table["given_label"].unique().to_pylist())
     given = _positions(np.asarray(table["given_label"])[scanned], classes)
-    verdicts = judge_evidence(
-        evidence,
-        given[seen],
-        settings=recipe.policy,
+    labels = _Labels(
+        given=given[seen],
         trusted=np.asarray(table["trusted"])[scanned[seen]],
         conflict=issues[scanned[seen]] == Issue.DUPLICATE_CONFLICT,
-        class_counts=np.bincount(given, minlength=len(classes)),
-        check_trusted=not meta.get("leans_on_trusted", False),
+        counts=np.bincount(given, minlength=len(classes)),
     )
+    several = several_of(meta)
+    if several is None:
+        verdicts, about_labels = _judged_alone(evidence, labels, recipe, meta)
+    else:
+        verdicts, about_labels = _judged_as_pairs(evidence, labels, recipe, several["names"])
     judged = judged_anew(table, scanned[seen], verdicts.judged, meta["dataset"]["classes"])
-    results = judged_results(verdicts, meta["dataset"]["classes"])
+    results = judged_results(verdicts, meta["dataset"]["classes"]) | about_labels
     if len(seen) < len(scanned):
         judged = _decided_anew(judged, scanned[unseen], recipe.policy, is_lost=has_general_doubt(results))
         results = joined_results(results, np.asarray(judged["clean_prob"])[scanned], unseen)
@@ -96,6 +98,48 @@ def judge(audit: Audit | Path | str | None = None, *, overrides: Mapping[str, st
     write_findings(frame_of(judged), new.findings_path)
     new.finish({name: value for name, value in old.fact("results").items() if name != "finish"} | results)
     return new
+
+
+@dataclass(frozen=True, slots=True)
+class _Labels:
+    """The labels that are judged."""
+
+    given: IntN  # (N,) positions in the classes
+    trusted: BoolN  # (N,)
+    conflict: BoolN  # (N,)
+    counts: IntN  # (C,)
+
+
+def _judged_alone(
+    evidence: Evidence, labels: _Labels, recipe: Recipe, meta: Mapping[str, Any]
+) -> tuple[Verdicts, dict[str, Any]]:
+    verdicts = judge_evidence(
+        evidence,
+        labels.given,
+        settings=recipe.policy,
+        trusted=labels.trusted,
+        conflict=labels.conflict,
+        class_counts=labels.counts,
+        check_trusted=not meta.get("leans_on_trusted", False),
+    )
+    return verdicts, {}
+
+
+def _judged_as_pairs(
+    evidence: Evidence, labels: _Labels, recipe: Recipe, names: Sequence[str]
+) -> tuple[Verdicts, dict[str, Any]]:
+    """Return verdicts on pairs of a sample and a label, and what is said of each label."""
+    shape = (-1, len(names))
+    has = (labels.given % 2 == HAS).reshape(shape)
+    trusted = labels.trusted.reshape(shape)[:, 0]
+    each = judge_labels(
+        parted_evidence(evidence, len(names)),
+        has,
+        settings=recipe.policy,
+        trusted=trusted,
+        conflict=labels.conflict.reshape(shape),
+    )
+    return joined_verdicts(each, asked=~trusted), {"labels": labels_results(names, has, each)}
 
 
 def _decided_anew(table: pa.Table, rows: IntN, settings: PolicySettings, *, is_lost: bool) -> pa.Table:

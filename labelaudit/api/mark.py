@@ -21,6 +21,7 @@ from labelaudit.core.decisions import Entry, Known, record_decisions
 from labelaudit.core.errors import ConfigError, count, did_you_mean, shorten
 from labelaudit.core.ids import id_of, unicode_of
 from labelaudit.core.runs import now
+from labelaudit.core.several import opposites, several_of
 from labelaudit.gate.columns import FindingColumns
 from labelaudit.gate.compare import find_data, positions_of
 from labelaudit.gate.opened import Opened, open_audit, place, settings_in_force
@@ -77,10 +78,12 @@ def mark(
     when, name = now(), unicode_of(who or user_name())
     why, label = unicode_of(why), None if label is None else unicode_of(label)
     entries = []
+    opposite = opposites_of(opened.audit) if verdict == "wrong" else {}
     for row in rows:
         sample = opened.columns.sample(row)
         given = sample.given_label or ""
-        decision = Known(sample.content_hash, given, verdict, label or "", name, when, why, sample.path)
+        right = label or opposite.get(given, "")
+        decision = Known(sample.content_hash, given, verdict, right, name, when, why, sample.path)
         entries.append(Entry(decision, sample.sample_id))
     return recorded(opened, entries)
 
@@ -91,6 +94,11 @@ def recorded(opened: Opened, entries: Sequence[Entry]) -> Marked:
     known = {entry.known.key: entry.known for entry in entries if entry.known.decision != "open"}
     baseline = take_decisions_over(opened.audit, opened.baseline_path, known)
     return Marked(tuple(entry.known for entry in entries), baseline)
+
+
+def opposites_of(audit: Audit) -> dict[str, str]:
+    """Return the only other class of each, where samples have several labels; else nothing."""
+    return {} if several_of(audit.meta) is None else opposites(audit.fact("dataset", "classes"))
 
 
 def classes_of(opened: Opened) -> tuple[str, ...]:
@@ -140,12 +148,18 @@ def row_of(columns: FindingColumns, name: str) -> int | None:
     (row,) = positions_of([name], columns.paths).tolist()
     if row < 0:
         return None
-    same = [at for at in columns.paths.to_pylist() if at == name]
+    same = rows_of_path(columns, name)
     if len(same) > 1:
+        ids = shorten(repr(columns.sample_ids[at].as_py()) for at in same)
         raise ConfigError(
-            f"{len(same)} samples have the path {name!r}.", hint="Give the sample_id of the one you mean."
+            f"{len(same)} samples have the path {name!r}.", hint=f"Give the sample_id of the one you mean: {ids}."
         )
     return int(row)
+
+
+def rows_of_path(columns: FindingColumns, path: str) -> list[int]:
+    """Return the rows of all samples with a path."""
+    return [row for row, found in enumerate(columns.paths.to_pylist()) if found == path]
 
 
 def _close(columns: FindingColumns, name: str) -> str | None:
@@ -176,6 +190,14 @@ def _require_label(opened: Opened, rows: list[int], verdict: str, label: str, *,
         near = did_you_mean(label, classes) or f"Classes: {shorten(classes, show=10)}."
         raise ConfigError(
             f"--label {label!r} is not a class of the audit.", hint=f"{near} --new-class takes it as a new one."
+        )
+    others = opposites_of(opened.audit)
+    foreign = next((row for row in rows if label != others.get(columns.given.text(row) or "", label)), None)
+    if foreign is not None and label != columns.given.text(foreign):
+        sample = columns.sample(foreign)
+        raise ConfigError(
+            f"--label {label!r}: {sample.sample_id} is about {sample.given_label!r} alone.",
+            hint="Leave --label away: a wrong label of several is taken away or added. Other labels have other ids.",
         )
     if not label.strip():
         raise ConfigError("--label is empty.", hint="Name the right class, or leave --label away.")

@@ -20,6 +20,7 @@ from labelaudit.core.errors import ConfigError, DataError, count, did_you_mean, 
 from labelaudit.core.events import EventSink, Said
 from labelaudit.core.evidence import evidence_from_probs
 from labelaudit.core.findings import write_findings
+from labelaudit.core.several import several_of
 from labelaudit.core.shown import in_shell
 from labelaudit.functional.images import hash_content
 from labelaudit.gate.compare import content_hash_of, data_settings
@@ -36,6 +37,7 @@ from labelaudit.scanning.past_findings import (
     kept_evidence,
     mark_twins_,
 )
+from labelaudit.scanning.request import QUICK_METHOD
 from labelaudit.sources.read import read_dataset
 from labelaudit.sources.unlabelled import Unlabelled, as_seen_by
 from labelaudit.training.model_file import CARD_NAME, MODEL_NAME, StoredModel, read_model
@@ -118,10 +120,19 @@ def audit_to_update(source: Path | str | None, root: Path | str) -> Audit:
 
 def _networks_of(audit: Audit) -> StoredModel:
     if not audit.file(MODEL_NAME).exists():
-        raise DataError(
-            f"{audit.path.name} has no networks to judge with.", hint="Scan the data again, without --update."
-        )
+        raise DataError(f"{audit.path.name} {_why_without(audit)}.", hint="Scan the data again, without --update.")
     return read_model(audit.file(MODEL_NAME))
+
+
+def _why_without(audit: Audit) -> str:
+    """Return in a few words why an audit has no networks that could judge new samples."""
+    if several_of(audit.meta) is not None:
+        return "judged each of several labels by neighbours and heads, which are made of all samples together"
+    if (audit.meta.get("dataset") or {}).get("kind") == "texts":
+        return "judged texts by vectors that are made of all of them together"
+    if audit.meta.get("method") == QUICK_METHOD:
+        return "judged by neighbours and heads, which are made of all samples together and train no network"
+    return "has no networks to judge with"
 
 
 def _in_its_classes(dataset: Dataset, classes: tuple[str, ...]) -> Dataset:

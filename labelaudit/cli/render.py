@@ -67,7 +67,7 @@ def print_inspection(console: Console, found: Mapping[str, Any], *, scan_command
     if problems:
         console.print(f"\n{count(len(problems), 'sample')} would be set aside:", style="yellow")
         for row in problems[:5]:
-            console.print(f"  {row['path']}: {row['detail']}", markup=False)
+            console.print(f"  {_with_place(row)}", markup=False)
         if len(problems) > 5:
             console.print(f"  and {len(problems) - 5:,} more (--json lists all)")
     console.print(f"\nNext: {scan_command}", markup=False, soft_wrap=True)
@@ -199,7 +199,13 @@ def _print_set_aside(console: Console, set_aside: Mapping[str, Any]) -> None:
         return
     console.print(f"\n{count(set_aside['count'], 'sample')} could not be scanned", style="yellow")
     for row in set_aside["first"]:
-        console.print(f"  {row['path']}: {row['detail']}", markup=False)
+        console.print(f"  {_with_place(row)}", markup=False)
+
+
+def _with_place(row: Mapping[str, Any]) -> str:
+    """Return what is wrong with a sample, and which it is, once."""
+    path, detail = str(row["path"]), str(row["detail"])
+    return detail if detail.startswith(f"{path}:") else f"{path}: {detail}"
 
 
 def _print_annotators(console: Console, annotators: Mapping[str, Any]) -> None:

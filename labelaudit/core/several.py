@@ -28,6 +28,11 @@ def label_numbers(classes: Sequence[str]) -> dict[str, int]:
     return {name: place // 2 for place, name in enumerate(classes)}
 
 
+def opposites(classes: Sequence[str]) -> dict[str, str]:
+    """Return the other class of each: (2L,) classes are the label, and that it is not there, label by label."""
+    return {name: classes[at ^ 1] for at, name in enumerate(classes)}
+
+
 def as_pairs(samples: Dataset) -> Dataset:
     """Return the dataset of (sample, label) pairs, all labels of the first sample first.
 

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from labelaudit.core.dataset import Several
 from labelaudit.core.errors import ConfigError
 from labelaudit.core.recipe import DataSettings
+from labelaudit.sources.list_cells import items_of, list_text
 from labelaudit.sources.store import Store
 from labelaudit.sources.table import table_rows
 from labelaudit.sources.table_file import Table, load_table
@@ -134,9 +135,7 @@ def _cell(cell: Any, change: _Change | None, between: str, glue: str) -> Any:
     text = "" if cell is None else str(cell)
     if between:
         return glue.join(change.of([part for piece in text.split(between) if (part := piece.strip())])) or None
-    is_json = '"' in text or "'" not in text
-    labels = change.of(json.loads(text if is_json else text.replace("'", '"')))
-    return json.dumps(labels, ensure_ascii=False) if is_json else str(labels)
+    return list_text(change.of([str(item) for item in items_of(text) or []]), text)
 
 
 def _delimited(source: Path, table: Table, several: Several, changes: Mapping[int, _Change]) -> bytes:

@@ -13,14 +13,60 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labelaudit.core.arrays import BoolN, FloatN
+from labelaudit.core.arrays import BoolN, FloatN, IntN
 from labelaudit.core.evidence import Evidence, Witness
+from labelaudit.core.recipe import PolicySettings
+from labelaudit.core.several import HAS, LACKS
 from labelaudit.core.shares import Share
 from labelaudit.judging.doubts import Doubt
-from labelaudit.judging.policy import Verdicts
+from labelaudit.judging.policy import Verdicts, judge
 from labelaudit.judging.reckoning import ConfusedPair, review_effort
 
+BoolNL = NDArray[np.bool_]  # (N, L)
+
 _PAIRS = 10
+
+
+def judge_labels(
+    each: Sequence[Evidence], has: BoolNL, *, settings: PolicySettings, trusted: BoolN, conflict: BoolNL
+) -> list[Verdicts]:
+    """Return (L,) verdicts, each label judged by itself.
+
+    Args:
+        each: (L,) evidence on N samples, as in `joined_evidence`.
+        has: (N, L) whether a sample has a label.
+        settings: thresholds.
+        trusted: (N,) samples whose labels are right by decree.
+        conflict: (N, L) samples with a twin that differs in the label.
+    """
+    found = []
+    for evidence, has_it, contradicted in zip(each, has.T, conflict.T, strict=True):
+        given: IntN = np.where(has_it, HAS, LACKS)
+        counts = np.bincount(given, minlength=2).astype(np.int64)
+        verdicts = judge(
+            evidence, given, settings=settings, trusted=trusted, conflict=contradicted, class_counts=counts
+        )
+        found.append(verdicts)
+    return found
+
+
+def parted_evidence(together: Evidence, n_labels: int) -> list[Evidence]:
+    """Return the evidence on each label of evidence on pairs; what `joined_evidence` has joined."""
+    return [_part(together, label, n_labels) for label in range(n_labels)]
+
+
+def _part(together: Evidence, label: int, n_labels: int) -> Evidence:
+    rows = slice(label, None, n_labels)
+    return Evidence(
+        losses=together.losses[rows],
+        given_probs=together.given_probs[rows],
+        top_labels=together.top_labels[rows] - 2 * label,
+        top_probs=together.top_probs[rows],
+        witnesses={
+            name: replace(witness, against=witness.against[rows], predicted=witness.predicted[rows] - 2 * label)
+            for name, witness in together.witnesses.items()
+        },
+    )
 
 
 def joined_evidence(each: Sequence[Evidence]) -> Evidence:

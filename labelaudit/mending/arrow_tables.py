@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from labelaudit.core.errors import ConfigError
 from labelaudit.mending.cells import CellEdits
+from labelaudit.sources.list_cells import items_of, list_text
 
 Columns = Mapping[str, pa.ChunkedArray]
 
@@ -35,6 +36,14 @@ class _TypedTable:
     def written(self, word: str, like: Any) -> Hashable:
         """Return a word as a value."""
         return written(word, like)
+
+    def items(self, cell: Any) -> list[Any]:
+        """Return the items of a list, or of one that is written as text."""
+        return (items_of(cell) or []) if isinstance(cell, str) else list(cell or ())
+
+    def listed(self, items: Sequence[Any], like: Any) -> Hashable:
+        """Return a list as a value."""
+        return list_text(items, like) if isinstance(like, str) else tuple(items)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,12 @@ class TableFile(Protocol):
 
     def written(self, word: str, like: Any) -> Hashable:
         """Return a word as a cell, in the way of another cell; raises ConfigError where it cannot be one."""
+
+    def items(self, cell: Any) -> list[Any]:
+        """Return the labels in a cell that holds a list of them."""
+
+    def listed(self, items: Sequence[Any], like: Any) -> Hashable:
+        """Return a list of labels as a cell, in the way of another cell."""
 
     def write(self, path: Path, edits: CellEdits) -> None:
         """Write the file with other cells."""

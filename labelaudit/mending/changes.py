@@ -31,7 +31,12 @@ class Change:
 
 
 def changes_of(
-    frame: pd.DataFrame, decided: Mapping[int, Known], *, confident: bool = False, unnamed: str | None = None
+    frame: pd.DataFrame,
+    decided: Mapping[int, Known],
+    *,
+    confident: bool = False,
+    unnamed: str | None = None,
+    opposite: Mapping[str, str] | None = None,
 ) -> tuple[Change, ...]:
     """Return what decisions change, in the order of the findings.
 
@@ -42,10 +47,13 @@ def changes_of(
         decided: what people decided, by the row of the finding.
         confident: apply suggestions as well, where the action is relabel and nobody decided otherwise.
         unnamed: the label of those that are wrong without the right one.
+        opposite: class -> the only other one, where there are two: whether a sample has one of several labels.
     """
     rows = sorted({*decided, *(_confident_rows(frame) if confident else ())})
     columns = {name: frame[name].to_numpy() for name in _COLUMNS}
-    found = (_change({name: columns[name][row] for name in _COLUMNS}, decided.get(row), unnamed) for row in rows)
+    others = opposite or {}
+    cells = ({name: columns[name][row] for name in _COLUMNS} for row in rows)
+    found = (_change(each, decided.get(row), unnamed, others) for row, each in zip(rows, cells, strict=True))
     return tuple(change for change in found if change is not None)
 
 
@@ -57,9 +65,12 @@ def _confident_rows(frame: pd.DataFrame) -> Iterator[int]:
     yield from offered.to_numpy().nonzero()[0].tolist()
 
 
-def _change(cells: Mapping[str, Any], known: Known | None, unnamed: str | None) -> Change | None:
+def _change(
+    cells: Mapping[str, Any], known: Known | None, unnamed: str | None, opposite: Mapping[str, str]
+) -> Change | None:
     """Return the change of one finding, None where its label stays."""
     given = str(cells["given_label"])
+    unnamed = opposite.get(given, unnamed)
     if known is None:
         after = str(cells["suggested_label"])
         by: Literal["decision", "suggestion"] = "suggestion"

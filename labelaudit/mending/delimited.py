@@ -238,8 +238,14 @@ def _list_cells(text: str, row: Span) -> list[Span]:
     if PurePosixPath(last).suffix.lower() in image_suffixes():
         rest = text[start + len(first) : end]
         return [(start, start + len(first)), (end - len(rest.lstrip()), end)]
-    path = text[start : end - len(last)].rstrip()
-    return [(start, start + len(path)), (end - len(last), end)]
+    n = next((n for n in range(len(words) - 1, 0, -1) if _is_image(words[n - 1])), len(words) - 1)
+    path = text[start:end].rsplit(None, len(words) - n)[0].rstrip()
+    rest = text[start + len(path) : end]
+    return [(start, start + len(path)), (end - len(rest.lstrip()), end)]
+
+
+def _is_image(word: str) -> bool:
+    return PurePosixPath(word).suffix.lower() in image_suffixes()
 
 
 def _aligned_cells(text: str, row: Span) -> list[Span]:

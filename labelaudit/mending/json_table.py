@@ -15,6 +15,7 @@ from labelaudit.mending.delimited import Encoded, decoded
 from labelaudit.mending.json_spans import Key, Node, node_of, removals
 from labelaudit.mending.spans import Edit, edited
 from labelaudit.sources.json_objects import ROWS, object_in
+from labelaudit.sources.list_cells import items_of, list_text
 
 
 class JsonRows:
@@ -36,6 +37,14 @@ class JsonRows:
     def written(self, word: str, like: str) -> Hashable:
         """Return a word as a value."""
         return written_in_json(word, like)
+
+    def items(self, cell: str) -> list[Any]:
+        """Return the items of a list, or of one that is written as text."""
+        return items_in_json(cell)
+
+    def listed(self, items: Sequence[Any], like: str) -> str:
+        """Return a list as it would be written."""
+        return listed_in_json(items, like)
 
     def write(self, path: Path, edits: CellEdits) -> None:
         """Write the rows with other values."""
@@ -115,6 +124,14 @@ class JsonObject:
         if found is None:
             raise ConfigError(f"{self._path}: its list of classes has no {word!r}.", hint="Add it to the list first.")
         return found
+
+    def items(self, cell: str) -> list[Any]:
+        """Return the items of a list, or of one that is written as text."""
+        return items_in_json(cell)
+
+    def listed(self, items: Sequence[Any], like: str) -> str:
+        """Return a list as it would be written."""
+        return listed_in_json(items, like)
 
     def write(self, path: Path, edits: CellEdits) -> None:
         """Write the object with other values."""
@@ -255,6 +272,19 @@ def said_in_json(cell: str) -> str:
     """Return a JSON value as text; the item of a list of one."""
     value = json.loads(cell)
     return str(value[0]) if isinstance(value, list) and len(value) == 1 else str(value)
+
+
+def items_in_json(cell: str) -> list[Any]:
+    """Return the items of a list, or of one that is written as text."""
+    value = json.loads(cell)
+    return (items_of(value) or []) if isinstance(value, str) else list(value or ())
+
+
+def listed_in_json(items: Sequence[Any], like: str) -> str:
+    """Return a list as a JSON value of the kind of another."""
+    value = json.loads(like)
+    text = list_text(items, value if isinstance(value, str) else like)
+    return json.dumps(text, ensure_ascii=False) if isinstance(value, str) else text
 
 
 def written_in_json(word: str, like: str) -> str:

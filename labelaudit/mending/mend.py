@@ -143,14 +143,9 @@ def plan_of(
         ConfigError: the data is not here, cannot be written in its layout, or there is something at the output's place.
         DataError: the data cannot be read.
     """
-    if several_of(audit.meta) is not None:
-        raise ConfigError(
-            f"{audit.path.name}: its samples have several labels each, which apply does not write.",
-            hint="labelaudit export --relabelled.csv (or .parquet, .jsonl) writes the table with the suggested labels.",
-        )
     source = source_of(audit, data)
     settings = data_settings(audit, Path(source))
-    dataset = read_dataset(source, settings)
+    dataset = read_dataset(source, settings, several=several_of(audit.meta) is not None)
     layout = open_layout(source, settings, dataset)
     fresh, stale = _fresh(dataset, changes)
     split_of = {change.sample_id: layout.split_of(change.sample_id) for change in fresh}

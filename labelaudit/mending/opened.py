@@ -155,7 +155,7 @@ def _table_of_files(
 ) -> TableOfFiles:
     if find_roles(table, settings).label in _in_names(names):
         raise ConfigError(f"{folder}: its labels are names of folders of shards, not cells.", hint=_AS_TABLE)
-    located = locate_rows(table, settings)
+    located = locate_rows(table, settings, dataset)
     rest = [name for name in others if name not in set(names)]
     return TableOfFiles(folder, names, sizes, rest, table, located, dataset, settings)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +12,13 @@ from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.recipe import DataSettings
 from labelaudit.mending.cells import CellEdits, TableFile
 from labelaudit.mending.changes import Change
+from labelaudit.mending.label_sets import Sets, set_edits, sets_of
 from labelaudit.mending.layout import How
 from labelaudit.mending.words import spellings, unknown_word
 from labelaudit.sources.cell_images import with_cell_images
 from labelaudit.sources.columns import find_roles, split_texts
 from labelaudit.sources.label_twins import label_twins
-from labelaudit.sources.nested_cells import with_flat_objects
+from labelaudit.sources.nested_cells import with_flat_objects, with_text_vectors
 from labelaudit.sources.one_hot import with_one_hot_label
 from labelaudit.sources.pixel_columns import with_pixel_columns
 from labelaudit.sources.table import table_rows
@@ -39,10 +40,16 @@ class Located:
     splits: Sequence[str | None] | None  # (rows,) None without a column of splits
     names: Sequence[str] | None  # of class numbers, where the file has them
     source: str  # what messages name
+    sets: Sets | None = None  # where samples have several labels
 
 
-def locate_rows(table: Table, settings: DataSettings) -> Located:
+def locate_rows(table: Table, settings: DataSettings, audited: Dataset) -> Located:
     """Return where the samples of a table are; read as `sources/table.py` reads it.
+
+    Args:
+        table: the file.
+        settings: how it was read.
+        audited: what was read; pairs of a sample and a label where samples have several.
 
     Raises:
         ConfigError: several people answered, so that no single cell holds the label of a sample.
@@ -52,11 +59,17 @@ def locate_rows(table: Table, settings: DataSettings) -> Located:
             f"{table.name}: its labels are what several people's answers add up to; no cell holds them.",
             hint="labelaudit export --relabelled.csv writes one corrected label for each sample.",
         )
-    flat = with_pixel_columns(with_flat_objects(table), settings)
+    flat = with_pixel_columns(with_text_vectors(with_flat_objects(table)), settings)
     plain = with_one_hot_label(with_cell_images(flat, settings), settings)
     listed = settings.label_column is not None and settings.label_column not in plain.columns
-    roles = find_roles(plain, dataclasses.replace(settings, label_column="label") if listed else settings)
+    made = "labels" if plain.hot else "label"
+    roles = find_roles(plain, dataclasses.replace(settings, label_column=made) if listed else settings)
     dataset, rows = table_rows(table, settings)
+    splits = None if roles.split is None else split_texts(plain, roles.split)
+    if dataset.several is not None:
+        sets = sets_of(table, dataset, rows.tolist(), audited)
+        row_of = dict(zip(audited.sample_ids, rows.repeat(len(sets.several.names)).tolist(), strict=True))
+        return Located(row_of, roles.label, [], {}, splits, None, table.name, sets)
     given = [dataset.classes[place] for place in dataset.given.tolist()]
     twins = label_twins(plain, roles.label, rows, given) if dataset.kind == "features" else ()
     return Located(
@@ -64,7 +77,7 @@ def locate_rows(table: Table, settings: DataSettings) -> Located:
         label=roles.label,
         twins=[name for name in twins if name in table.columns],
         one_hot={name: name for name in flat.columns if name not in plain.columns},
-        splits=None if roles.split is None else split_texts(plain, roles.split),
+        splits=splits,
         names=table.class_names.get(roles.label),
         source=table.name,
     )
@@ -82,6 +95,10 @@ def cell_edits(
     rows = [located.row_of[change.sample_id] for change in changes]
     step = max(1, len(table) // _LOOKED_AT)
     _require_same(file, table, located, {*rows, *range(0, len(table), step)})
+    left_out = frozenset(located.row_of[change.sample_id] for change in changes if change.after is None)
+    if located.sets is not None:
+        found = set_edits(file, located.sets, located.row_of, changes)
+        return CellEdits(found, left_out, _added(located, changes, how))
     cells: dict[tuple[int, str], Any] = {}
     words = _words(file, located, dataset, {change.after for change in changes if change.after is not None})
     twins = {name: spellings(_written(file, located, dataset, column=name)) for name in located.twins}
@@ -94,7 +111,6 @@ def cell_edits(
             cells |= _swapped(file, located, row, change)
         else:
             cells[row, located.label] = words[change.after]
-    left_out = frozenset(located.row_of[change.sample_id] for change in changes if change.after is None)
     return CellEdits(cells, left_out, _added(located, changes, how))
 
 
@@ -117,7 +133,7 @@ def of_rows(edits: CellEdits, first: int, stop: int) -> CellEdits | None:
 
 def _require_same(file: TableFile, table: Table, located: Located, rows: Iterable[int]) -> None:
     """Raise DataError where a file says otherwise than what was read of it: then its form is not understood."""
-    for name in located.one_hot or (located.label,):
+    for name in located.one_hot or ((located.label,) if located.sets is None else located.sets.columns):
         column = table.columns.get(name)
         if column is None or not all(_is_same(file, name, row, column[row].as_py()) for row in rows):
             raise _not_told(located)
@@ -138,6 +154,8 @@ def _is_same(file: TableFile, column: str, row: int, read: Any) -> bool:
         said = file.said(file.cell(row, column))
     except (LookupError, ValueError):
         return False
+    if isinstance(read, list) and len(read) != 1:
+        return file.items(file.cell(row, column)) == read
     return said == str(read[0] if isinstance(read, list) and len(read) == 1 else read)
 
 
@@ -193,7 +211,15 @@ def _swapped(file: TableFile, located: Located, row: int, change: Change) -> dic
 def _added(located: Located, changes: Sequence[Change], how: How) -> dict[str, dict[int, str]]:
     added = {}
     if how.label_before:
-        added[BEFORE] = {located.row_of[change.sample_id]: change.before for change in changes}
+        added[BEFORE] = _by_row(located, changes, lambda change: change.before)
     if how.reason:
-        added[REASON] = {located.row_of[change.sample_id]: change.reason for change in changes}
+        added[REASON] = _by_row(located, changes, lambda change: change.reason)
     return added
+
+
+def _by_row(located: Located, changes: Sequence[Change], text_of: Callable[[Change], str]) -> dict[int, str]:
+    """Return the texts of changes by row; where labels of one sample change, those of all of them."""
+    texts: dict[int, list[str]] = {}
+    for change in changes:
+        texts.setdefault(located.row_of[change.sample_id], []).append(text_of(change))
+    return {row: "; ".join(dict.fromkeys(each)) for row, each in texts.items()}

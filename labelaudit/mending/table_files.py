@@ -22,6 +22,7 @@ from labelaudit.mending.delimited import TextTable, decoded, text_table
 from labelaudit.mending.spans import Edit
 from labelaudit.sources.array_table import by_split
 from labelaudit.sources.binary_tables import ARROW_SUFFIXES, SHEET_SUFFIXES
+from labelaudit.sources.list_cells import items_of, list_text
 from labelaudit.sources.parquet_file import PARQUET_SUFFIXES
 from labelaudit.sources.table_file import JSON_SUFFIXES, Table, packed_table, table_suffix
 
@@ -46,6 +47,16 @@ class DelimitedFile:
         cell = self.table.written(word)
         is_quoted = self.table.quoting == "standard" and like.startswith('"') and not cell.startswith('"')
         return f'"{cell}"' if is_quoted else cell
+
+    def items(self, cell: str) -> list[Any]:
+        """Return the items of a list that a cell holds as text."""
+        return items_of(self.said(cell)) or []
+
+    def listed(self, items: Sequence[Any], like: str) -> str:
+        """Return a list as text, in quotation marks where it needs them."""
+        text = list_text(items, self.said(like))
+        is_plain = not like.startswith('"') and self.table.delimiter not in text
+        return text if is_plain else self.written(text, like)
 
     def write(self, path: Path, edits: CellEdits) -> None:
         """Write the text with other cells."""
@@ -159,6 +170,14 @@ class SheetFile:
         del like
         return word
 
+    def items(self, cell: str) -> list[Any]:
+        """Return the items of a list that a cell holds as text."""
+        return items_of(cell) or []
+
+    def listed(self, items: Sequence[Any], like: str) -> str:
+        """Return a list as text."""
+        return list_text(items, like)
+
     def write(self, path: Path, edits: CellEdits) -> None:
         """Write the workbook with other cells."""
         book = _workbook(self.path)
@@ -239,6 +258,15 @@ class ArraysFile:
     def written(self, word: str, like: Any) -> Hashable:
         """Return a word as a number where labels are numbers."""
         return _like(word, like)
+
+    def items(self, cell: Any) -> list[Any]:
+        """Return the only label."""
+        return [cell]
+
+    def listed(self, items: Sequence[Any], like: Any) -> Hashable:
+        """Raise ConfigError: an array has one label a row."""
+        del like
+        raise ConfigError(f"an array holds one label a row, not {len(items)}.", hint="Give each label a column.")
 
     def write(self, path: Path, edits: CellEdits) -> None:
         """Write the arrays with other labels."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from labelaudit.core.audits import HOME
 from labelaudit.core.dataset import Dataset, ImageFiles
-from labelaudit.core.errors import ConfigError, count
+from labelaudit.core.errors import ConfigError, count, shorten
 from labelaudit.core.recipe import DataSettings
 from labelaudit.mending.arrow_tables import ArrowTable, ParquetTable, files_first_rows
 from labelaudit.mending.cells import CellEdits
@@ -152,7 +152,7 @@ class TableOfFiles:
 
 def located_table(source: Path, table: Table, dataset: Dataset, settings: DataSettings) -> TableLayout:
     """Return the layout of a table file."""
-    return TableLayout(source, table, locate_rows(table, settings), dataset, settings)
+    return TableLayout(source, table, locate_rows(table, settings, dataset), dataset, settings)
 
 
 def split_of_row(located: Located, dataset: Dataset, sample_id: str) -> str | None:
@@ -178,6 +178,10 @@ def _writer(part: ParquetTable | ArrowTable, edits: CellEdits) -> Callable[[Path
 
 
 def _columns(located: Located) -> str:
+    if located.sets is not None and located.sets.several.column is not None:
+        return f"column {located.sets.several.column!r}"
+    if located.sets is not None:
+        return f"columns {shorten(map(repr, located.sets.columns), show=3)}"
     if located.one_hot:
         return f"columns {', '.join(map(repr, list(located.one_hot)[:3]))}, ..."
     return f"column {located.label!r}"

@@ -171,19 +171,20 @@ def _smaller(recipe: Recipe) -> Iterator[Recipe]:
 _SMALLEST_SIDE = 32  # pixels; below that photographs lose what tells them apart
 
 
-def tuned_here(prepared: Prepared, rates: Path | None = None) -> Prepared:
+def tuned_here(prepared: Prepared, rates: Path | None = None, *, compiles: bool = True) -> Prepared:
     """Return the scan with what is fastest here: measured by an earlier scan, or now where others are at work.
 
     Args:
         prepared: a scan whose recipe is chosen.
         rates: file of what earlier scans measured; None measures anew.
+        compiles: as in `tuned`.
     """
     load = load_now()
     rate_of = training_rate if rates is None or load >= 1 else remembered(training_rate, rates)
-    return tuned(prepared, rate_of=rate_of, load=load)
+    return tuned(prepared, rate_of=rate_of, load=load, compiles=compiles)
 
 
-def tuned(prepared: Prepared, *, rate_of: RateOf = training_rate, load: float) -> Prepared:
+def tuned(prepared: Prepared, *, rate_of: RateOf = training_rate, load: float, compiles: bool = True) -> Prepared:
     """Return the scan with "auto" settings replaced by what is fastest here, and said in `why`.
 
     Only settings that were left to us are tried, and only for scans of images that are long enough to gain by it; the
@@ -193,6 +194,7 @@ def tuned(prepared: Prepared, *, rate_of: RateOf = training_rate, load: float) -
         prepared: a scan whose recipe is chosen.
         rate_of: measures samples per second.
         load: how many others want to run now.
+        compiles: try whether compiling pays, which takes most of a minute.
     """
     recipe, device = prepared.recipe, prepared.device
     work = training_passes(recipe) * len(prepared.dataset)
@@ -219,7 +221,7 @@ def tuned(prepared: Prepared, *, rate_of: RateOf = training_rate, load: float) -
         other = replace(best, precision="fp32")
         best, other = (best, other) if rate(best) > rate(other) else (other, best)
         said.append(f"{best.precision} trains {rate(best) / rate(other):.1f} times as fast as {other.precision}")
-    if asked.compile == "yes" or (asked.compile == "auto" and _compiling_pays(prepared, work, best, rate)):
+    if asked.compile == "yes" or (compiles and asked.compile == "auto" and _compiling_pays(prepared, work, best, rate)):
         best = replace(best, compile="yes")
         said.append("compiled")
     why = f"{prepared.why}; measured here: {', '.join(said)}" if said else prepared.why

@@ -22,7 +22,13 @@ from labelaudit.training.models import default_weights, require_image_backbone
 
 
 def prepare(
-    request: Request, *, rates: Path | None = None, tune: bool = True, decided: bool = False, several: bool = False
+    request: Request,
+    *,
+    rates: Path | None = None,
+    tune: bool = True,
+    compiles: bool = True,
+    decided: bool = False,
+    several: bool = False,
 ) -> Prepared:
     """Read and check a dataset, choose its recipe, fit it to the budget and to this machine; nothing is trained.
 
@@ -32,6 +38,7 @@ def prepare(
         request: what was asked for.
         rates: file of training rates that earlier scans measured; None measures anew.
         tune: settle precision, threads and compilation, too.
+        compiles: try compilation, which takes most of a minute where no earlier scan has.
         decided: whether people decided on labels, so that there is a trusted set that the dataset does not know of.
         several: samples may have several labels each: the dataset is then one of pairs, and only looked at.
 
@@ -57,7 +64,7 @@ def prepare(
     elif request.budget is not None:
         said = f"{prepared.why}; the recipe {request.recipe} wins over the budget {request.budget}"
         prepared = dataclasses.replace(prepared, why=said)
-    return tuned_here(prepared, rates) if tune else prepared
+    return tuned_here(prepared, rates, compiles=compiles) if tune else prepared
 
 
 def prepare_again(source: Path | str, recipe: Recipe, *, several: bool = False) -> Prepared:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from labelaudit.core.dataset import Probabilities, Vectors
+from labelaudit.core.dataset import Probabilities, Texts, Vectors
 from labelaudit.core.errors import DataError
 from labelaudit.core.events import ignore
 from labelaudit.core.files import own_path, parse_json, read_own, write_text
@@ -36,6 +36,7 @@ RateOf = Callable[[Prepared, Recipe], float | None]  # samples per second; None 
 _TRIAL_SECONDS = 1.0  # how long the throughput is measured
 _WARM_STEPS = 3
 _FEATURES = 512  # of a ResNet-18; other backbones have up to 2,048, and their heads still take seconds
+_WORDS = 256  # inputs that a text becomes, about
 _LOAD_FILE = Path("/proc/loadavg")
 _LOOKS, _BETWEEN_LOOKS_S = 5, 0.01
 
@@ -103,6 +104,8 @@ def _made_up_inputs(prepared: Prepared, recipe: Recipe) -> Inputs | None:
     n = min(recipe.train.batch_size, len(prepared.dataset))
     if isinstance(content, Probabilities):
         return None
+    if isinstance(content, Texts):
+        return VectorInputs(torch.zeros(n, _WORDS, device=device))
     if isinstance(content, Vectors) or recipe.model.frozen == "yes":
         width = content.values.shape[1] if isinstance(content, Vectors) else _FEATURES
         return VectorInputs(torch.zeros(n, width, device=device))

@@ -86,6 +86,11 @@ def _shortened(recipe: Recipe, scale: float) -> Recipe:
 
 
 def _base_recipe(facts: Facts, asked: Asked, method: str, size: int | None) -> tuple[Recipe, str]:
+    if facts.kind == "texts" and asked.for_classifier:
+        raise ConfigError(
+            "texts train no classifier: their vectors are made of all texts together, so new ones would get others.",
+            hint="Train on vectors of your own, a row for each text: --embeddings FILE.npy",
+        )
     if asked.name == "fast":
         return _fast(facts, method, size)
     return _paper(facts, method, asked.name.partition(":")[2], for_classifier=asked.for_classifier)

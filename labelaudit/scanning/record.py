@@ -142,7 +142,7 @@ def write_judges(
 ) -> Path | None:
     """Write the networks that a scan judged with, of all its stages; None where its method showed none."""
     networks = kept.every()
-    if not networks:
+    if not networks or isinstance(loaded.dataset.content, Texts):  # whose vectors are made of all texts together
         return None
     facts = model_facts(loaded, prepared, len(networks), labels="given", fingerprint=fingerprint)
     write_model(folder / MODEL_NAME, StoredModel(facts, networks, loaded.frozen))

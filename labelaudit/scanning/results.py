@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from labelaudit.core.shares import Share
 from labelaudit.judging.asking import would_narrow
 from labelaudit.judging.disputes import FEWEST_SAMPLES, Disputes
@@ -42,6 +45,30 @@ def judged_results(verdicts: Verdicts, classes: Sequence[str]) -> dict[str, Any]
         "trusted_check": None if verdicts.on_trusted is None else _trusted(verdicts.on_trusted),
         "mixture": verdicts.mixture,
         "witnesses": None if verdicts.disputes is None else witness_facts(verdicts.disputes),
+    }
+
+
+def labels_results(names: Sequence[str], has: NDArray[np.bool_], each: Sequence[Verdicts]) -> list[dict[str, Any]]:
+    """Return what is said of each of several labels: who has it, who should not, who lacks it and should not.
+
+    Args:
+        names: (L,) of the labels.
+        has: (N, L) whether a sample has it.
+        each: (L,) verdicts.
+    """
+    return [_label_facts(name, has_it, one) for name, has_it, one in zip(names, has.T, each, strict=True)]
+
+
+def _label_facts(name: str, has: NDArray[np.bool_], verdicts: Verdicts) -> dict[str, Any]:
+    suspect, noise = verdicts.action != "keep", verdicts.noise
+    return {
+        "name": name,
+        "has": int(has.sum()),
+        "should_not": int((suspect & has).sum()),
+        "lacks_but_should": int((suspect & ~has).sum()),
+        "noise_rate": noise.rate,
+        "interval": None if noise.is_point else [noise.low, noise.high],
+        "quiet": verdicts.is_quiet,
     }
 
 

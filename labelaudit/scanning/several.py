@@ -6,22 +6,21 @@ import dataclasses
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from labelaudit.core.arrays import BoolN, IntN
 from labelaudit.core.audits import HOME, Audit
-from labelaudit.core.dataset import Dataset, Several, fingerprint
+from labelaudit.core.dataset import Several, fingerprint
 from labelaudit.core.errors import ConfigError
 from labelaudit.core.events import Said, SamplesDone, StageFinished, StageStarted
 from labelaudit.core.evidence import Evidence, Witness
 from labelaudit.core.findings import build_findings, write_findings
 from labelaudit.core.recipe import Recipe
 from labelaudit.core.several import HAS, LACKS, as_pairs
-from labelaudit.judging.policy import Verdicts, judge
-from labelaudit.judging.several import joined_evidence, joined_verdicts
+from labelaudit.judging.policy import Verdicts
+from labelaudit.judging.several import joined_evidence, joined_verdicts, judge_labels
 from labelaudit.methods.registry import read_options
 from labelaudit.scanning.encode import with_vectors
 from labelaudit.scanning.learn import make_job
@@ -30,7 +29,7 @@ from labelaudit.scanning.network import with_features
 from labelaudit.scanning.pace import threads
 from labelaudit.scanning.record import AuditLog, peak_memory_mib
 from labelaudit.scanning.request import Prepared
-from labelaudit.scanning.results import judged_results
+from labelaudit.scanning.results import judged_results, labels_results
 from labelaudit.training.probing import LaidOut, Options, laid_out, opinion_on, unseen_evidence, vectors_of
 
 _SURE = 10.0  # log odds
@@ -55,10 +54,8 @@ def scan_pairs(audit: Audit, prepared: Prepared, log: AuditLog, *, root: Path | 
     log(Said("note", f"{len(several.names)} labels, each against the rest, on the same vectors"))
     evidence = _all_evidence(vectors, several, prepared.recipe, log)
     conflict = _conflicts(loaded, several)
-    each = [
-        _verdicts(one, has, loaded.dataset, prepared.recipe, conflict[:, label])
-        for label, (one, has) in enumerate(zip(evidence, several.has.T, strict=True))
-    ]
+    settings, trusted = prepared.recipe.policy, loaded.dataset.trusted
+    each = judge_labels(evidence, several.has, settings=settings, trusted=trusted, conflict=conflict)
     _write(audit, loaded, evidence, each, conflict, log)
 
 
@@ -106,18 +103,6 @@ def _undisputed(given: IntN) -> Evidence:
     return Evidence(np.zeros(n), np.ones(n), top, probs, witnesses={"probe": nothing})
 
 
-def _verdicts(evidence: Evidence, has: BoolN, dataset: Dataset, recipe: Recipe, conflict: BoolN) -> Verdicts:
-    given: IntN = np.where(has, HAS, LACKS)
-    return judge(
-        evidence,
-        given,
-        settings=recipe.policy,
-        trusted=dataset.trusted,
-        conflict=conflict,
-        class_counts=np.bincount(given, minlength=2).astype(np.int64),
-    )
-
-
 def _conflicts(loaded: Loaded, several: Several) -> BoolN:
     """Return (N, L) where a sample has a twin that differs in the label."""
     found = np.zeros(several.has.shape, dtype=np.bool_)
@@ -157,30 +142,11 @@ def _write(
     audit.finish(
         {
             **judged_results(verdicts, pairs.classes),
-            "labels": [_label_facts(name, has, one) for name, has, one in _labels(several, each)],
+            "labels": labels_results(several.names, several.has, each),
             "seconds": log.seconds,
             "peak_memory_mib": peak_memory_mib(),
         }
     )
-
-
-def _labels(several: Several, each: Sequence[Verdicts]) -> list[tuple[str, BoolN, Verdicts]]:
-    return list(zip(several.names, several.has.T, each, strict=True))
-
-
-def _label_facts(name: str, has: BoolN, verdicts: Verdicts) -> dict[str, Any]:
-    """Return what is said of one label: who has it, who should not, who lacks it and should not."""
-    suspect = verdicts.action != "keep"
-    noise = verdicts.noise
-    return {
-        "name": name,
-        "has": int(has.sum()),
-        "should_not": int((suspect & has).sum()),
-        "lacks_but_should": int((suspect & ~has).sum()),
-        "noise_rate": noise.rate,
-        "interval": None if noise.is_point else [noise.low, noise.high],
-        "quiet": verdicts.is_quiet,
-    }
 
 
 def require_alone(prepared: Prepared, *, ranks: int, finishes: bool) -> None:

@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
+
 from labelaudit.core.dataset import ColumnUse, Vectors
 from labelaudit.core.recipe import DataSettings
 from labelaudit.sources.columns import Roles
+from labelaudit.sources.nested_cells import is_vector_column
 from labelaudit.sources.table_file import Table
 from labelaudit.sources.table_images import Samples
 
 
-def column_uses(table: Table, roles: Roles, settings: DataSettings, samples: Samples) -> tuple[ColumnUse, ...]:
-    """Return the use of each column, in the order of the table."""
+def column_uses(
+    table: Table, roles: Roles, settings: DataSettings, samples: Samples, *, hot: Sequence[str] = ()
+) -> tuple[ColumnUse, ...]:
+    """Return the use of each column, in the order of the table.
+
+    Args:
+        table: as it is read.
+        roles: of its columns.
+        settings: what the user asked for.
+        samples: that were read.
+        hot: columns of the file that became one of labels, each with 1 where a sample has its label.
+    """
+    if hot:
+        others = {name: cells for name, cells in table.columns.items() if name != roles.label}
+        uses = column_uses(dataclasses.replace(table, columns=others), roles, settings, samples)
+        return (*uses, *(ColumnUse(name, "label", "its cells say whether a sample has it") for name in hot))
     known = (
         _with_a_role(roles, settings)
         | _learnt(samples)
         | {name: ("left out", why) for name, why in samples.left_out.items()}
     )
+    vectors = [name for name in table.columns if name not in known and is_vector_column(table.columns[name])]
+    if samples.content.kind == "embeddings" and settings.embeddings is None:
+        known |= dict.fromkeys(vectors[:1], ("vector", "its cells hold equally many numbers"))
     instead = "the samples are " + {"probs": "probabilities"}.get(samples.content.kind, samples.content.kind)
     return tuple(ColumnUse(name, *known.get(name, ("left out", instead))) for name in table.columns)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+import numpy as np
 import pyarrow as pa
 
+from labelaudit.core.arrays import FloatN
 from labelaudit.core.dataset import Remark
 from labelaudit.core.errors import ConfigError, did_you_mean, shorten
 from labelaudit.core.recipe import DataSettings
@@ -92,11 +94,35 @@ _YES_MEANS = {  # columns of yes and no
     "is_training": "train",
 }
 _TRUSTED = ("trusted",)
-_TEXTS = ("text", "sentence", "review", "title", "content", "body", "description", "tweet", "comment")
+_TEXTS = (
+    "text",
+    "sentence",
+    "review",
+    "title",
+    "content",
+    "body",
+    "description",
+    "tweet",
+    "comment",
+    "premise",
+    "hypothesis",
+    "sentence1",
+    "sentence2",
+    "text_a",
+    "text_b",
+    "text1",
+    "text2",
+    "question1",
+    "question2",
+    "context",
+    "answer",
+    "response",
+)
 _NAMED_WORDS, _PROSE_WORDS = 2, 5  # words a cell from which a column of such a name, and of any name, holds texts
 _YES_NO = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False}
 _MOST_CLASSES = 1_000  # different values of a column that may be the labels
 _MOST_SPLITS = 5  # different values of a column that tells the split
+_FEWEST_BITS, _MOST_SHOWN = 3, 8  # columns of 0 and 1 that may be labels; names in a message
 _LONGEST_PATH = 4096  # characters
 _NUMERIC = frozenset("0123456789 .,;:+-eE[]")
 _LOOKED_AT = 500  # cells, evenly spaced, that tell what a column holds
@@ -174,8 +200,8 @@ def _label_column(table: Table, settings: DataSettings, taken: set[str | None]) 
         return (found or left)[0], []
     raise ConfigError(
         f"{table.source}: no column looks like the labels; columns: {', '.join(table.columns)}.",
-        hint=f"Name it with --label-column{_candidates(table, left)}. Is the first line of the table its header? If "
-        "not: --no-header",
+        hint=f"Name it with --label-column{_candidates(table, left)}.{_columns_of_bits(table, left)}"
+        f"{_soft_columns(table, left)} Is the first line of the table its header? If not: --no-header",
     )
 
 
@@ -195,6 +221,41 @@ def _candidates(table: Table, names: Iterable[str]) -> str:
             found.append((all(is_number(str(value)) for value in values), len(values), name))
     shown = shorten((f"{name!r} ({distinct:,} different)" for _, distinct, name in sorted(found)), show=3)
     return f", such as {shown}" if found else ""
+
+
+def _columns_of_bits(table: Table, names: Sequence[str]) -> str:
+    """Return how to read columns of 0 and 1 as labels, where there are several."""
+    found = [name for name in names if not pa.types.is_nested(table.columns[name].type) and _is_bits(table, name)]
+    if len(found) < _FEWEST_BITS:
+        return ""
+    shown = ",".join(found if len(found) <= _MOST_SHOWN else [*found[:2], "..."])
+    return f" Several labels with a column of 0 and 1 each: --label-column {shown}."
+
+
+def _soft_columns(table: Table, names: Sequence[str]) -> str:
+    """Return what columns that sum to 1 in each row seem to be."""
+    plain = [name for name in names if not pa.types.is_nested(table.columns[name].type) and name not in table.streamed]
+    shares = {name: found for name in plain if (found := _shares(table.columns[name])) is not None}
+    if len(shares) < 2 or not np.allclose(np.sum(list(shares.values()), axis=0), 1.0, atol=0.02):
+        return ""
+    shown = shorten(map(repr, shares), show=3)
+    return f" The columns {shown} sum to 1, as probabilities of classes do: put the likeliest class into a column."
+
+
+def _shares(cells: pa.ChunkedArray) -> FloatN | None:
+    """Return numbers of 0 to 1; None of other cells."""
+    try:
+        found = np.array([float(cell) for cell in cells.slice(0, _LOOKED_AT).to_pylist()])
+    except (TypeError, ValueError):
+        return None
+    return found if len(found) and found.min() >= 0 and found.max() <= 1 else None
+
+
+def _is_bits(table: Table, name: str) -> bool:
+    if name in table.streamed:
+        return False
+    values = {str(value).strip().casefold() for value in table.columns[name].unique().to_pylist()}
+    return values in ({"0", "1"}, {"0.0", "1.0"}, {"false", "true"})
 
 
 def _counts_rows(cells: pa.ChunkedArray) -> bool:

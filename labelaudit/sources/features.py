@@ -103,7 +103,7 @@ def read_features(table: Table, rows: IntN, taken: frozenset[str], *, only: Sequ
         raise _nothing_to_learn_from(table, left_out)
     facts = learn_columns(columns)
     values = encode_columns(columns, facts)
-    hashes = _row_hashes([cell_texts(table.columns[name].take(rows)) for name in columns])
+    hashes = _row_hashes([table.columns[name].take(rows) for name in columns])
     remarks = (_remark(columns, _reasons(left_out), values.shape[1]), *_number_remarks(odd))
     return Features(Vectors(values, "features", hashes, facts), remarks, left_out)
 
@@ -112,7 +112,8 @@ def _nothing_to_learn_from(table: Table, left_out: Mapping[str, str]) -> DataErr
     if left_out or len(table.columns) > 1:
         return DataError(
             f"{table.source}: no column to learn from; left out: {shorten(_reasons(left_out)) or 'none'}.",
-            hint="Give columns of numbers or categories, or a column of image paths (--path-column).",
+            hint="Give columns of numbers or categories, a column of image paths (--path-column), or a vector for each "
+            "row (--embeddings FILE.npy).",
         )
     return DataError(
         f"{table.source}: no column to learn from beside the only one, {next(iter(table.columns))!r}.",
@@ -137,11 +138,18 @@ def require_categories(table: Table, column: str, labels: Sequence[str]) -> None
     )
 
 
-def _row_hashes(columns: Sequence[Sequence[str | None]]) -> tuple[str, ...]:
+def _row_hashes(columns: Sequence[pa.ChunkedArray]) -> tuple[str, ...]:
     """Return (N,) hashes of the cells as they are written, so that a row keeps its hash when others change."""
-    rows = zip(*columns, strict=True)
-    joined = ("\x1f".join("\x00" if text is None else text for text in row) for row in rows)
-    return tuple(hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32] for text in joined)
+    joined = pc.binary_join_element_wise(*map(_without_gaps, columns), "\x1f")
+    return tuple(hashlib.sha256(text).hexdigest()[:32] for text in joined.cast(pa.binary()).to_pylist())
+
+
+def _without_gaps(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the texts of cells as `cell_texts` does, with a zero byte where there is none."""
+    if pa.types.is_string(cells.type):
+        blank = pc.equal(pc.utf8_trim_whitespace(cells), "")
+        return pc.fill_null(pc.if_else(blank, None, cells), "\x00")
+    return pa.chunked_array([pa.array(["\x00" if text is None else text for text in cell_texts(cells)], pa.string())])
 
 
 def prepare_column(name: str, cells: pa.ChunkedArray, delimiter: str | None, odd: dict[str, Numbers]) -> Column | str:

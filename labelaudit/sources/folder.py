@@ -35,6 +35,10 @@ _UNREAD = {  # suffixes of images that need more than Pillow
 }
 
 
+_COMPANIONS = 0.2  # share of the images, from which it is said
+_TABLES = frozenset({".csv", ".tsv", ".parquet", ".jsonl", ".xlsx"})
+
+
 @dataclass(slots=True)
 class Tally:
     """What one reading of the folder has met so far."""
@@ -294,6 +298,19 @@ def _suffix(name: str) -> str:
     return name[dot:].lower() if 0 < dot < len(name) - 1 else ""
 
 
+def _companions(tally: Tally) -> list[Remark]:
+    """Return a warning where many images are called like another with a word behind, as masks are."""
+    names = {name.rpartition(".")[0] for name, _ in tally.samples}
+    parts = (name.rpartition("_") for name in names if "_" in name)
+    words = Counter(word for before, _, word in parts if word.isalpha() and before in names)
+    found = [(word, n) for word, n in words.most_common(3) if n >= _COMPANIONS * len(names)]
+    if not found:
+        return []
+    shown = shorten(f"'_{word}' ({n:,})" for word, n in found)
+    text = f"Images called like another with a word behind, as masks and copies are: {shown}; all are read as samples."
+    return [Remark("warning", text)]
+
+
 def tally_remarks(tally: Tally) -> list[Remark]:
     """Return remarks on files that were left out."""
     remarks: list[Remark] = []
@@ -304,12 +321,15 @@ def tally_remarks(tally: Tally) -> list[Remark]:
     if tally.empty:
         text = f"Class folders without an image: {len(tally.empty):,} ({shorten(sorted(tally.empty))})."
         remarks.append(Remark("warning", text))
+    remarks += _companions(tally)
     if tally.other_files:
         kinds = shorten(f"{suffix} {count:,}" for suffix, count in sorted(tally.other_files.items()))
         text = f"Files that Pillow does not read as images, left out: {tally.other_files.total():,} ({kinds})"
         unread = [
             hint.format(heif=pip_install("heif")) for suffix, hint in _UNREAD.items() if suffix in tally.other_files
         ]
+        if _TABLES & tally.other_files.keys():
+            unread.append("labels are from the folders; a table of labels is read where it is named itself")
         remarks.append(Remark("warning" if unread else "note", "; ".join([text, *unread]) + "."))
     if tally.no_files:
         remarks.append(Remark("warning", f"Pipes, sockets and devices, left out: {tally.no_files:,}."))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -14,13 +13,14 @@ from labelaudit.core.dataset import Remark
 from labelaudit.sources.cells import is_list, label_texts
 from labelaudit.sources.label_sets import LabelSets, set_text
 from labelaudit.sources.labels import is_number
+from labelaudit.sources.list_cells import items_of
 from labelaudit.sources.table_file import Table
 
 # Not "none", "null" or "NA": those are names of classes, too (nothing there; sodium).
 _MISSING = frozenset({"nan", "n/a", "#n/a", "#na", "<na>", "nat"})
 _DOUBTFUL = frozenset({"?", "-", "--", "unknown", "unlabeled", "unlabelled", "todo", "tbd", "missing", "undefined"})
 _FEWEST_NUMBERS = 3  # classes 0, 1, 2, ... beside which -1 means none; of -1, 0 and 1 it is one
-_SEPARATORS = ("|", ";", ",", " ")
+_SEPARATORS = ("|", ";", ",", "/", "+", "&", " ")
 _CLEAR = frozenset("|;")  # that names of classes hardly hold
 _MOST_DISTINCT = 20_000  # labels that are looked into
 
@@ -75,7 +75,7 @@ def _sets_of_lists(table: Table, column: str) -> Labels | None:
     cells = table.columns[column].to_pylist()
     names = table.class_names.get(column)
     rows = [
-        None if cell is None else tuple(_item_text(item, names) for item in cell if item is not None) for cell in cells
+        None if cell is None else tuple(item_text(item, names) for item in cell if item is not None) for cell in cells
     ]
     if not table.hot and not any(row is not None and len(row) > 1 for row in rows):
         return None
@@ -85,7 +85,8 @@ def _sets_of_lists(table: Table, column: str) -> Labels | None:
     return Labels(texts, (), LabelSets(kind, sets, None if table.hot else column, examples=_with_several(sets)))
 
 
-def _item_text(item: object, names: Sequence[str] | None) -> str:
+def item_text(item: object, names: Sequence[str] | None) -> str:
+    """Return the label that an item of a list is: itself, or the name of its number."""
     return names[item] if names and isinstance(item, int) and 0 <= item < len(names) else str(item)
 
 
@@ -120,9 +121,9 @@ def _is_missing(text: str, counts: Counter[str]) -> bool:
 
 
 def _items(texts: Sequence[str | None]) -> dict[str, tuple[str, ...]] | None:
-    """Return the items of cells that are all lists as JSON or Python writes them; None where one is not."""
+    """Return the items of cells that are all lists; None where one is not."""
     distinct = {text for text in texts if text is not None}
-    if not distinct or not all(text.strip().startswith("[") for text in distinct):
+    if not distinct or not all(text.strip().startswith(("[", "(", "{")) for text in distinct):
         return None
     found = {text: _list_items(text) for text in distinct}
     items = {text: tuple(names) for text, names in found.items() if names is not None}
@@ -130,14 +131,9 @@ def _items(texts: Sequence[str | None]) -> dict[str, tuple[str, ...]] | None:
 
 
 def _list_items(text: str) -> list[str] | None:
-    """Return the items of a list as JSON or Python writes it; None for anything else."""
-    for written in (text, text.replace("'", '"')):
-        try:
-            items = json.loads(written)
-        except json.JSONDecodeError:
-            continue
-        return [str(item) for item in items] if isinstance(items, list) else None
-    return None
+    """Return the items of a list as JSON, Python, numpy or PostgreSQL writes it; None for anything else."""
+    items = items_of(text)
+    return None if items is None else [str(item) for item in items]
 
 
 def _sets_in_cells(column: str, counts: Counter[str], missing: Collection[str]) -> LabelSets | None:

@@ -16,6 +16,7 @@ from labelaudit.sources.labels import class_order
 _MOST_PAIRS = 5_000_000  # a row of the findings each
 NONE = "(none)"  # the set without a label, as text
 _SEPARATED = {"|": "separated by bars", ";": "separated by semicolons", ",": "separated by commas"}
+_SEPARATED |= {"/": "separated by slashes", "+": "joined by +", "&": "joined by &"}
 _SEPARATED |= {" ": "separated by blanks", "": "as lists"}
 
 

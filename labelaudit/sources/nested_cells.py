@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,8 @@ from labelaudit.sources.parquet_file import is_image_type
 from labelaudit.sources.table_file import Table
 
 _FEWEST = 2  # numbers of a vector
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_VECTOR = re.compile(rf"\[\s*{_NUMBER.pattern}(?:(?:\s*,\s*|\s+){_NUMBER.pattern})+\s*\]")
 
 
 def with_flat_objects(table: Table) -> Table:
@@ -27,6 +30,31 @@ def with_flat_objects(table: Table) -> Table:
         else:
             columns[name] = cells
     return with_flat_objects(dataclasses.replace(table, columns=columns))
+
+
+def with_text_vectors(table: Table) -> Table:
+    """Return the table with vectors in place of columns of texts such as "[0.1 0.2]" or "[0.1, 0.2]"."""
+    found = {name: vectors for name, cells in table.columns.items() if (vectors := _text_vectors(cells)) is not None}
+    return dataclasses.replace(table, columns={**table.columns, **found}) if found else table
+
+
+def _text_vectors(cells: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """Return the vectors that texts stand for: all equally long, and not of whole numbers alone, as labels may be."""
+    if not pa.types.is_string(cells.type) or cells.null_count or not len(cells):
+        return None
+    if not all(_is_vector(cells[row].as_py()) for row in (0, len(cells) - 1)):
+        return None
+    texts = cells.to_pylist()
+    if not all(map(_is_vector, texts)) or not any("." in text or "e" in text for text in texts):
+        return None
+    vectors = [list(map(float, _NUMBER.findall(text))) for text in texts]
+    if len(set(map(len, vectors))) != 1:
+        return None
+    return pa.chunked_array([pa.array(vectors, pa.list_(pa.float32()))])
+
+
+def _is_vector(text: str) -> bool:
+    return _VECTOR.fullmatch(text.strip()) is not None
 
 
 def is_vector_column(cells: pa.ChunkedArray) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -205,14 +206,19 @@ def _found_remarks(match: Match, total: int, root: Path, column: str, lost: Mapp
     others = len(match.files) - sum(templates.values())
     if others:
         at = next(i for i, file in match.files.items() if not _by_template(lost[i], file))
-        remarks.append(
-            Remark(
-                "note",
-                f"{others:,} of {total:,} images were found by the end of their paths in {root}, such as "
-                f"{match.files[at]!r} for {lost[at]!r}; --replace-prefix OLD=NEW says how paths begin here.",
-            )
+        found, written = match.files[at], lost[at]
+        text = (
+            f"{others:,} of {total:,} images were found by the end of their paths in {root}, such as {found!r} for "
+            f"{written!r}{_otherwise(written, found)}; --replace-prefix OLD=NEW says how paths begin here."
         )
+        remarks.append(Remark("note", text))
     return tuple(remarks)
+
+
+def _otherwise(text: str, file: str) -> str:
+    """Return what makes a file's name another one than it looks."""
+    is_same = text != file and unicodedata.normalize("NFC", text) == unicodedata.normalize("NFC", file)
+    return " (the same letters, in another Unicode form)" if is_same else ""
 
 
 def _by_template(text: str, file: str) -> bool:

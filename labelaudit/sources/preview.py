@@ -11,6 +11,7 @@ from labelaudit.core.dataset import Dataset, Images, Probabilities, Texts, Vecto
 from labelaudit.core.model_facts import ColumnFacts
 
 _SHOWN, _LONGEST = 8, 160  # values of a sample, and characters
+_REST = 1e-6  # of a column's size; values are float32
 
 
 def first_samples(dataset: Dataset, *, n: int = 2) -> list[dict[str, str]]:
@@ -60,6 +61,8 @@ def _cells(content: Vectors, index: int) -> Iterator[str]:
 
 def _cell(fact: ColumnFacts, values: FloatN) -> str:
     if fact.is_number:
-        return f"{float(values[0]) * fact.scale + fact.mean:.4g}"
+        found = float(values[0]) * fact.scale + fact.mean
+        is_rest = abs(found) < _REST * (abs(fact.mean) + fact.scale)  # what rounding leaves of 0
+        return f"{0 if is_rest else found:.4g}"
     place = int(values.argmax()) if values.any() else len(fact.categories)
     return fact.categories[place] if place < len(fact.categories) else "(rare)"

@@ -25,7 +25,7 @@ from labelaudit.sources.image_tree import ImageTree
 from labelaudit.sources.label_sets import several_labels, with_label_sets
 from labelaudit.sources.label_twins import label_twins
 from labelaudit.sources.labels import encode_labels
-from labelaudit.sources.nested_cells import is_vector_column, vectors_of, with_flat_objects
+from labelaudit.sources.nested_cells import is_vector_column, vectors_of, with_flat_objects, with_text_vectors
 from labelaudit.sources.one_hot import with_one_hot_label
 from labelaudit.sources.pixel_columns import with_pixel_columns
 from labelaudit.sources.probabilities import class_probabilities, prob_columns
@@ -69,8 +69,10 @@ def table_rows(table: Table, settings: DataSettings) -> tuple[Dataset, IntN]:
 
 def _read_rows(table: Table, settings: DataSettings) -> tuple[Dataset, IntN]:
     """Return the samples of a table with one row each, and the rows that they are."""
-    table = with_pixel_columns(with_flat_objects(table), settings)
-    table = with_one_hot_label(with_cell_images(table, settings), settings)
+    table = with_pixel_columns(with_text_vectors(with_flat_objects(table)), settings)
+    flat = with_cell_images(table, settings)
+    table = with_one_hot_label(flat, settings)
+    hot = [name for name in flat.columns if name not in table.columns]
     listed = settings.label_column
     if listed is not None and "," in listed and listed not in table.columns:  # they are one column now
         settings = dataclasses.replace(settings, label_column="labels" if table.hot else "label")
@@ -101,7 +103,7 @@ def _read_rows(table: Table, settings: DataSettings) -> tuple[Dataset, IntN]:
     dataset = dataclasses.replace(
         dataset,
         split=split,
-        columns=column_uses(table, roles, settings, samples),
+        columns=column_uses(table, roles, settings, samples, hot=hot),
         set_aside=(*table.set_aside, *unlabelled_rows(table, every, roles.label), *dataset.set_aside),
         remarks=(*table.remarks, *remarks, *dataset.remarks),
     )

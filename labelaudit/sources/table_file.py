@@ -239,7 +239,8 @@ def _json_array(source: Place, text: str) -> list[dict[str, Any]]:
     try:
         rows = json.loads(text)
     except json.JSONDecodeError as error:
-        raise DataError(f"{source}:{error.lineno}: not JSON: {error.msg}.") from error
+        hint = "Is there a comma behind the last row, or a row that was cut off?"
+        raise DataError(f"{source}:{error.lineno}: not JSON: {error.msg}.", hint=hint) from error
     if rows and all(isinstance(row, list) for row in rows):
         try:
             return rows_of_lists(rows)

@@ -98,8 +98,13 @@ def _is_title(row: Sequence[str], width: int) -> bool:
 
 
 def is_list(head: Sequence[str]) -> bool:
-    """Return whether every line is the path of an image, a blank, and one word; or the other way round."""
-    return bool(head) and all(split_list_line(line) is not None for line in head)
+    """Return whether every line is the path of an image, a blank, and a word; or the other way round.
+
+    Lines may have several words where they differ in how many: then they are labels.
+    """
+    rows = [split_list_line(line) for line in head]
+    counts = {len(row[1].split()) for row in rows if row is not None}
+    return bool(head) and None not in rows and (counts == {1} or len(counts) > 1 or _begins_with_label(head))
 
 
 def split_list_line(line: str) -> list[str] | None:
@@ -110,8 +115,15 @@ def split_list_line(line: str) -> list[str] | None:
         return None
     if PurePosixPath(words[-1]).suffix.lower() in suffixes:
         return [words[0], line.strip()[len(words[0]) :].strip()]
-    path = line.strip()[: -len(words[-1])].strip()
-    return [path, words[-1]] if PurePosixPath(path).suffix.lower() in suffixes else None
+    n = next((n for n in range(len(words) - 1, 0, -1) if PurePosixPath(words[n - 1]).suffix.lower() in suffixes), None)
+    if n is None:
+        return None
+    path = line.strip().rsplit(None, len(words) - n)[0].strip()
+    return [path, " ".join(words[n:])]
+
+
+def _begins_with_label(head: Sequence[str]) -> bool:
+    return all(PurePosixPath(line.split()[-1]).suffix.lower() in image_suffixes() for line in head)
 
 
 def _cut(text: str, pattern: str) -> tuple[str, str, str]:

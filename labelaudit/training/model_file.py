@@ -120,6 +120,11 @@ def find_model(path: Path | str) -> Path:
     """
     given = Path(path).expanduser()
     file = given / MODEL_NAME if given.is_dir() else given
+    if not file.is_file() and (given / "audit.json").is_file():
+        raise DataError(
+            f"{given} has no model: its method trains no network.",
+            hint="labelaudit train makes one, of images, features and embeddings.",
+        )
     if not file.is_file():
         raise DataError(
             f"there is no model {file}.",

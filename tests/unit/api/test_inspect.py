@@ -22,7 +22,8 @@ def test_the_time_is_that_of_the_settings_that_a_scan_would_choose(monkeypatch, 
     """On a busy machine fewer threads are many times as fast, and a scan would take them."""
     asked = []
 
-    def one_thread(prepared, rates=None):
+    def one_thread(prepared, rates, *, compiles):
+        assert (rates, compiles) == (None, False)  # nobody waits a minute for a guess
         recipe = prepared.recipe
         return replace(prepared, recipe=replace(recipe, train=replace(recipe.train, threads=1)), why="one thread")
 

@@ -21,6 +21,7 @@ def twins(layout):
 
 
 REFUSED = ("a partitioned table", "JSON from label to images")  # a label is where a row is, not what a cell holds
+SEVERAL = [layout for layout in LAYOUTS if layout.labels]
 ONE_LABEL = [layout for layout in LAYOUTS if not layout.labels and layout.name not in REFUSED]
 
 
@@ -64,6 +65,22 @@ def test_every_layout_is_written_anew_without_the_sample_that_is_left_out(tmp_pa
         out = labelaudit.apply(audit).output
         again = read_dataset(out, replace(DataSettings(**layout.settings), follow_links=False))
         assert (layout.name, len(again)) == (layout.name, len(dataset) - twins(layout))
+
+
+@pytest.mark.parametrize("layout", SEVERAL, ids=[layout.name for layout in SEVERAL])
+def test_a_layout_of_several_labels_comes_back_with_one_more_and_one_less(tmp_path, layout):
+    (tmp_path / "data").mkdir()
+    source = layout.write(tmp_path / "data")
+    before = read_dataset(source, DataSettings(), several=True).samples
+    has, names = before.several.has.copy(), before.several.names
+    wrong = {f"{before.sample_ids[0]}#{names[1]}": names[1], f"{before.sample_ids[1]}#{names[0]}": f"not {names[0]}"}
+    audit, _ = audited(tmp_path, source, wrong)
+    (out,) = labelaudit.export(audit, "relabelled", output=tmp_path)
+    again = read_dataset(out, DataSettings(image_root=str(source.parent)), several=True).samples
+    has[0, 1], has[1, 0] = True, False
+    assert (out.suffix, again.several.names) == (source.suffix, names)
+    assert again.several.has.tolist() == has.tolist()
+    assert [(use.name, use.use) for use in again.columns] == [(use.name, use.use) for use in before.columns]
 
 
 @pytest.mark.parametrize("name", REFUSED)
