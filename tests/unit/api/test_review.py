@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -65,7 +66,9 @@ def test_it_answers_where_an_event_loop_runs_already_as_in_a_notebook(audit):
     async def cell():
         return reviewed(audit, lambda address: answers.append(urllib.request.urlopen(address).status))
 
-    assert asyncio.run(cell()).decided == 0
+    loop = asyncio.new_event_loop()  # as a notebook runs it: Ctrl-C interrupts, where `asyncio.run` would cancel
+    with contextlib.closing(loop):
+        assert loop.run_until_complete(cell()).decided == 0
     assert answers == [200]
 
 

@@ -72,12 +72,14 @@ def test_a_layout_of_several_labels_comes_back_with_one_more_and_one_less(tmp_pa
     (tmp_path / "data").mkdir()
     source = layout.write(tmp_path / "data")
     before = read_dataset(source, DataSettings(), several=True).samples
+    assert before.several is not None
     has, names = before.several.has.copy(), before.several.names
     wrong = {f"{before.sample_ids[0]}#{names[1]}": names[1], f"{before.sample_ids[1]}#{names[0]}": f"not {names[0]}"}
     audit, _ = audited(tmp_path, source, wrong)
     (out,) = labelaudit.export(audit, "relabelled", output=tmp_path)
     again = read_dataset(out, DataSettings(image_root=str(source.parent)), several=True).samples
     has[0, 1], has[1, 0] = True, False
+    assert again.several is not None
     assert (out.suffix, again.several.names) == (source.suffix, names)
     assert again.several.has.tolist() == has.tolist()
     assert [(use.name, use.use) for use in again.columns] == [(use.name, use.use) for use in before.columns]

@@ -31,10 +31,10 @@ def test_every_method_has_a_fast_recipe_with_as_many_passes_as_the_default(name,
         assert options.peak_lr == 3e-3
 
 
-@pytest.mark.parametrize("facts", [PHOTOS, Facts("features", 300, 3, None)])
-def test_a_look_trains_no_network_and_says_so(facts):
+@pytest.mark.parametrize(("facts", "options"), [(PHOTOS, {}), (Facts("features", 300, 3, None), {"trees": 300})])
+def test_a_look_trains_no_network_and_says_so(facts, options):
     recipe, why = choose_recipe(facts, method="probe")
-    assert recipe.options == {}
+    assert recipe.options == options
     assert training_passes(recipe) < 1
     assert why.endswith("no network is trained")
     assert "perceptron" not in why
