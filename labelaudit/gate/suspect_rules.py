@@ -18,7 +18,7 @@ from labelaudit.gate.examined import Examined
 from labelaudit.gate.limits import ClassLimits, Gate, Limits, PathLimits
 from labelaudit.gate.result import CheckResult, pass_or_fail
 
-_LOOK = "labelaudit export --suspect.csv lists them; labelaudit mark records what you decide."
+_LOOK = "labelaudit review shows them, and records what you decide; labelaudit export --suspect.csv lists them."
 
 
 def max_noise(examined: Examined, gate: Gate) -> Iterator[CheckResult]:

@@ -75,7 +75,7 @@ def read_model(path: Path | str) -> StoredModel:
     """
     file, given = find_model(path), Path(path).expanduser()
     try:
-        with safe_open(own_path(file) if file.parent == given else file, framework="pt") as opened:
+        with safe_open(own_path(file, root=given) if file.parent == given else file, framework="pt") as opened:
             header = (opened.metadata() or {}).get(_HEADER)
             if header is None:
                 raise DataError(

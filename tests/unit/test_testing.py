@@ -40,10 +40,10 @@ def test_bad_labels_name_the_rule_the_worst_samples_and_the_next_step(place):
     assert str(caught.value) == (
         "labels of photos: FAILED: 2 errors, 4 passed, 5 skipped; 1 suspect, 0 known, 0 accepted\n\n"
         "max-noise: about 8.5 % of the labels are wrong (a point: the audit has no interval); 2.0 % allowed\n"
-        "labelaudit export --suspect.csv lists them; labelaudit mark records what you decide.\n"
+        "labelaudit review shows them, and records what you decide; labelaudit export --suspect.csv lists them.\n"
         "  cat/1.png: given cat, more likely dog (clean probability 0.02)\n\n"
         "max-suspects: 1 suspect; 0 allowed\n"
-        "labelaudit export --suspect.csv lists them; labelaudit mark records what you decide.\n"
+        "labelaudit review shows them, and records what you decide; labelaudit export --suspect.csv lists them.\n"
         "  cat/1.png: given cat, more likely dog (clean probability 0.02)"
     )
 

@@ -39,6 +39,18 @@ def test_a_folder_of_images_is_classified_whatever_its_depth(tmp_path):
     assert all(float(row["prob"]) + float(row["prob_2"]) == pytest.approx(1, abs=1e-5) for row in by_id.values())
 
 
+def test_the_latest_audit_is_a_link_that_the_user_names(tmp_path):
+    photos = write_photos(tmp_path, n=4)
+    home = tmp_path / ".labelaudit"
+    photo_model(home / "audits" / "one")
+    (home / "latest").symlink_to("audits/one")
+    assert predict(home / "latest", photos, out=None).samples == 4
+    (home / "audits" / "one" / "model.safetensors").rename(tmp_path / "elsewhere.safetensors")
+    (home / "audits" / "one" / "model.safetensors").symlink_to(tmp_path / "elsewhere.safetensors")
+    with pytest.raises(DataError, match="link"):
+        predict(home / "latest", photos, out=None)
+
+
 def test_a_broken_image_is_a_row_with_an_error(tmp_path):
     photos = write_photos(tmp_path, n=6)
     write_truncated_jpeg(photos / "cat" / "torn.jpg")
