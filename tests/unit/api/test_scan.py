@@ -103,13 +103,13 @@ def test_trusted_labels_are_never_suspects(tmp_path):
     true = np.arange(120) % 2
     table = pd.DataFrame(rng.normal(size=(120, 3)) + true[:, None] * 4, columns=["a", "b", "c"])
     given = true.copy()
-    given[:10] = 1 - given[:10]
+    given[:15] = 1 - given[:15]
     table["label"], table["trusted"] = np.array(["no", "yes"])[given], np.arange(120) < 5
     table.to_csv(tmp_path / "t.csv", index=False)
     found = labelaudit.scan(tmp_path / "t.csv", root=tmp_path).findings
     assert found["trusted"].sum() == 5
     assert (found.loc[found["trusted"], "action"] == "keep").all()
-    assert (found["action"][5:10] != "keep").sum() >= 4  # the same mistakes, without trust
+    assert (found["action"][5:15] != "keep").sum() >= 8  # the same mistakes, without trust
 
 
 def test_probabilities_are_judged_without_training(tmp_path):
