@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
+from labelaudit.api.mark import opposites_of
 from labelaudit.core.audits import Audit
 from labelaudit.core.errors import ConfigError
-from labelaudit.core.several import opposites, several_of
 from labelaudit.gate.answered import decided_rows
 from labelaudit.gate.columns import read_columns
 from labelaudit.gate.opened import open_audit, place, settings_in_force
@@ -107,14 +107,13 @@ def plan(audit: Audit | Path | str | None = None, **settings: Unpack[ApplySettin
 
 def _opposites_of(audit: Audit, unnamed: str | None) -> dict[str, str]:
     """Return the other class of each where samples have several labels; else nothing."""
-    if several_of(audit.meta) is None:
-        return {}
-    if unnamed is not None:
+    opposite = opposites_of(audit)
+    if opposite and unnamed is not None:
         raise ConfigError(
             f"--wrong-as {unnamed}: a label of several is there or it is not.",
             hint="Leave --wrong-as away: a wrong one is taken away, and one that is missing is added.",
         )
-    return opposites(audit.fact("dataset", "classes"))
+    return opposite
 
 
 def undo(output: Path | str) -> Undone:
