@@ -80,7 +80,7 @@ def print_demo(console: Console, demo: Demo) -> None:
     console.print(f"  {demo.corrected} of the {demo.found} found come with the true label as suggestion")
     console.print(
         f"  average precision {demo.average_precision:.3f}; of the {demo.planted} most suspicious samples "
-        f"{demo.precision_at_k:.0%} are planted errors"
+        f"{100 * demo.precision_at_k:.0f} % are planted errors"
     )
     console.print(f"\n  the suspects: {demo.folder / 'suspect.csv'}", markup=False)
     console.print(f"  the truth:    {demo.folder / 'truth.csv'}", markup=False)
