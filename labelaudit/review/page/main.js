@@ -271,15 +271,15 @@ function writeNote() {
   const place = placeOfNote();
   if (place === undefined) return;
   element("noter-input").value = notes.get(place) ?? current()?.mine?.note ?? "";
-  element("noter").returnValue = "";
   element("noter").showModal();
   element("noter-input").select();
 }
 
+/** At "submit": the "close" of the dialog comes a moment later, and the next key may decide before it. */
 function keepNote() {
   const place = placeOfNote();
   const text = element("noter-input").value.trim();
-  if (place === undefined || element("noter").returnValue !== "yes") return;
+  if (place === undefined) return;
   notes.delete(place);
   if (text) notes.set(place, text);
   tell(text ? "The note goes with the next decision." : "No note.");
@@ -594,13 +594,10 @@ function wire() {
   element("theme").addEventListener("click", changeTheme);
   element("who").addEventListener("click", () => {
     element("asker-input").value = whoDecides() || about.reviewer;
-    element("asker").returnValue = "";
     element("asker").showModal();
   });
-  element("asker").addEventListener("close", () => {
-    if (element("asker").returnValue === "yes") changeWho(element("asker-input").value.trim()).catch(complain);
-  });
-  element("noter").addEventListener("close", keepNote);
+  element("asker").addEventListener("submit", () => changeWho(element("asker-input").value.trim()).catch(complain));
+  element("noter").addEventListener("submit", keepNote);
   element("keys-list").append(...HELP.flatMap(([keys, text]) => [make("dt", "", key(keys)), make("dd", "", text)]));
   window.addEventListener("pagehide", leave);
   window.addEventListener("pageshow", (event) => event.persisted && location.reload());
