@@ -22,7 +22,8 @@ def update(
 ) -> Updated:
     """Judge what is new or changed in a dataset with the networks of its last audit, and write a new audit.
 
-    A sample is known by its content and its label: one that was only renamed keeps its verdict. Decisions are taken
+    A sample is known by its content and its label: one that was only renamed keeps its verdict. Where no network judged
+    (`--quick`, texts, embeddings, several labels), everything is judged anew, which takes seconds. Decisions are taken
     over; the old audit stays as it is.
 
     Args:

@@ -1,4 +1,7 @@
-"""The engine of an update: judge only what is new, with the networks of the last scan."""
+"""The engine of an update: judge only what is new, with the networks of the last scan; or look at everything again.
+
+Heads and neighbours see all samples together and take seconds: where nothing else judged, everything is judged anew.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,11 @@ from labelaudit.core.errors import ConfigError, DataError, count, did_you_mean, 
 from labelaudit.core.events import EventSink, Said
 from labelaudit.core.evidence import evidence_from_probs
 from labelaudit.core.findings import write_findings
-from labelaudit.core.several import several_of
+from labelaudit.core.recipe import DataSettings
 from labelaudit.core.shown import in_shell
 from labelaudit.functional.images import hash_content
-from labelaudit.gate.compare import content_hash_of, data_settings
+from labelaudit.gate.columns import read_columns
+from labelaudit.gate.compare import content_hash_of, data_settings, match
 from labelaudit.gate.near import NEAR_NAME, kept_hashes, near_arrays
 from labelaudit.judging.out_of_sample import unseen_clean_prob
 from labelaudit.scanning.past_findings import (
@@ -38,6 +42,7 @@ from labelaudit.scanning.past_findings import (
     mark_twins_,
 )
 from labelaudit.scanning.request import QUICK_METHOD
+from labelaudit.scanning.scan import scan_again
 from labelaudit.sources.read import read_dataset
 from labelaudit.sources.unlabelled import Unlabelled, as_seen_by
 from labelaudit.training.model_file import CARD_NAME, MODEL_NAME, StoredModel, read_model
@@ -57,7 +62,8 @@ class Updated:
     judged: int  # samples that are new or changed
     kept: int  # samples whose verdict was taken over
     gone: int  # verdicts whose sample is there no more
-    due: str | None  # why a full scan is due; None where it is not
+    due: str | None = None  # why a full scan is due; None where it is not
+    anew: bool = False  # whether the others were judged again, too
 
     def __repr__(self) -> str:
         return f"<Updated {self.audit.path}: {self.describe()}>"
@@ -66,7 +72,8 @@ class Updated:
         """Return one sentence for people."""
         if not (self.judged or self.gone):
             return f"nothing has changed since {self.audit.path.name}"
-        return f"{self.judged:,} judged, {self.kept:,} verdicts taken over, {self.gone:,} gone"
+        others = "judged again with them" if self.anew else "verdicts taken over"
+        return f"{self.judged:,} judged, {self.kept:,} {others}, {self.gone:,} gone"
 
 
 def update_audit(old: Audit, found: Path, *, device: torch.device, on_event: EventSink) -> Updated:
@@ -82,6 +89,8 @@ def update_audit(old: Audit, found: Path, *, device: torch.device, on_event: Eve
         DataError: the audit has no networks, a class is new, or the data cannot be read.
     """
     settings = data_settings(old, found)
+    if old.meta.get("method") == QUICK_METHOD:
+        return _look_again(old, found, settings, device, on_event)
     model = _networks_of(old)
     dataset = _in_its_classes(read_dataset(found, settings), model.facts.classes)
     hashes = _content_hashes(dataset)
@@ -90,14 +99,27 @@ def update_audit(old: Audit, found: Path, *, device: torch.device, on_event: Eve
     fresh = np.flatnonzero(row_of < 0)
     gone = len(past) - len(np.unique(row_of[row_of >= 0]))
     if not len(fresh) and not gone and past.has_names_of(dataset, row_of):
-        return Updated(old, 0, len(dataset), 0, None)
+        return Updated(old, 0, len(dataset), 0)
     on_event(Said("note", f"{count(len(fresh), 'sample')} new or changed since {old.path.name}; {gone:,} gone"))
     seen = as_seen_by(dataset, settings, model.facts)
     cache = old.home / "cache" / "pixels"
     scored, bad = _judge(model, seen, dataset, row_of, past, device, on_event, cache=cache)
     if not (len(scored.samples) or gone) and {dataset.sample_ids[i] for i in bad} <= past.aside:
-        return Updated(old, 0, len(past), 0, None)  # still unreadable
+        return Updated(old, 0, len(past), 0)  # still unreadable
     return _write(old, past, dataset, hashes, row_of, scored, bad, gone=gone, on_event=on_event)
+
+
+def _look_again(old: Audit, found: Path, settings: DataSettings, device: torch.device, on_event: EventSink) -> Updated:
+    """Judge everything anew where anything has changed."""
+    dataset = read_dataset(found, settings, several=True)
+    changes = match(read_columns(old.findings_path), dataset, contents=True).comparison
+    fresh, kept = len(changes.unjudged), changes.total - len(changes.unjudged)
+    if not (fresh or changes.gone or changes.renamed):
+        return Updated(old, 0, kept, 0, anew=True)
+    on_event(Said("note", f"{count(fresh, 'sample')} new or changed since {old.path.name}; {changes.gone:,} gone"))
+    recipe = dataclasses.replace(old.recipe, data=settings)
+    audit = scan_again(old, found, recipe, device=device, on_event=on_event)
+    return Updated(audit, fresh, kept, changes.gone, anew=True)
 
 
 def audit_to_update(source: Path | str | None, root: Path | str) -> Audit:
@@ -126,12 +148,8 @@ def _networks_of(audit: Audit) -> StoredModel:
 
 def _why_without(audit: Audit) -> str:
     """Return in a few words why an audit has no networks that could judge new samples."""
-    if several_of(audit.meta) is not None:
-        return "judged each of several labels by neighbours and heads, which are made of all samples together"
     if (audit.meta.get("dataset") or {}).get("kind") == "texts":
         return "judged texts by vectors that are made of all of them together"
-    if audit.meta.get("method") == QUICK_METHOD:
-        return "judged by neighbours and heads, which are made of all samples together and train no network"
     return "has no networks to judge with"
 
 

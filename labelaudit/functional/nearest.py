@@ -20,42 +20,47 @@ def nearest(features: Tensor, k: int, *, among: Tensor | None = None) -> tuple[T
         among: (M,) positions of those to choose from; None = all. Time and memory grow with N x M.
 
     Returns:
-        (N, k) positions, nearest first, and (N, k) cosines.
+        (N, k) int32 positions, nearest first, and (N, k) cosines.
     """
     pool = torch.arange(len(features), device=features.device) if among is None else among
     if not 1 <= k < len(pool):
         raise ValueError(f"{k} neighbours cannot be chosen among {len(pool)} samples")
-    unit = F.normalize(features.float(), dim=1)
-    chosen = unit if among is None else unit[pool]
+    chosen = F.normalize(features[pool].float(), dim=1)  # (M, D)
     place = torch.full((len(features),), -1, dtype=torch.long, device=features.device)
     place[pool] = torch.arange(len(pool), device=features.device)  # where a sample stands in the pool
-    found = []
+    positions = torch.empty(len(features), k, dtype=torch.int32, device=features.device)
+    values = torch.empty(len(features), k, device=features.device)
     for rows in torch.split(torch.arange(len(features), device=features.device), max(1, _BLOCK_VALUES // len(pool))):
-        cosines = unit[rows] @ chosen.T  # (B, M)
+        cosines = F.normalize(features[rows].float(), dim=1) @ chosen.T  # (B, M)
         own = place[rows]
         there = own >= 0
         cosines[there, own[there]] = -torch.inf
-        found.append(cosines.topk(k, dim=1))
-    return pool[torch.cat([part.indices for part in found])], torch.cat([part.values for part in found])
+        best = cosines.topk(k, dim=1)
+        positions[rows], values[rows] = pool[best.indices].int(), best.values
+    return positions, values
 
 
 def neighbour_log_probs(neighbours: Tensor, cosines: Tensor, labels: Tensor, n_classes: int) -> Tensor:
     """Return (N, C) log shares of the classes among the neighbours' labels, and one more vote by the class sizes.
 
     Args:
-        neighbours: (N, k) positions.
+        neighbours: (N, k) positions, integers of any size.
         cosines: (N, k); a neighbour's vote is its cosine, or nothing below 0. All votes together count k.
         labels: (N,) given labels.
         n_classes: C.
     """
     k = neighbours.shape[1]
-    votes = cosines.new_zeros(len(neighbours), n_classes)
-    votes.scatter_add_(1, labels[neighbours], cosines.clamp_min(0))
-    sizes = torch.bincount(labels, minlength=n_classes).to(votes) / len(labels)
-    shares = votes * (k / votes.sum(1, keepdim=True).clamp_min(1e-12))
-    return torch.log((shares + sizes) / (shares + sizes).sum(1, keepdim=True)).clamp_min(_LEAST)
+    sizes = torch.bincount(labels, minlength=n_classes).to(cosines) / len(labels)
+    found = cosines.new_empty(len(neighbours), n_classes)
+    for rows in torch.split(torch.arange(len(neighbours), device=cosines.device), _BLOCK):
+        votes = cosines.new_zeros(len(rows), n_classes)
+        votes.scatter_add_(1, labels[neighbours[rows].long()], cosines[rows].clamp_min(0))
+        shares = votes * (k / votes.sum(1, keepdim=True).clamp_min(1e-12)) + sizes
+        found[rows] = torch.log(shares / shares.sum(1, keepdim=True)).clamp_min(_LEAST)
+    return found
 
 
+_BLOCK = 65_536  # samples at a time
 _LEAST = -27.0  # log of 1e-12: a class that nobody has
 
 

@@ -12,9 +12,13 @@ _BLOCK = 65_536  # samples at a time
 def standardised(features: Tensor) -> Tensor:
     """Return (N, D) float32 features of mean 0 and deviation 1 in every column; a constant column becomes 0."""
     values = features.float()
-    means, deviations, largest = values.mean(0), values.std(0, correction=0), values.abs().amax(0)
-    varies = deviations > _LEAST_SPREAD * largest
-    return torch.where(varies, (values - means) / torch.where(varies, deviations, 1.0), 0.0)
+    means, deviations = values.mean(0), values.std(0, correction=0)
+    varies = deviations > _LEAST_SPREAD * torch.maximum(values.amax(0), -values.amin(0))
+    found = torch.empty_like(values)
+    for part, scaled in zip(torch.split(values, _BLOCK), torch.split(found, _BLOCK), strict=True):
+        torch.sub(part, means, out=scaled)
+        scaled.div_(torch.where(varies, deviations, 1.0)).masked_fill_(~varies, 0.0)
+    return found
 
 
 def principal_components(features: Tensor, count: int) -> Tensor:

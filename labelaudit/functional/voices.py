@@ -47,7 +47,7 @@ def hear(log_probs: FloatNC, given: IntN) -> Voice:
         given: (N,) labels.
     """
     temperature = fit_temperature(log_probs, given)
-    tempered = log_softmax(log_probs / temperature)
+    tempered = log_softmax(log_probs, temperature=temperature)
     sizes = np.bincount(given, minlength=log_probs.shape[1]) / len(given)
     surprise = -float(np.log(sizes[given]).mean())
     own = -float(tempered[np.arange(len(given)), given].mean())
@@ -56,7 +56,7 @@ def hear(log_probs: FloatNC, given: IntN) -> Voice:
 
 
 def combine(voices: Mapping[str, Voice], *, tolerance: float = math.inf) -> tuple[FloatNC, dict[str, float]]:
-    """Return (N, C) log probabilities of all who see something, and the weight of each, which sum to 1.
+    """Return (N, C) float32 log probabilities of all who see something, and the weight of each, which sum to 1.
 
     The weighted mean of log probabilities: who is unsure says little, and who is sure must be outvoted. Where nobody
     sees anything the best of them is heard alone.
@@ -71,8 +71,10 @@ def combine(voices: Mapping[str, Voice], *, tolerance: float = math.inf) -> tupl
     best = max(voices[name].accuracy for name in heard)
     raw = {name: math.exp((voices[name].accuracy - best) / tolerance) for name in heard}
     weights = {name: raw.get(name, 0.0) / sum(raw.values()) for name in voices}
-    total = sum(voices[name].log_probs * np.float64(weights[name]) for name in heard)
-    return log_softmax(np.asarray(total)), weights
+    total = np.zeros(voices[heard[0]].log_probs.shape, dtype=np.float32)
+    for name in heard:
+        total += voices[name].log_probs * np.float32(weights[name])
+    return log_softmax(total), weights
 
 
 def fit_temperature(logits: FloatNC, given: IntN) -> float:
@@ -82,16 +84,22 @@ def fit_temperature(logits: FloatNC, given: IntN) -> float:
     rows = np.arange(len(labels))
 
     def surprise(log_temperature: float) -> float:
-        return -float(log_softmax(some / np.exp(log_temperature))[rows, labels].mean())
+        return -float(log_softmax(some, temperature=math.exp(log_temperature))[rows, labels].mean())
 
     return float(np.exp(scipy.optimize.minimize_scalar(surprise, bounds=(_COLDEST, _HOTTEST), method="bounded").x))
 
 
-def log_softmax(logits: FloatNC) -> FloatNC:
-    """Return (N, C) log probabilities of logits."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    found: FloatNC = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+def log_softmax(logits: FloatNC, *, temperature: float = 1.0) -> FloatNC:
+    """Return (N, C) log probabilities of logits over a temperature."""
+    found = logits / temperature
+    found -= found.max(axis=1, keepdims=True)
+    for start in range(0, len(found), _BLOCK):
+        part = found[start : start + _BLOCK]
+        part -= np.log(np.exp(part).sum(axis=1, keepdims=True))
     return found
+
+
+_BLOCK = 65_536  # samples at a time: a copy of all would be the peak of the memory
 
 
 def _spread(n: int, count: int) -> IntN:

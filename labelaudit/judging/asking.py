@@ -111,9 +111,12 @@ def believe(against: FloatN, answers: Answers, *, detector: Share | None = None)
         weight = _normalised(
             weight + _agreement(curves @ np.bincount(bins, minlength=len(centres)), detector, len(bins))
         )
-    at = np.clip(curves[:, bins[answers.rows]], 1e-5, 1 - 1e-3)
+    answered, place = np.unique(bins[answers.rows], return_inverse=True)
+    at = np.clip(curves[:, answered], 1e-5, 1 - 1e-3)
     counted = np.where(answers.blind, _BLIND, _CHOSEN)
-    weight = weight + np.log(at) @ (counted * answers.wrong) + np.log1p(-at) @ (counted * ~answers.wrong)
+    n_wrong = np.bincount(place, counted * answers.wrong, minlength=len(answered))
+    n_right = np.bincount(place, counted * ~answers.wrong, minlength=len(answered))
+    weight = weight + np.log(at) @ n_wrong + np.log1p(-at) @ n_right
     share = np.exp(_normalised(weight))
     wrong = (share @ curves)[bins]
     wrong[answers.rows] = answers.wrong

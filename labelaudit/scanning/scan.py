@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labelaudit.core.audits import HOME, Audit, audits_of
 from labelaudit.core.dataset import fingerprint
@@ -41,7 +42,10 @@ from labelaudit.scanning.several import require_alone, scan_pairs
 from labelaudit.scanning.similar import neighbour_arrays
 from labelaudit.training.device import choose_rank_device
 from labelaudit.training.kept_networks import KeptNetworks
-from labelaudit.training.ranks import Ranks, join_ranks, launched_ranks
+from labelaudit.training.ranks import ALONE, Ranks, join_ranks, launched_ranks
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +84,34 @@ def scan_dataset(
         with recorded(audit, on_event) as log:
             told = {"audit": str(audit.path), "recipe": prepared.recipe.to_dict(), "finish": audit.meta.get("finish")}
             ranks.from_main(told)
-            log(Said("note", prepared.why))
-            if prepared.dataset.pairs_of is not None:
-                scan_pairs(audit, prepared, log, root=root)
-                return audit
             _run(audit, prepared, log, stop_at, ranks, root=root, finish=finish, tables=tables)
         return audit
+
+
+def scan_again(old: Audit, source: Path, recipe: Recipe, *, device: torch.device, on_event: EventSink) -> Audit:
+    """Return a new audit of a dataset as it is now, beside the old one; what people decided goes with it.
+
+    Args:
+        old: the audit that it follows.
+        source: where its dataset is now.
+        recipe: of the old one, its paths set right for where the dataset is now.
+        device: where to look.
+        on_event: told what happens.
+
+    Raises:
+        DataError: data that cannot be audited.
+    """
+    root = old.home.parent
+    tables = watch_tables(source, recipe.data)
+    prepared = prepare_again(source, recipe, several=True)
+    prepared = replace(prepared, device=device, why=f"the recipe of {old.path.name} ({recipe.name})")
+    as_before = {"source": old.fact("source"), "recipe": old.fact("recipe"), "updated_from": old.path.name}
+    audit = Audit.create(root, method=recipe.method, facts=opening_facts(source, prepared, ALONE) | as_before)
+    if old.decisions_path.exists():
+        shutil.copyfile(old.decisions_path, audit.decisions_path)
+    with recorded(audit, on_event) as log:
+        _run(audit, prepared, log, math.inf, ALONE, root=root, finish=None, tables=tables)
+    return audit
 
 
 def _new(request: Request, root: Path | str, ranks: Ranks, finish: Finish) -> tuple[Audit, Prepared]:
@@ -175,10 +201,14 @@ def _run(
     ranks: Ranks,
     *,
     root: Path | str,
-    finish: Finish,
+    finish: Finish | None,
     tables: Watch,
 ) -> None:
     """Scan and write everything down; `finish` is called where the audit wants a classifier as well."""
+    log(Said("note", prepared.why))
+    if prepared.dataset.pairs_of is not None:
+        scan_pairs(audit, prepared, log, root=root)
+        return
     for remark in prepared.dataset.remarks:
         log(Said(remark.level, remark.text))
     recipe = prepared.recipe
@@ -199,7 +229,7 @@ def _run(
     )
     write_findings(frame, audit.findings_path)
     finished = {}
-    if finishing is not None:
+    if finish is not None and finishing is not None:
         finished = {"finish": finish.train(audit, finishing, prepared, loaded, log, stop_at, ranks) or None}
     audit.update(warnings=log.warnings)
     audit.finish(

@@ -30,7 +30,7 @@ from labelaudit.scanning.pace import threads
 from labelaudit.scanning.record import AuditLog, peak_memory_mib
 from labelaudit.scanning.request import Prepared
 from labelaudit.scanning.results import judged_results, labels_results
-from labelaudit.training.probing import LaidOut, Options, laid_out, opinion_on, unseen_evidence, vectors_of
+from labelaudit.training.probing import Options, Speaker, opinion_on, speakers, unseen_evidence, vectors_of
 
 _SURE = 10.0  # log odds
 _SIDE = 2  # samples that must have a label, and that must lack it, to be told apart
@@ -77,20 +77,20 @@ def _all_evidence(vectors: torch.Tensor, several: Several, recipe: Recipe, log: 
     options = read_options(recipe)
     assert isinstance(options, Options)
     with threads(recipe.train.threads):
-        laid = laid_out(vectors, options, seed=recipe.seed)
+        speaking = list(speakers(vectors, 2, options, seed=recipe.seed))
         for done, has in enumerate(several.has.T, start=1):
-            found.append(_evidence(laid, has, options, seed=recipe.seed, device=vectors.device))
+            found.append(_evidence(speaking, has, seed=recipe.seed, device=vectors.device))
             log(SamplesDone("probe", done))
     log(StageFinished("probe", time.monotonic() - started))
     return found
 
 
-def _evidence(laid: LaidOut, has: BoolN, options: Options, *, seed: int, device: torch.device) -> Evidence:
+def _evidence(speaking: Sequence[Speaker], has: BoolN, *, seed: int, device: torch.device) -> Evidence:
     """Return what heads and neighbours think of one label, which they have not seen of the sample they judge."""
     given: IntN = np.where(has, HAS, LACKS)
     if min(int(has.sum()), int((~has).sum())) < _SIDE:
         return _undisputed(given)
-    opinion = opinion_on(laid, torch.from_numpy(given).to(device), 2, options, seed=seed)
+    opinion = opinion_on(speaking, torch.from_numpy(given).to(device))
     return dataclasses.replace(unseen_evidence(opinion, given, 2, seed=seed), stages={})
 
 

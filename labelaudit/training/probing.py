@@ -9,8 +9,9 @@ column means something by itself, trees see what neither lines nor distances do.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -28,6 +29,7 @@ from labelaudit.functional.nearest import nearest, neighbour_log_probs
 from labelaudit.functional.standardise import principal_components, standardised
 from labelaudit.functional.voices import Voice, combine, hear, log_softmax
 from labelaudit.judging.out_of_sample import evidence_on_unseen
+from labelaudit.training.batches import VectorInputs
 from labelaudit.training.job import Job
 from labelaudit.training.streams import torch_generator
 
@@ -89,8 +91,11 @@ class Opinion:
     """What the probe makes of vectors and their labels."""
 
     log_probs: FloatNC  # (N, C) of all who were heard
-    voices: dict[str, Voice]
-    weights: dict[str, float]  # of the voices; they sum to 1, a blind one has 0
+    voices: dict[str, dict[str, float]]  # accuracy, temperature, weight, ... of each; the weights sum to 1
+
+
+# What one or two voices say of given labels (N,): (N, C) log probabilities or logits by name.
+Speaker = Callable[[Tensor], dict[str, FloatNC]]
 
 
 def probe(features: Tensor, given: Tensor, n_classes: int, options: Options, *, seed: int) -> Opinion:
@@ -103,61 +108,57 @@ def probe(features: Tensor, given: Tensor, n_classes: int, options: Options, *, 
         options: settings.
         seed: of folds, orders, and of the samples among which neighbours are sought.
     """
-    return opinion_on(laid_out(features, options, seed=seed), given, n_classes, options, seed=seed)
+    return opinion_on(speakers(features, n_classes, options, seed=seed), given)
 
 
-@dataclass(frozen=True, slots=True)
-class LaidOut:
-    """What heads and neighbours need of vectors, whatever the labels are."""
+def speakers(features: Tensor, n_classes: int, options: Options, *, seed: int) -> Iterator[Speaker]:
+    """Yield who speaks of these vectors, whatever the labels are; as in `probe`.
 
-    seen: Tensor | None  # (N, D) by heads; None without any
-    nearest: tuple[Tensor, Tensor] | None  # (N, k) positions and cosines; None where nobody asks
-    columns: Tensor | None = None  # (N, D) by trees; None without any
-
-
-def laid_out(features: Tensor, options: Options, *, seed: int) -> LaidOut:
-    """Return vectors as heads see them, and the nearest neighbours of each; as in `probe`."""
+    Vectors are laid out for each in turn, so that those of a million samples need not all be there at once.
+    """
     scaled = standardised(features)
-    seen = principal_components(scaled, options.components) if options.head_epochs else None
-    asks = bool(options.neighbours) and len(features) > 1
-    among = scaled if options.scaling == "columns" else features.float()
-    columns = features.float() if options.trees and len(features) > 1 else None
-    return LaidOut(seen, _neighbours(among, options, seed) if asks else None, columns)
+    is_several = len(features) > 1
+    if options.neighbours and is_several:
+        among = scaled if options.scaling == "columns" else features.float()
+        yield partial(_neighbours_say, *_neighbours(among, options, seed), n_classes)
+    if options.head_epochs:
+        yield partial(_heads_say, principal_components(scaled, options.components), n_classes, options, seed)
+    del scaled
+    if options.trees and is_several:
+        yield partial(_trees_say, features.float(), n_classes, options, seed)
 
 
-def opinion_on(laid: LaidOut, given: Tensor, n_classes: int, options: Options, *, seed: int) -> Opinion:
-    """Return what heads and neighbours think of one set of labels; as in `probe`."""
+def opinion_on(speaking: Iterable[Speaker], given: Tensor) -> Opinion:
+    """Return what all speakers together think of one set of (N,) labels."""
     labels = given.cpu().numpy()
     voices = {}
-    if laid.seen is not None:
-        logits = _heads(laid.seen, given, n_classes, options, seed)
-        voices = {name: hear(each, labels) for name, each in logits.items()}
-    if laid.nearest is not None:
-        places, cosines = laid.nearest
-        votes = neighbour_log_probs(places, cosines, given, n_classes)
-        voices["neighbours"] = hear(votes.cpu().numpy(), labels)
-    if laid.columns is not None:
-        folds = assign_folds(given, min(_FEW_FOLDS, len(given)), torch_generator(seed, "probe", "trees")).cpu().numpy()
-        columns = laid.columns.cpu().numpy()
-        draw = numpy_generator(seed, "probe", "trees")
-        by_trees = forest_log_probs(columns, labels, n_classes, folds=folds, trees=options.trees, draw=draw)
-        voices["trees"] = hear(by_trees, labels)
+    for speak in speaking:
+        said = speak(given)
+        for name in list(said):
+            voices[name] = hear(said.pop(name), labels)
     by_chance = 0.5 / math.sqrt(len(labels))  # at most so much is an accuracy off, as a standard error
     log_probs, weights = combine(voices, tolerance=max(_TOLERANCE, by_chance))
-    return Opinion(log_probs, voices, weights)
+    return Opinion(log_probs, {name: _described(voices[name], weights[name]) for name in _VOICES if name in voices})
 
 
-def describe(opinion: Opinion) -> dict[str, Any]:
-    """Return what is said of the voices; JSON-ready."""
-    return {
-        name: {
-            "accuracy": round(each.accuracy, 4),
-            "explains": round(each.gain, 4),
-            "temperature": round(each.temperature, 4),
-            "weight": round(opinion.weights[name], 4),
-        }
-        for name, each in opinion.voices.items()
-    }
+_VOICES = ("robust", "plain", "neighbours", "trees")  # in the order in which they are told
+
+
+def _described(voice: Voice, weight: float) -> dict[str, float]:
+    values = {"accuracy": voice.accuracy, "explains": voice.gain, "temperature": voice.temperature, "weight": weight}
+    return {name: round(value, 4) for name, value in values.items()}
+
+
+def _neighbours_say(places: Tensor, cosines: Tensor, n_classes: int, given: Tensor) -> dict[str, FloatNC]:
+    return {"neighbours": neighbour_log_probs(places, cosines, given, n_classes).cpu().numpy()}
+
+
+def _trees_say(columns: Tensor, n_classes: int, options: Options, seed: int, given: Tensor) -> dict[str, FloatNC]:
+    labels = given.cpu().numpy()
+    folds = assign_folds(given, min(_FEW_FOLDS, len(given)), torch_generator(seed, "probe", "trees")).cpu().numpy()
+    draw = numpy_generator(seed, "probe", "trees")
+    values = columns.cpu().numpy()
+    return {"trees": forest_log_probs(values, labels, n_classes, folds=folds, trees=options.trees, draw=draw)}
 
 
 def assign_folds(labels: Tensor, folds: int, generator: torch.Generator) -> Tensor:
@@ -169,18 +170,17 @@ def assign_folds(labels: Tensor, folds: int, generator: torch.Generator) -> Tens
     return found.to(labels.device)
 
 
-def _heads(
-    features: Tensor, given: Tensor, n_classes: int, options: Options, seed: int
-) -> dict[str, NDArray[np.float32]]:
+def _heads_say(features: Tensor, n_classes: int, options: Options, seed: int, given: Tensor) -> dict[str, FloatNC]:
     """Return (N, C) out-of-fold logits of each kind of heads, the mean over all rounds."""
     n = len(given)
     rounds = options.rounds if n <= _MANY else 1
     epochs = max(min(options.head_epochs, _FEWEST_EPOCHS), min(options.head_epochs, _MOST_VISITS // n))
     settings = replace(options, head_epochs=epochs, folds=min(options.folds, n if n <= _MANY else _FEW_FOLDS))
-    logits = [_round(features, given, n_classes, settings, seed, number) for number in range(rounds)]
-    return {
-        name: (sum(each[name] for each in logits[1:]) + logits[0][name]).div(rounds).cpu().numpy() for name in logits[0]
-    }
+    total = _round(features, given, n_classes, settings, seed, 0)
+    for number in range(1, rounds):
+        for name, logits in _round(features, given, n_classes, settings, seed, number).items():
+            total[name] += logits
+    return {name: logits.div_(rounds).cpu().numpy() for name, logits in total.items()}
 
 
 def _round(
@@ -232,6 +232,8 @@ def vectors_of(job: Job) -> Tensor:
     """Return (N, D) vectors of all samples: an encoder's, or the inputs as they are."""
     if job.vectors is not None:
         return job.vectors
+    if isinstance(job.samples.inputs, VectorInputs):
+        return job.samples.inputs.values
     parts = [batch.inputs.flatten(1).float() for batch in job.samples.in_order("plain")]
     return job.gathered(torch.cat(parts))
 
@@ -244,9 +246,9 @@ def unseen_evidence(opinion: Opinion, given: IntN, n_classes: int, *, seed: int)
     probs = np.exp(opinion.log_probs)
     draw = numpy_generator(seed, "other labels")
     evidence = evidence_on_unseen(probs, given, n_classes, draw=draw, name="probe")
-    strange = -(probs * opinion.log_probs).sum(axis=1)
+    strange = -np.einsum("nc,nc->n", probs, opinion.log_probs, dtype=np.float64)
     scores = {**evidence.scores, "strange": strange}
-    return replace(evidence, scores=scores, judges=None, stages={"probe": describe(opinion)})
+    return replace(evidence, scores=scores, judges=None, stages={"probe": opinion.voices})
 
 
 def mean_opinion(log_probs: Sequence[FloatNC]) -> FloatNC:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labelaudit import scan
+from labelaudit import load, scan
 
 NAMES = np.array(["rust", "scab", "spot"])
 N = 240
@@ -178,11 +178,18 @@ def test_a_baseline_of_pairs_silences_them_and_compare_names_them(scanned, label
     assert "0 fixed" not in told.stdout
 
 
-def test_updating_pairs_says_why_not(scanned, labelaudit):
-    refused = labelaudit("scan", "leaves.csv", "--embeddings", "leaves.npy", "--update")
-    assert refused.exit_code == 3
-    assert "judged each of several labels by neighbours and heads" in refused.stderr
-    assert "without --update" in refused.stderr
+def test_an_update_looks_at_all_pairs_again(scanned, labelaudit):
+    before = len(load().findings)
+    told = labelaudit("scan", "leaves.csv", "--embeddings", "leaves.npy", "--update")
+    assert "nothing has changed" in told.stderr
+    vectors = np.load("leaves.npy")
+    np.save("leaves.npy", np.concatenate([vectors, vectors[:1] + 0.01]))
+    with Path("leaves.csv").open("a") as file:
+        file.write("new,rust;spot,3\n")
+    told = labelaudit("scan", "leaves.csv", "--embeddings", "leaves.npy", "--update")
+    assert "3 judged, " in told.stderr
+    assert " judged again with them, 0 gone" in told.stderr
+    assert len(load().findings) == before + 3
 
 
 def test_few_samples_are_quiet_without_a_claim(here, labelaudit):

@@ -248,6 +248,26 @@ def test_an_audit_without_networks_says_what_to_do(copied):
         renewed(copied / "t.csv")
 
 
+def test_what_was_only_looked_at_is_looked_at_again(tmp_path):
+    topics = ["the team won the final match in the last minute", "the bank cut its rates as prices fell again"]
+    rows = [{"text": f"{topics[i % 2]}, report {i}", "label": ["sport", "money"][i % 2]} for i in range(60)]
+    table = tmp_path / "texts.csv"
+    pd.DataFrame(rows).to_csv(table, index=False)
+    first = labelaudit.scan(table, root=tmp_path, device="cpu")
+    assert not (first.path / "model.safetensors").exists()
+    row = first.findings.iloc[0]
+    record_decision(first, Known(row["content_hash"], row["given_label"], "ok"), sample_id=row["sample_id"])
+    assert (renewed(table).audit.path, renewed(table).anew) == (first.path, True)
+    wrong = {"text": f"{topics[0]}, extra time", "label": "money"}
+    pd.DataFrame([*rows[1:], wrong]).to_csv(table, index=False)
+    again = renewed(table)
+    assert repr(again).endswith("1 judged, 59 judged again with them, 0 gone>")  # the last row is another one now
+    assert len(again.audit.findings) == 60
+    assert read_decisions(again.audit).known.keys() == read_decisions(first).known.keys()
+    assert (again.audit.meta["updated_from"], again.audit.meta["source"]) == (first.path.name, first.meta["source"])
+    assert len(first.findings) == 60
+
+
 def test_data_that_was_never_scanned_says_so(tmp_path):
     write_clouds(tmp_path / "t.csv")
     with pytest.raises(ConfigError, match=r"there is no finished scan of .*t.csv in .* to update.\nRun `labelaudit"):
