@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from labelaudit.core.arrays import BoolN, IntN
-from labelaudit.core.arrow import text_array
+from labelaudit.core.arrow import positions_array, text_array
 from labelaudit.core.audits import Audit
 from labelaudit.core.decisions import Decisions, Key, Known
 from labelaudit.core.errors import damaged
@@ -62,10 +61,10 @@ def decided_rows(columns: FindingColumns, known: Mapping[Key, Known]) -> dict[in
     if not settled:
         return {}
     rows = pc.indices_nonzero(pc.is_in(columns.content_hashes, value_set=text_array({key[0] for key in settled})))
-    found = {}
+    found, scanned = {}, columns.scanned
     for row in rows.to_pylist():
         entry = settled.get((columns.content_hashes[row].as_py(), columns.given.text(row) or ""))
-        if entry is not None and columns.scanned[row]:
+        if entry is not None and scanned[row]:
             found[row] = entry
     return found
 
@@ -98,7 +97,7 @@ def standing(audit: Audit, columns: FindingColumns, decided: Mapping[int, Known]
     def in_frame(frame: pd.DataFrame) -> pd.DataFrame:
         return _in_frame(frame, rows, answered, rank, decided)
 
-    names = columns.sample_ids.take(pa.array(sorted(decided), pa.int64())).to_pylist()
+    names = columns.sample_ids.take(positions_array(np.array(sorted(decided), dtype=np.int64))).to_pylist()
     now = audit.as_judged({**results, **answered.results, "decided": names}, in_frame)
     return Standing(now, for_rules, rows, answers, answered)
 

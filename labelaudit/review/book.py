@@ -54,18 +54,19 @@ class Book:
         Raises:
             DataError: a line is of another version of labelaudit.
         """
+        path = self._audit.decisions_path  # once: it is looked at closely each time
         try:
-            with self._audit.decisions_path.open("rb") as file:
+            with path.open("rb") as file:
                 file.seek(self._offset)
                 data = file.read()
         except FileNotFoundError:
             return False
         except OSError as error:
-            raise DataError(f"{self._audit.decisions_path} cannot be read: {error.strerror}.") from error
+            raise DataError(f"{path} cannot be read: {error.strerror}.") from error
         whole, newline, _ = data.rpartition(b"\n")  # a line may be half written by another program
         lines = whole.split(b"\n") if newline else []
         entries = [
-            parse_line(line.decode("utf-8", "replace"), f"{self._audit.decisions_path}:{number}")
+            parse_line(line.decode("utf-8", "replace"), f"{path}:{number}")
             for number, line in enumerate(lines, start=self._lines + 1)
         ]
         self._find_rows({entry.known.key for entry in entries if entry is not None})

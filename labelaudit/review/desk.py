@@ -70,6 +70,7 @@ class Desk:
         self._leases = Leases()
         self.audit = raw
         self.columns: FindingColumns = opened.columns
+        self._scanned = opened.columns.scanned
         self.classes = tuple((raw.meta.get("dataset") or {}).get("classes") or opened.columns.given.names)
         self._known_classes = frozenset(self.classes)
         self.is_several = several_of(raw.meta) is not None  # a row asks whether a sample has one of its labels
@@ -83,7 +84,7 @@ class Desk:
 
     def has_row(self, row: int) -> bool:
         """Whether a row is one that can be looked at."""
-        return 0 <= row < len(self.columns) and bool(self.columns.scanned[row])
+        return 0 <= row < len(self.columns) and bool(self._scanned[row])
 
     def has_class(self, name: str) -> bool:
         """Whether a label is one of the dataset's, or one that people named since."""
