@@ -35,13 +35,16 @@ from labelaudit.training.streams import torch_generator
 
 FloatNC = NDArray[np.floating[Any]]  # (N, C)
 
-_MOST_VISITS = 2_000_000  # samples shown to the heads in all epochs together, beyond the fewest epochs
+_MOST_VISITS = 1_000_000  # samples shown to the heads in all epochs together, beyond the fewest epochs
 _FEWEST_EPOCHS = 5
 _MANY, _FEW_FOLDS = 50_000, 5  # where nine tenths of the samples teach no more than four fifths do
 _TOLERANCE = (
     0.01  # of accuracy, see `combine`; of .01 to .03 and equal weights the best on 13 sets, docs/methods/probe.md
 )
-_MOST_PRODUCTS = 1e12  # multiplications to find neighbours; more samples choose among fewer
+# Classes up to which both kinds decay alike. The pull of the robust loss begins at 1 / C^q of the plain one's: of a
+# hundred classes the same decay lets nothing grow.
+_DECAY_FITS = 20
+_MOST_PRODUCTS = 5e11  # multiplications to find neighbours; more samples choose among fewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +53,7 @@ class Options:
 
     folds: int = 10  # at most 5 for more than 50,000 samples
     rounds: int = 2  # draws of the folds, averaged; 1 for more than 50,000 samples
-    head_epochs: int = (
-        40  # not "epochs": schedules and budgets have no say; fewer for more than 50,000 samples; 0 = no heads
-    )
+    head_epochs: int = 40  # schedules and budgets have no say in it; fewer for more than 25,000 samples; 0 = no heads
     q: float = 0.7  # of the robust heads' generalised cross-entropy
     l2: float = 0.08  # weight decay of standardised features: l2 / 2 times the squared weights
     components: int = 512  # principal components that the heads see; 0 = all features
@@ -191,12 +192,13 @@ def _round(
     folds = assign_folds(given, settings.folds, torch_generator(seed, "probe", "folds", number))
     fold = torch.arange(settings.folds, device=features.device).repeat(len(kinds))
     q = torch.tensor(list(kinds.values()), device=features.device).repeat_interleave(settings.folds)
+    l2 = torch.where(q > 0, settings.l2 * min(1.0, _DECAY_FITS / n_classes), settings.l2)
     weights = fit_heads(
         features,
         given,
         n_classes=n_classes,
         folds=folds,
-        heads=Heads(fold, q, torch.full_like(q, settings.l2)),
+        heads=Heads(fold, q, l2),
         epochs=settings.head_epochs,
         generator=torch_generator(seed, "probe", "order", number),
         peak_lr=settings.head_lr,

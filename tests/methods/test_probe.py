@@ -35,6 +35,14 @@ def test_wrong_labels_come_first():
     assert list(opinion.voices) == ["robust", "plain", "neighbours"]
 
 
+def test_robust_heads_learn_many_classes_too():
+    rng = np.random.default_rng(0)
+    given = np.arange(1800) % 60
+    values = (rng.normal(size=(60, 256))[given] + 3 * rng.normal(size=(1800, 256))).astype(np.float32)
+    voices = _probe(values, given, 60, dataclasses.replace(QUICK, head_epochs=40, rounds=1, folds=2)).voices
+    assert voices["robust"]["accuracy"] > 0.8
+
+
 def test_every_class_is_shared_out_over_the_folds():
     labels = torch.arange(90) % 3
     folds = assign_folds(labels, 5, torch.Generator().manual_seed(0))
