@@ -79,9 +79,9 @@ def export(
 ) -> None:
     """Write the findings as tables: --WHAT.FORMAT, several at once; or for another tool: --to TOOL.
 
-    WHAT is suspect, clean, relabelled or all; FORMAT is csv, tsv, parquet, jsonl or json. The labels on disk are
-    never touched: a table is a new file, named like its option. Corrected data in the format that it came in:
-    labelaudit apply.
+    WHAT is suspect, clean, relabelled or all; FORMAT is csv, tsv, parquet, jsonl or json, of suspect xlsx as well. The
+    labels on disk are never touched: a table is a new file, named like its option. Corrected data in the format that it
+    came in: labelaudit apply.
 
     Examples:
 
