@@ -82,20 +82,37 @@ def export_tables(
     """Write tables as `export` does, and return what was written."""
     if not names:
         raise ConfigError("nothing to export.", hint="Name a table, such as suspect.csv.")
-    wanted = {name: parse_export_name(name) for name in names}
+    for name in names:
+        parse_export_name(name)  # before the findings are read
     found, folder = _opened(audit), Path(output).expanduser()
-    findings, contents = decided_findings(found), Contents(found)
-    findings = with_ends(findings, (found.meta.get("results") or {}).get("noise_interval"))
-    rendered = {}
-    for name, (what, fmt) in wanted.items():
-        part = select(findings, what)
-        own = _own_labels(found, findings, fmt) if what == "relabelled" else None
-        content = rendered_part(found, contents, part, what, fmt, raw=raw, near=folder) if own is None else own
-        rendered[name] = len(part), content
+    rendered = rendered_tables(found, names, raw=raw, near=folder)
     data = {name: content for name, (_, content) in rendered.items()}
     _write_all(found, folder, data, overwrite=overwrite)
     source = str(found.meta.get("source", "")) or "the data"
     return [Exported(folder / name, rows, source) for name, (rows, _) in rendered.items()]
+
+
+def rendered_tables(
+    audit: Audit, names: Sequence[str], *, raw: bool = False, near: Path | None = None
+) -> dict[str, tuple[int, bytes]]:
+    """Return the rows and the content of each table, by its name.
+
+    Args:
+        audit: whose findings these are, as people's answers leave them.
+        names: WHAT.FORMAT.
+        raw: as in `export`.
+        near: the folder that paths are relative to; None = they are absolute.
+    """
+    contents = Contents(audit)
+    findings = with_ends(decided_findings(audit), (audit.meta.get("results") or {}).get("noise_interval"))
+    rendered = {}
+    for name in names:
+        what, fmt = parse_export_name(name)
+        part = select(findings, what)
+        own = _own_labels(audit, findings, fmt) if what == "relabelled" else None
+        content = rendered_part(audit, contents, part, what, fmt, raw=raw, near=near) if own is None else own
+        rendered[name] = len(part), content
+    return rendered
 
 
 def rendered_part(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from labelaudit.core.events import EventSink, ignore
 from labelaudit.core.recipe import DataSettings, from_dict
 from labelaudit.lab.noisy_copy import NoisyCopy, require_new, write_noisy_copy
 from labelaudit.scanning.prepare import prepare
-from labelaudit.scanning.request import Request, plain_paths
+from labelaudit.scanning.request import DataOptions, Request, plain_paths
 
 
 def plant(
@@ -22,7 +22,7 @@ def plant(
     copy: bool = False,
     device: str = "auto",
     on_event: EventSink = ignore,
-    **data: Any,
+    **data: Unpack[DataOptions],
 ) -> NoisyCopy:
     """Write a noisy version of a dataset, which `scan` reads at once, and the true labels beside it.
 

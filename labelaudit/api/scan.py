@@ -45,7 +45,7 @@ def scan(
             weights: none, default (torchvision's, fetched), or a file.
             seed: on a CPU, the same seed and number of threads give the same findings, byte for byte.
             device: auto, cpu, cuda, cuda:1, mps.
-            method: who looks, see `labelaudit.api.methods`; None = the recipe's, panel unless it says otherwise.
+            method: who looks, see `list_methods`; None = what suits the data, or the recipe's.
             epochs_scale: shortens the schedule, for a quick look: 0.1 trains a tenth of the epochs.
             budget: time for the whole scan, "5m", "1h" or "max": network, image size and epochs are fitted to it by
                 measuring this machine, and training that falls behind leaves steps out; a recipe that is named wins.

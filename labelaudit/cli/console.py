@@ -121,7 +121,7 @@ def _ending(error: BaseException) -> int:
 _NEXT_STEP = {
     errno.EACCES: "You may not do that there: change its permissions, or name another place.",
     errno.EPERM: "You may not do that there: change its permissions, or name another place.",
-    errno.EROFS: "That place can only be read: name another one, such as with --root.",
+    errno.EROFS: "That place can only be read: name another one, such as with --output.",
     errno.EBADF: "It is closed: redirect it to a file, or to /dev/null.",
     errno.ENAMETOOLONG: "The name is too long for this disk.",
     errno.EMFILE: "Too many files are open: ulimit -n raises the limit.",

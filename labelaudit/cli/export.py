@@ -79,9 +79,9 @@ def export(
 ) -> None:
     """Write the findings as tables: --WHAT.FORMAT, several at once; or for another tool: --to TOOL.
 
-    WHAT is suspect, clean, relabelled or all; FORMAT is csv, tsv, parquet, jsonl or json. The labels on disk are
-    never touched: a table is a new file, named like its option. Corrected data in the format that it came in:
-    labelaudit apply.
+    WHAT is suspect, clean, relabelled or all; FORMAT is csv, tsv, parquet, jsonl or json, of suspect xlsx as well. The
+    labels on disk are never touched: a table is a new file, named like its option. Corrected data in the format that it
+    came in: labelaudit apply.
 
     Examples:
 
@@ -129,17 +129,14 @@ def export(
 def _to_stdout(audit: str | None, names: list[str], *, raw: bool) -> None:
     if len(names) > 1:
         raise ConfigError(f"--stdout takes one table, not {len(names)}.", hint=f"Keep --{names[0]}.")
-    from labelaudit.api.export import decided_findings, rendered_part
+    from labelaudit.api.export import rendered_tables
     from labelaudit.api.load import load
-    from labelaudit.exports.tables import select
-    from labelaudit.gate.contents import Contents
 
-    what, fmt = parse_export_name(names[0])
+    _, fmt = parse_export_name(names[0])
     if fmt in ("parquet", "xlsx") and sys.stdout.isatty():
         raise ConfigError(f".{fmt} is binary and stdout is a terminal.", hint=f"Redirect it: > {names[0]}")
-    found = load(audit)
-    part = select(decided_findings(found), what)
-    sys.stdout.buffer.write(rendered_part(found, Contents(found), part, what, fmt, raw=raw))
+    ((_, content),) = rendered_tables(load(audit), names, raw=raw).values()
+    sys.stdout.buffer.write(content)
 
 
 _OTHER_NAMES = [name.replace(what, alias) for alias, what in ALIASES.items() for name in TABLES if what in name]

@@ -62,7 +62,7 @@ FIELDS: dict[str, Any] = {
         rich_help_panel=_DATA,
     ),
     "embeddings": typer.Option(
-        help="(N, D) numbers for the rows of the table, .npy, Parquet or CSV: trains on them instead of images.",
+        help="(N, D) numbers for the rows of the table, .npy, Parquet or CSV: taken instead of images.",
         show_default=False,
         rich_help_panel=_DATA,
     ),
@@ -190,7 +190,7 @@ FIELDS: dict[str, Any] = {
         "--quick", help="Look only, with a pretrained encoder; train no network: seconds.", rich_help_panel=_RUN
     ),
     "budget": typer.Option(
-        help="Time for the scan: 90s, 5m, 1h or max. Network, image size and epochs are fitted to it.",
+        help="Time for all of it: 90s, 5m, 1h or max. Network, image size and epochs are fitted to it.",
         show_default="the recipe's own time",
         rich_help_panel=_RUN,
     ),
@@ -200,7 +200,7 @@ FIELDS: dict[str, Any] = {
         rich_help_panel=_RUN,
     ),
     "seed": typer.Option(
-        min=0, help="On a CPU, the same seed and number of threads give the same findings.", rich_help_panel=_RUN
+        min=0, help="On a CPU, the same seed and number of threads give the same results.", rich_help_panel=_RUN
     ),
     "overrides": typer.Option(
         "--option",

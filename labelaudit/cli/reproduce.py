@@ -132,7 +132,8 @@ def reproduce(
     """Run a published setting, and print its accuracy beside the published one.
 
     Plants the noise of the paper, trains with its schedule, tests after every epoch, and adds a row to
-    OUT/results.csv. The data is yours: nothing is downloaded. Without NAME the published tables are listed.
+    OUT/results.csv. The data is yours: only --weights default downloads anything. Without NAME the published tables
+    are listed.
 
     Examples:
 

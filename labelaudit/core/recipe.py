@@ -123,7 +123,7 @@ class PolicySettings:
 
     suspect_below: float = 0.5  # clean_prob under which a sample is a suspect
     suggest_above: float = 0.5  # suggested_prob from which a suggestion is offered as the new label
-    calibration: Literal["auto", "planted", "mixture"] = "auto"  # what p(wrong) rests on; auto = planted if there are
+    calibration: Literal["auto", "planted", "mixture"] = "auto"  # what p(wrong) rests on; auto = witnesses if there are
     mixture: Literal["auto", "published", "robust", "log-odds"] = "auto"  # of the losses
 
     def __post_init__(self) -> None:

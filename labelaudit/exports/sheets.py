@@ -64,8 +64,9 @@ def _dress(openpyxl: Any, sheet: Any, frame: pd.DataFrame) -> None:
     choices = openpyxl.worksheet.datavalidation.DataValidation(
         type="list", formula1=f'"{_DECISIONS}"', allow_blank=True
     )
-    choices.add(f"{decision}2:{decision}{len(frame) + 1}")
-    sheet.add_data_validation(choices)
+    if len(frame):
+        choices.add(f"{decision}2:{decision}{len(frame) + 1}")
+        sheet.add_data_validation(choices)
 
 
 def _thumbnail(data: bytes | None) -> io.BytesIO | None:

@@ -346,3 +346,18 @@ def test_the_end_says_so_and_goes_on_with_the_rest(tmp_path, serve, visit):
     tab.press("k")
     assert len(read_decisions(audit).known) == 3
     assert tab.problems == []
+
+
+def test_the_button_takes_the_other_colours_whatever_the_screen_asks_for(tmp_path, serve, visit):
+    write_audit(tmp_path, many(5), results=SURE)
+    tab = visit(serve(), color_scheme="dark")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    assert tab.page.evaluate(ground) == "rgb(19, 19, 21)"
+    tab.page.click("#theme")
+    assert tab.page.evaluate(ground) == "rgb(244, 244, 242)"
+    tab.page.reload()
+    tab.page.wait_for_selector("[data-seen]")
+    assert tab.page.evaluate(ground) == "rgb(244, 244, 242)"  # remembered
+    tab.page.click("#theme")
+    assert tab.page.evaluate(ground) == "rgb(19, 19, 21)"
+    assert tab.problems == []

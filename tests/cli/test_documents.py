@@ -1,10 +1,13 @@
 """The documents say what the program does: options, columns and settings are compared with the code."""
 
+import ast
 import dataclasses
 import importlib.util
+import inspect
 import re
+import shlex
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import pytest
@@ -12,15 +15,19 @@ import typer.main
 
 import labelaudit
 from labelaudit.cli.app import app
+from labelaudit.cli.bench_group import DATA
 from labelaudit.core.errors import ConfigError, DataError, TrainingError
 from labelaudit.core.findings import FINDINGS_SCHEMA, SCHEMA, Action, Issue
 from labelaudit.core.summary import SUMMARY_SCHEMA
-from labelaudit.methods import bootstrap, drpl, forward, ieg, joint
+from labelaudit.lab.published_tables import settings
+from labelaudit.methods import bootstrap, drpl, forward, ieg, joint, probe
 from labelaudit.methods.baselines import ce, gce, mixup, sce
 from tests.cli.terminal import write_audit, write_flowers
 
-DOCS = Path(__file__).parents[2] / "docs"
-PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in DOCS.rglob("*.md"))]
+NOW = [page for page in PAGES if not page.startswith(("docs/adr/", "docs/changelog"))]  # the others tell of then
 
 
 def table_under(page: str, heading: str) -> list[list[str]]:
@@ -68,7 +75,7 @@ def assert_lists_options(rows, options):
     assert [(row[0], row[1]) for row in rows] == [(f.name, str(f.default)) for f in dataclasses.fields(options)]
 
 
-@pytest.mark.parametrize("method", [drpl, bootstrap, joint, forward, ieg])
+@pytest.mark.parametrize("method", [drpl, bootstrap, joint, forward, ieg, probe])
 def test_the_page_on_a_method_lists_the_options_with_their_defaults(method):
     rows = table_under(f"methods/{method.__name__.rpartition('.')[2]}.md", "## Options")
     assert_lists_options(rows, method.Options)
@@ -109,24 +116,78 @@ def test_the_page_on_exit_codes_lists_the_codes_of_the_errors():
     assert codes == {0, 1, 130} | {kind.exit_code for kind in (ConfigError, DataError, TrainingError)}
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_every_command_line_of_a_page_exists(page):
-    text = (DOCS / page).read_text(encoding="utf-8")
-    blocks = "\n".join(re.findall(r"^```(?:console|sh)\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
-    commands: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # a group
-    for line in re.findall(r"^(?:\$ )?labelaudit (.+?)(?: \|.*)?$", blocks, re.MULTILINE):
-        name, *words = line.split()
-        command = commands[name]
-        if name == "bench":
-            command = command.commands.get(words[0], command.commands["DATA"])
-        known = {flag for option in command.params for flag in option.opts}
-        unknown = [word for word in words if re.match(r"--?[a-z]", word) and word not in known]
-        assert unknown == [], f"{page}: labelaudit {line}"
+@pytest.mark.parametrize("page", NOW)
+def test_every_command_line_of_a_page_is_understood(page):
+    for line in command_lines((ROOT / page).read_text(encoding="utf-8")):
+        words = shlex.split(line, comments=True)
+        end = min((place for place, word in enumerate(words) if word in ("|", "&&", ">", "...")), default=len(words))
+        parse(words[:end])
+
+
+def command_lines(text: str) -> list[str]:
+    """Return what stands after "labelaudit" in the blocks and the sentences of a page."""
+    text = re.sub(r"\\\n *", "", text)
+    blocks = "\n".join(re.findall(r"^```(?:console|sh|yaml)\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    found = re.findall(r"(?:^ *(?:\$ )?|/|-m |&& )labelaudit +([a-z].*)$", blocks, re.MULTILINE)
+    found += re.findall(r"^    labelaudit (.+)$", prose, re.MULTILINE)
+    return found + re.findall(r"(?<!`)`(?:torchrun .*-m )?labelaudit ([a-z][^`\n]*)`", prose)
+
+
+def parse(words: list[str]) -> None:
+    """Parse a command line without running it; a command alone is a name, and no call that lacks its arguments."""
+    name, command = "labelaudit", typer.main.get_command(app)
+    while hasattr(command, "commands") and words:
+        name = words[0] if words[0] in command.commands or name != "bench" else DATA
+        command, words = command.commands[name], words[name != DATA :]
+    if words and not {"-h", "--help"} & {*words}:
+        command.make_context(name, words)  # raises where an option does not exist, a value is out of its range, ...
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_link_of_a_page_leads_to_a_page(page):
-    text = (DOCS / page).read_text(encoding="utf-8")
-    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if not link.startswith("https://")]
-    missing = [link for link in links if not (DOCS / page).parent.joinpath(link).exists()]
-    assert missing == []
+def test_every_link_of_a_page_leads_somewhere(page):
+    path = ROOT / page
+    text = path.read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'(?:src|srcset)="([^"]+)"', text)
+    for link in (link for link in links if not link.startswith("https://")):
+        file, _, anchor = link.partition("#")
+        target = path.parent / file if file else path
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target.read_text(encoding="utf-8")), link
+
+
+def anchors(text: str) -> set[str]:
+    """Return the headings of a page as links name them."""
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", prose, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", NOW)
+def test_every_published_setting_of_a_page_exists(page):
+    methods = "|".join(map(re.escape, {name.partition("/")[0] for name in settings()}))
+    named = re.findall(rf"\b(?:{methods})/\w+/[\w.-]+(?:/[\w-]+)?", (ROOT / page).read_text(encoding="utf-8"))
+    assert {name.rstrip(".") for name in named} <= {*settings()}
+
+
+@pytest.mark.parametrize("page", NOW)
+def test_every_call_of_a_page_fits_its_function(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    for block in blocks:
+        code = "\n".join(re.findall(r"^(?:>>>|\.\.\.) (.*)$", block, re.MULTILINE)) if ">>> " in block else block
+        for call in (node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)):
+            match call.func:
+                case ast.Attribute(ast.Name("labelaudit"), name):
+                    require_call(getattr(labelaudit, name), [each.arg for each in call.keywords])
+
+
+def require_call(function: Any, keywords: list[str | None]) -> None:
+    """Fail where a function has no such parameters; what it takes by name is in the type of its `**settings`."""
+    parameters = inspect.signature(function).parameters
+    known = {*parameters}
+    for parameter in parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            settings = parameter.annotation.removeprefix("Unpack[").removesuffix("]")
+            known |= set(get_type_hints(function.__globals__[settings]))
+    assert {*keywords} <= known, function.__name__

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from tests.cli.terminal import COMMAND, masked, write_audit
+from tests.gate_audit import Row, write_rows
 
 
 def test_show_prints_the_summary(here, labelaudit, golden):
@@ -68,6 +69,15 @@ def test_export_to_stdout_is_the_table_and_nothing_else(here, labelaudit):
     assert (run.exit_code, run.stderr) == (0, "")
     assert [json.loads(line)["action"] for line in run.stdout.splitlines()] == ["relabel", "review", "drop"]
     assert not (here / "suspect.jsonl").exists()
+
+
+def test_export_to_stdout_is_the_same_as_the_file(here, labelaudit):
+    rows = [Row("cat/1.png", "cat", 0.1, "dog"), Row("dog/2.png", "dog")]
+    write_rows(here, rows, results={"noise_interval": [0.1, 0.6]})
+    labelaudit("export", "--all.csv", "--relabelled.csv")
+    assert "clean_prob_low" in (here / "all.csv").read_text()
+    for name in ("all.csv", "relabelled.csv"):
+        assert labelaudit("export", f"--{name}", "--stdout").stdout == (here / name).read_text()
 
 
 @pytest.mark.parametrize("arguments", ["export --all.jsonl --stdout", "show", "show --json"])
