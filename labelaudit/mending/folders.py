@@ -60,14 +60,15 @@ def write_folder(
 def is_as_brought(old: Path, new: Path, by: By) -> bool:
     """Return whether a file is still what was brought: the same file, a link to it, or an equal copy."""
     try:
+        is_one_path = os.path.realpath(old) == os.path.realpath(new)
         if by == "symlink" or old.is_dir():
             return new.is_symlink() and Path(os.path.realpath(new)) == Path(os.path.realpath(old))
         if by == "link":
-            return not new.is_symlink() and new.samefile(old)  # the last name of a file is never removed
+            return not new.is_symlink() and new.samefile(old) and not is_one_path  # the last name stays
         before, after = old.stat(), new.stat(follow_symlinks=False)
-    except OSError:
+    except (OSError, ValueError):  # a name with a zero byte
         return False
-    return (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
+    return not is_one_path and (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
 
 
 def _bring(old: Path, new: Path, by: By) -> None:
