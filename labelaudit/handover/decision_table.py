@@ -10,6 +10,7 @@ from labelaudit.core.errors import DataError, shorten
 from labelaudit.core.recipe import DataSettings
 from labelaudit.handover.samples import Said
 from labelaudit.sources.cells import cell_texts
+from labelaudit.sources.inside import reading
 from labelaudit.sources.store import Store
 from labelaudit.sources.table_file import load_table
 
@@ -30,8 +31,9 @@ def read_decisions_table(path: Path) -> tuple[list[Said], list[str]]:
     Raises:
         DataError: the table cannot be read, or has no column that names samples, or none that decides.
     """
-    table = load_table(path, Store(None), DataSettings(labels_as_written=True))
-    columns = {name.strip().casefold(): cell_texts(cells) for name, cells in table.columns.items()}
+    with reading(path):
+        table = load_table(path, Store(None), DataSettings(labels_as_written=True))
+        columns = {name.strip().casefold(): cell_texts(cells) for name, cells in table.columns.items()}
     if not columns.keys() & {"sample_id", "path"} or not columns.keys() & {"decision", "label"}:
         raise DataError(
             f"{path}: no columns of decisions; columns: {shorten(table.columns, show=10)}.",
