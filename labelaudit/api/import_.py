@@ -69,7 +69,7 @@ def import_(
     if not file.exists():
         raise ConfigError(f"{path} does not exist.", hint="labelaudit export --suspect.csv makes a table to decide in.")
     opened = open_audit(settings_in_force(config), audit, baseline=baseline)
-    source, said, bad = _read(file)
+    source, said, bad = read_said(file)
     find = _finder(opened.columns)
     when, name = now(), who or user_name()
     entries: list[Entry] = []
@@ -97,8 +97,8 @@ def import_(
     return Imported(source, recorded(opened, fresh), len(entries) - len(fresh))
 
 
-def _read(file: Path) -> tuple[str, list[Said], list[str]]:
-    """Return what the file is, what it says, and what is wrong with it."""
+def read_said(file: Path) -> tuple[str, list[Said], list[str]]:
+    """Return what a file is, what it says, and what is wrong with it; raises DataError as `import_` does."""
     suffix = file.suffix.lower()
     try:
         if suffix in (".xml", ".zip"):
