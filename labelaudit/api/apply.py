@@ -97,7 +97,11 @@ def plan(audit: Audit | Path | str | None = None, **settings: Unpack[ApplySettin
     return plan_of(
         opened.audit,
         changes if is_confident else certain,
-        how=How(settings.get("by", "link"), settings.get("label_before", False), settings.get("reason", False)),
+        how=How(
+            by=settings.get("by", "link"),
+            label_before=settings.get("label_before", False),
+            reason=settings.get("reason", False),
+        ),
         data=data if data is not None else place(in_force, in_force.places.data),
         output=settings.get("output"),
         test=settings.get("test", False),

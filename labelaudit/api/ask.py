@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -16,9 +18,11 @@ from labelaudit.api.mark import opposites_of, user_name
 from labelaudit.core.audits import Audit
 from labelaudit.core.decisions import Known, record_decision
 from labelaudit.core.errors import ConfigError, DataError, shorten
-from labelaudit.core.files import write_atomically
+from labelaudit.core.files import read_regular, write_text
 from labelaudit.core.runs import now
 from labelaudit.core.seeds import numpy_generator
+from labelaudit.core.shown import out_of_cell
+from labelaudit.exports.csv_cells import csv_line
 from labelaudit.gate.answered import Standing, decided_rows, standing
 from labelaudit.gate.columns import FindingColumns, read_columns
 from labelaudit.gate.compare import positions_of
@@ -134,12 +138,9 @@ def write_questions(
         for each in questions
     ]
 
-    def write(part: Path) -> None:
-        with part.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([COLUMNS, *rows])
-
+    text = "".join(f"{csv_line(cells)}\r\n" for cells in [COLUMNS, *rows])
     try:
-        write_atomically(Path(path).expanduser(), write)
+        write_text(Path(path).expanduser(), text)
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}.", hint="Choose another place.") from error
     return len(questions)
@@ -324,12 +325,13 @@ def record_label(desk: _Desk, row: int) -> str:
 
 def _read_table(path: Path) -> list[dict[str, str]]:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
-            records = [{name: value or "" for name, value in record.items() if name} for record in reader]
-            names = reader.fieldnames or []
+        text = io.StringIO(read_regular(path).decode("utf-8-sig"), newline="")
+        reader = csv.DictReader(text, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
+        records = [{name: out_of_cell(value or "") for name, value in record.items() if name} for record in reader]
+        names = reader.fieldnames or []
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read: {error}.", hint="labelaudit ask --write FILE makes one.") from error
+        text_of = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"{path} cannot be read: {text_of}.", hint="labelaudit ask --write FILE makes one.") from error
     missing = [name for name in ("sample_id", "answer") if name not in names]
     if missing:
         columns = shorten(names) or "none"
@@ -343,6 +345,7 @@ def _read_table(path: Path) -> list[dict[str, str]]:
 def _probability(text: str | None) -> float:
     """Return the probability of a drawn sample, NaN for one that somebody chose."""
     try:
-        return float(text or "nan")
+        found = float(text or "nan")
     except ValueError:
-        return float("nan")
+        found = math.nan
+    return found if 0 < found <= 1 else math.nan

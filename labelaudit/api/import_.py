@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from collections.abc import Callable, Sequence
@@ -12,7 +13,8 @@ from typing import Any
 from labelaudit.api.mark import Marked, classes_of, recorded, row_of, user_name
 from labelaudit.core.audits import Audit
 from labelaudit.core.decisions import AMBIGUOUS, DROP, Decision, Entry, Known
-from labelaudit.core.errors import ConfigError, DataError, count, did_you_mean
+from labelaudit.core.errors import DAMAGE, ConfigError, DataError, count, did_you_mean
+from labelaudit.core.files import MOST_TEXT, read_regular
 from labelaudit.core.runs import now
 from labelaudit.gate.columns import FindingColumns
 from labelaudit.gate.opened import Opened, open_audit, settings_in_force
@@ -20,6 +22,7 @@ from labelaudit.handover import cvat, fiftyone, label_studio
 from labelaudit.handover.decision_table import read_decisions_table
 from labelaudit.handover.samples import Said
 
+_MOST_JSON = 2 * 2**30  # bytes: images may be embedded
 _SHOWN = 20  # lines that do not fit
 _KINDS = {"drop": DROP, "ambiguous": AMBIGUOUS}
 
@@ -66,7 +69,7 @@ def import_(
     if not file.exists():
         raise ConfigError(f"{path} does not exist.", hint="labelaudit export --suspect.csv makes a table to decide in.")
     opened = open_audit(settings_in_force(config), audit, baseline=baseline)
-    source, said, bad = _read(file)
+    source, said, bad = read_said(file)
     find = _finder(opened.columns)
     when, name = now(), who or user_name()
     entries: list[Entry] = []
@@ -94,30 +97,34 @@ def import_(
     return Imported(source, recorded(opened, fresh), len(entries) - len(fresh))
 
 
-def _read(file: Path) -> tuple[str, list[Said], list[str]]:
-    """Return what the file is, what it says, and what is wrong with it."""
+def read_said(file: Path) -> tuple[str, list[Said], list[str]]:
+    """Return what a file is, what it says, and what is wrong with it; raises DataError as `import_` does."""
     suffix = file.suffix.lower()
     try:
         if suffix in (".xml", ".zip"):
             return "CVAT", _cvat(file), []
         if suffix == ".json":
-            found = json.loads(file.read_text(encoding="utf-8-sig"))
+            found = json.loads(read_regular(file, most=_MOST_JSON).decode("utf-8-sig"))
             for name, room in (("Label Studio", label_studio), ("FiftyOne", fiftyone)):
                 if room.is_export(found):
                     read: Callable[[Any], list[Said]] = getattr(room, "read_annotations", None) or room.read_samples
                     return name, read(found), []
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise DataError(f"{file}: cannot be read: {error}.", hint="Export it again.") from error
+    except DAMAGE as error:
+        text = " ".join(f"{getattr(error, 'strerror', None) or error}".split())[:300].rstrip(".")
+        raise DataError(f"{file}: cannot be read: {text}.", hint="Export it again.") from error
     said, bad = read_decisions_table(file)
     return "a table", said, bad
 
 
 def _cvat(file: Path) -> list[Said]:
+    data = read_regular(file)
     if file.suffix.lower() == ".zip":
-        with zipfile.ZipFile(file) as archive:
-            text = archive.read("annotations.xml").decode("utf-8-sig")
-    else:
-        text = file.read_text(encoding="utf-8-sig")
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            member = archive.getinfo("annotations.xml")
+            if member.file_size > MOST_TEXT:
+                raise ValueError(f"annotations.xml has {member.file_size // 2**20:,} MiB")
+            data = archive.read(member)
+    text = data.decode("utf-8-sig")
     if not cvat.is_export(text):
         raise ValueError("it is no CVAT annotations file")
     return cvat.read_annotations(text)

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from labelaudit.core.arrays import BoolN, IntN
 from labelaudit.core.audits import Audit, find_audit
-from labelaudit.core.errors import ConfigError, DataError
+from labelaudit.core.errors import ConfigError, DataError, damaged
 from labelaudit.core.evidence import Evidence, read_evidence, require_classes
 from labelaudit.core.findings import (
     SET_ASIDE_ACTIONS,
@@ -82,6 +82,7 @@ def judge(audit: Audit | Path | str | None = None, *, overrides: Mapping[str, st
     if several is None:
         verdicts, about_labels = _judged_alone(evidence, labels, recipe, meta)
     else:
+        _require_pairs(old, labels.given, evidence, len(several["names"]))
         verdicts, about_labels = _judged_as_pairs(evidence, labels, recipe, several["names"])
     judged = judged_anew(table, scanned[seen], verdicts.judged, meta["dataset"]["classes"])
     results = judged_results(verdicts, meta["dataset"]["classes"]) | about_labels
@@ -123,6 +124,16 @@ def _judged_alone(
         check_trusted=not meta.get("leans_on_trusted", False),
     )
     return verdicts, {}
+
+
+def _require_pairs(audit: Audit, given: IntN, evidence: Evidence, n_labels: int) -> None:
+    """Raise DataError unless findings and evidence are on pairs, all labels of a sample one after the other."""
+    label = np.arange(len(given)) % n_labels
+    if len(given) % n_labels or (given // 2 != label).any():
+        raise damaged(audit.findings_path, "its rows are not all pairs of a sample and a label")
+    told = [evidence.top_labels, *(witness.predicted[:, None] for witness in evidence.witnesses.values())]
+    if any((numbers // 2 != label[:, None]).any() for numbers in told):
+        raise damaged(audit.evidence_path, "it tells of other labels than those of its pairs")
 
 
 def _judged_as_pairs(

@@ -6,6 +6,7 @@ Old audits lack keys that newer ones have, so nothing but the status is required
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from labelaudit.core.manifest import MANIFEST_SHAPE
 from labelaudit.core.shape import (
@@ -108,7 +109,19 @@ _ANNOTATORS = record(
         "model_weight": number(),
     }
 )
+_LABEL = record(
+    {
+        "name": text,
+        "has": whole(),
+        "should_not": whole(),
+        "lacks_but_should": whole(),
+        "noise_rate": share,
+        "interval": maybe(list_of(share, length=2)),
+        "quiet": truth,
+    }
+)
 _RESULTS = record(
+    labels=maybe(list_of(_LABEL)),
     noise_rate=maybe(share),
     noise_interval=maybe(list_of(share, length=2)),
     noise_by_class=maybe(map_of(_interval)),
@@ -125,6 +138,28 @@ _RESULTS = record(
     finish=maybe(_FINISH),
     answers=maybe(_ANSWERS),
 )
+_DATASET = record(
+    kind=text,
+    samples=whole(),
+    classes=list_of(text),
+    split=maybe(text),
+    set_aside=whole(),
+    several=maybe(record({"names": list_of(text)}, kind=text, column=maybe(text), between=text)),
+)
+
+
+def _dataset(value: object, key: str) -> None:
+    """Expect what is said of a dataset: of several labels, two classes for each."""
+    _DATASET(value, key)
+    assert isinstance(value, Mapping)
+    several = value.get("several")
+    if several is None:
+        return
+    names = several["names"]
+    if not names or len(value.get("classes") or ()) != 2 * len(names):
+        raise Misfit(f"{key}.several.names", names, "a label for every two classes")
+
+
 AUDIT_SHAPE = record(
     {"status": one_of("running", "interrupted", "failed", "finished")},
     name=text,
@@ -139,15 +174,7 @@ AUDIT_SHAPE = record(
     device=text,
     leans_on_trusted=truth,
     recipe=maybe(_RECIPE),
-    dataset=maybe(
-        record(
-            kind=text,
-            samples=whole(),
-            classes=list_of(text),
-            split=maybe(text),
-            set_aside=whole(),
-        )
-    ),
+    dataset=maybe(_dataset),
     annotators=maybe(_ANNOTATORS),
     results=maybe(_RESULTS),
     fingerprint=maybe(text),

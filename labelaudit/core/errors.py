@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import csv
 import struct
 import zipfile
 import zlib
@@ -77,6 +78,7 @@ DAMAGE: tuple[type[Exception], ...] = (
     EOFError,
     SyntaxError,
     struct.error,
+    csv.Error,
     zipfile.BadZipFile,
     zlib.error,
 )

@@ -22,6 +22,7 @@ from labelaudit.core.errors import DataError, is_disk_full
 
 HOME = ".labelaudit"  # the folder with everything of ours
 MOST_TEXT = 256 * 2**20  # bytes of a file of ours that is read as a whole
+_BLOCK = 2**20  # bytes
 _ABANDONED_S = 3600.0  # age of a half-written file that nobody is writing any more, where locks do not tell
 
 
@@ -77,7 +78,7 @@ def open_own(path: Path, *, root: Path | None = None) -> BinaryIO:
 def read_own(path: Path, *, root: Path | None = None, most: int = MOST_TEXT) -> bytes:
     """Return the bytes of a file of ours; raises as `open_own` does, and DataError where there are more than `most`."""
     with open_own(path, root=root) as file:
-        data = file.read(most + 1)
+        data = _read_more_than(most, file)
     if len(data) > most:
         raise DataError(f"{path} has more than {most // 2**20:,} MiB: labelaudit wrote no such file.")
     return data
@@ -218,7 +219,7 @@ def read_regular(path: Path, *, most: int = MOST_TEXT) -> bytes:
     with os.fdopen(handle, "rb") as file:
         if not stat.S_ISREG(mode := os.fstat(handle).st_mode):
             raise OSError(EINVAL, f"it is no file, but {_kind_of(mode)}", str(path))
-        data = file.read(most + 1)
+        data = _read_more_than(most, file)
     if len(data) > most:
         raise OSError(EFBIG, f"it has more than {most // 2**20:,} MiB", str(path))
     return data
@@ -324,6 +325,14 @@ def _remove_if_abandoned(name: str) -> None:
             Path(name).unlink()
     finally:
         os.close(handle)
+
+
+def _read_more_than(most: int, file: BinaryIO) -> bytes:
+    """Return what a file holds, up to one byte more than `most`; asks for no more memory than the file has bytes."""
+    data = file.read(min(os.fstat(file.fileno()).st_size, most) + 1)
+    while data and len(data) <= most and (more := file.read(min(_BLOCK, most + 1 - len(data)))):
+        data += more  # of a file that grows, or of those in /proc, which have no size
+    return data
 
 
 def _last_byte(file: IO[bytes]) -> bytes:

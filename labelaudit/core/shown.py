@@ -19,7 +19,8 @@ _OBEYED = re.compile(
 )
 _COMMAND = re.compile(r"##\[|^(\s*)::", re.MULTILINE)
 _BEGINS = re.compile("[\t\r]|\\s*[=+\\-@＝＋－＠]")  # a formula; https://owasp.org/www-community/attacks/CSV_Injection
-_FOLLOWS = re.compile("([;,|\t\n\r]\\s*[\"']?)([=+\\-@＝＋－＠])")  # where such a mark is taken for a separator
+_FOLLOWS = re.compile("([;,|\t\n\r]\\s*[\"']*)([=+\\-@＝＋－＠])")  # where such a mark is taken for a separator
+_FOLLOWED = re.compile(_FOLLOWS.pattern.replace(")(", ")'("))
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~$@&])")
 _LINKED = re.compile(r"(:)(?=//)|(\bwww)(?=\.)|(\\@)|(\\#)(?=\d)", re.IGNORECASE)
 
@@ -53,8 +54,14 @@ def in_html(text: object) -> str:
 
 def in_cell(text: str) -> str:
     """Return text that a spreadsheet runs as no formula, also where it takes another separator for that of the file."""
-    first = "'" if _BEGINS.match(text) else ""
+    first = "'" if _BEGINS.match(text.lstrip("'")) else ""
     return first + _FOLLOWS.sub(r"\1'\2", text)
+
+
+def out_of_cell(cell: str) -> str:
+    """Return the text that `in_cell` made a cell of."""
+    text = _FOLLOWED.sub(r"\1\2", cell)
+    return text[1:] if text.startswith("'") and _BEGINS.match(text.lstrip("'")) else text
 
 
 def in_sarif(text: object) -> str:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from labelaudit.core.dataset import Several
-from labelaudit.core.errors import ConfigError
+from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.recipe import DataSettings
 from labelaudit.sources.list_cells import items_of, list_text
 from labelaudit.sources.store import Store
@@ -61,6 +61,7 @@ def relabelled_table(
 
     Raises:
         ConfigError: the source is no table that can be written, or of another kind.
+        DataError: it has other labels by now.
     """
     if _FORMATS.get(source.suffix.lower()) != fmt:
         known = _FORMATS.get(source.suffix.lower())
@@ -69,7 +70,8 @@ def relabelled_table(
     table = load_table(source, Store(None), settings)
     dataset, rows = table_rows(table, settings)
     several = dataset.several
-    assert several is not None  # the scan found several
+    if several is None or len(several.names) != len(names):
+        raise DataError(f"{source}: its labels are not those that were audited.", hint="Scan it again.")
     changes: dict[int, _Change] = {}
     for at, row in enumerate(rows.tolist()):
         flips = [k for k, name in enumerate(names) if f"{dataset.sample_ids[at]}#{name}" in wrong]

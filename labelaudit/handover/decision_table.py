@@ -8,8 +8,10 @@ from typing import Literal
 
 from labelaudit.core.errors import DataError, shorten
 from labelaudit.core.recipe import DataSettings
+from labelaudit.core.shown import out_of_cell
 from labelaudit.handover.samples import Said
 from labelaudit.sources.cells import cell_texts
+from labelaudit.sources.inside import reading
 from labelaudit.sources.store import Store
 from labelaudit.sources.table_file import load_table
 
@@ -21,7 +23,6 @@ _WORDS: tuple[tuple[Verdict, str, tuple[str, ...]], ...] = (
     ("wrong", "drop", ("drop", "remove", "delete", "left out")),
     ("", "ambiguous", ("ambiguous", "unclear", "?")),
 )
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # cells that export makes harmless by a quotation mark
 
 
 def read_decisions_table(path: Path) -> tuple[list[Said], list[str]]:
@@ -30,8 +31,9 @@ def read_decisions_table(path: Path) -> tuple[list[Said], list[str]]:
     Raises:
         DataError: the table cannot be read, or has no column that names samples, or none that decides.
     """
-    table = load_table(path, Store(None), DataSettings(labels_as_written=True))
-    columns = {name.strip().casefold(): cell_texts(cells) for name, cells in table.columns.items()}
+    with reading(path):
+        table = load_table(path, Store(None), DataSettings(labels_as_written=True))
+        columns = {name.strip().casefold(): cell_texts(cells) for name, cells in table.columns.items()}
     if not columns.keys() & {"sample_id", "path"} or not columns.keys() & {"decision", "label"}:
         raise DataError(
             f"{path}: no columns of decisions; columns: {shorten(table.columns, show=10)}.",
@@ -49,27 +51,22 @@ def read_decisions_table(path: Path) -> tuple[list[Said], list[str]]:
 
 
 def _said(cells: Mapping[str, str], place: str) -> Said | str | None:
-    word, label = cells.get("decision", ""), _plain(cells.get("label", ""))
+    word, label = cells.get("decision", ""), out_of_cell(cells.get("label", ""))
     if not word and not label:
         return None
     found = next(((v, kind) for v, kind, words in _WORDS if word.casefold() in words), None) if word else ("", "")
     if found is None:
         return f"{place}: decision {word!r}, expected ok, wrong, accept, drop or ambiguous"
     verdict, kind = found
-    sample = _plain(cells.get("sample_id") or cells.get("path") or "")
+    sample = out_of_cell(cells.get("sample_id") or cells.get("path") or "")
     given = cells.get("given_label") or cells.get("given")
     return Said(
         place=place,
         sample=sample,
-        given_label=None if given is None else _plain(given),
+        given_label=None if given is None else out_of_cell(given),
         verdict=verdict,
         label=label,
         kind=kind,
-        note=_plain(cells.get("note") or cells.get("why_decided") or ""),
-        who=_plain(cells.get("reviewer", "")),
+        note=out_of_cell(cells.get("note") or cells.get("why_decided") or ""),
+        who=out_of_cell(cells.get("reviewer", "")),
     )
-
-
-def _plain(cell: str) -> str:
-    """Return a cell without the quotation mark that keeps a spreadsheet from running it."""
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA_STARTS) else cell

@@ -11,9 +11,11 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
+from labelaudit.core.shape import anything, list_of, maybe, record, text
 from labelaudit.handover.samples import Handed, Said
 
 _TAG = "labelaudit:"
+_SAMPLE = record(tags=maybe(list_of(anything)), given=maybe(record(label=maybe(text))))
 
 
 def render_samples(samples: Iterable[Handed]) -> str:
@@ -32,6 +34,7 @@ def read_samples(found: Mapping[str, Any]) -> list[Said]:
     """Return what tags and labels say; a sample without such a tag and with the label that it had says nothing."""
     said = []
     for number, sample in enumerate(found["samples"], start=1):
+        _SAMPLE(sample, f"sample {number}")
         one = _said(sample, f"sample {number}")
         if one is not None:
             said.append(one)

@@ -21,11 +21,15 @@ from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import quote
 
+from labelaudit.core.shape import Misfit, anything, list_of, map_of, maybe, record
 from labelaudit.handover.samples import MODEL_VERSION, Handed, Said
 
 SERVED = "/data/local-files/?d="
 _FROM, _TO = "label", "sample"
 _DROP, _AMBIGUOUS = "(none of these)", "(cannot tell)"
+
+_RESULTS = list_of(record(value=maybe(map_of(anything))))
+_TASK = record(data=map_of(anything), annotations=list_of(record(result=maybe(_RESULTS))))
 
 
 def render_tasks(samples: Sequence[Handed], *, root: str | None) -> str:
@@ -58,6 +62,8 @@ def read_annotations(tasks: Any) -> list[Said]:
     """
     if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
         raise ValueError("a list of tasks is expected")
+    for number, task in enumerate(tasks, start=1):
+        _TASK(task, f"task {number}")
     return [said for number, task in enumerate(tasks, start=1) for said in _said(task, f"task {number}")]
 
 
@@ -113,30 +119,38 @@ def _said(task: dict[str, Any], place: str) -> Iterator[Said]:
     sample = str(data.get("sample_id") or data.get("path") or "")
     given = data.get("given_label")
     if "annotations" not in task:  # JSON-MIN
-        yield from _one(place, sample, given, [task.get(_FROM)], str(task.get("note") or ""), task.get("annotator"))
+        found = task.get(_FROM)
+        choices = _list(found.get("choices")) if isinstance(found, dict) else _list(found)
+        yield from _one(place, sample, given, choices, str(task.get("note") or ""), task.get("annotator"))
         return
     by_person: dict[str, list[Said]] = {}
     for annotation in task["annotations"]:
-        if not isinstance(annotation, dict) or annotation.get("was_cancelled"):
+        if annotation.get("was_cancelled"):
             continue
-        results = [result for result in annotation.get("result") or [] if isinstance(result, dict)]
-        choices = [c for result in results if result.get("type") == "choices" for c in _choices(result)]
-        notes = [t for result in results if result.get("type") == "textarea" for t in result["value"].get("text", [])]
+        results = annotation.get("result") or []
+        choices = [c for result in results if result.get("type") == "choices" for c in _of(result, "choices")]
+        notes = [str(t) for result in results if result.get("type") == "textarea" for t in _of(result, "text")]
         who = annotation.get("completed_by")
         by_person[_name(who)] = [*_one(place, sample, given, choices, " ".join(notes), who)]
     for said in by_person.values():
         yield from said
 
 
-def _choices(result: dict[str, Any]) -> list[str]:
-    found = (result.get("value") or {}).get("choices") or []
-    return [found] if isinstance(found, str) else list(found)
+def _of(result: dict[str, Any], name: str) -> list[Any]:
+    return _list((result.get("value") or {}).get(name))
+
+
+def _list(found: Any) -> list[Any]:
+    return found if isinstance(found, list) else [] if found is None else [found]
 
 
 def _one(place: str, sample: str, given: Any, choices: list[Any], note: str, who: Any) -> Iterator[Said]:
-    chosen = [str(choice) for choice in choices if choice]
+    chosen = [choice for choice in choices if choice]
     if not chosen:
         return
+    other = next((choice for choice in chosen if not isinstance(choice, str)), None)
+    if other is not None:
+        raise Misfit(f"{place}: a choice", other, "text")
     label = " and ".join(chosen)  # of several: no class, so the import says so
     kind = {_DROP: "drop", _AMBIGUOUS: "ambiguous"}.get(label, "")
     yield Said(

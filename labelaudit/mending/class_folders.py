@@ -47,7 +47,7 @@ class ClassFolder:
         files = {name_of(moved.get(name, name)): name_of(name) for name in names if moved.get(name, name)}
 
         def write(target: Path) -> None:
-            write_folder(target, self.source, files, by=how.by)
+            write_folder(target, self.source, files, how=how)
 
         notes = ("its images are links out of it: scan it with --follow-links",) if how.by == "symlink" else ()
         places = {change.sample_id: moved[change.sample_id] for change in changes}

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from labelaudit.core.errors import DataError
-from labelaudit.mending.layout import By
+from labelaudit.mending.layout import By, How
+from labelaudit.sources.inside import Fence
 
 Write = Callable[[Path], None]
 
@@ -30,15 +31,15 @@ def visible_files(folder: Path, *, linked_folders: bool = False) -> Iterator[str
 
 
 def write_folder(
-    target: Path, source: Path, files: Mapping[str, str], *, by: By, rewritten: Mapping[str, Write] | None = None
+    target: Path, source: Path, files: Mapping[str, str], *, how: How, rewritten: Mapping[str, Write] | None = None
 ) -> None:
-    """Make a new folder.
+    """Make a new folder; links that lead out of the old one stay links, unless they were followed when it was read.
 
     Args:
         target: does not exist.
         source: the old folder.
         files: new file -> old file, relative to the folders.
-        by: how a file comes from there to here.
+        how: files come from there to here.
         rewritten: new files that have contents of their own.
 
     Raises:
@@ -46,6 +47,7 @@ def write_folder(
     """
     target.mkdir(parents=True)
     made: set[Path] = set()
+    fence = None if how.follow_links else Fence(source)
     for new, old in files.items():
         path = target / new
         if path.parent not in made:
@@ -54,26 +56,28 @@ def write_folder(
         if rewritten is not None and new in rewritten:
             rewritten[new](path)
         else:
-            _bring(source / old, path, by)
+            _bring(source / old, path, how.by, fence)
 
 
 def is_as_brought(old: Path, new: Path, by: By) -> bool:
     """Return whether a file is still what was brought: the same file, a link to it, or an equal copy."""
     try:
-        if by == "symlink" or old.is_dir():
-            return new.is_symlink() and Path(os.path.realpath(new)) == Path(os.path.realpath(old))
+        is_one_path = os.path.realpath(old) == os.path.realpath(new)
+        if by == "symlink" or old.is_dir() or (old.is_symlink() and new.is_symlink()):
+            return new.is_symlink() and is_one_path
         if by == "link":
-            return not new.is_symlink() and new.samefile(old)  # the last name of a file is never removed
+            return not new.is_symlink() and new.samefile(old) and not is_one_path  # the last name stays
         before, after = old.stat(), new.stat(follow_symlinks=False)
-    except OSError:
+    except (OSError, ValueError):  # a name with a zero byte
         return False
-    return (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
+    return not is_one_path and (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
 
 
-def _bring(old: Path, new: Path, by: By) -> None:
+def _bring(old: Path, new: Path, by: By, fence: Fence | None) -> None:
     real = os.path.realpath(old)  # a link to a link into a store would end nowhere
+    leads_out = fence is not None and fence.leaves(str(old)) is not None
     try:
-        if by == "symlink" or old.is_dir():
+        if by == "symlink" or leads_out or old.is_dir() or not Path(real).exists():
             new.symlink_to(real)
         elif by == "link":
             os.link(real, new)

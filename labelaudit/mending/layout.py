@@ -17,6 +17,7 @@ class How:
     """How data is written anew."""
 
     by: By = "link"  # how files that do not change come into a new folder
+    follow_links: bool = False  # links out of the data were read: what they lead to comes along, not the links
     label_before: bool = False  # a column with the former label of changed rows
     reason: bool = False  # a column that says why
 

@@ -7,7 +7,7 @@ import secrets
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +154,7 @@ def plan_of(
     target = _target(output, layout)
     _require_elsewhere(target, Path(source))
     require_free_place(target)
-    prepared = layout.prepare(chosen, how)
+    prepared = layout.prepare(chosen, replace(how, follow_links=settings.follow_links))
     splits = Counter(name for change in chosen if (name := split_of[change.sample_id]) is not None)
     difference = Difference(
         audit=audit.path,

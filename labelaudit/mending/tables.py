@@ -86,9 +86,11 @@ class FolderOfTable:
         prepared = self.table.prepare(changes, how)
         name = self.table.source.relative_to(self.source).as_posix()
         files = {each: each for each in visible_files(self.source, linked_folders=True)}
+        if name not in files:  # it would be written through the link, into the folder that is there already
+            raise ConfigError(f"{self.table.source} lies behind a link or is hidden.", hint="Name the folder it is in.")
 
         def write(target: Path) -> None:
-            write_folder(target, self.source, files, by=how.by, rewritten={name: prepared.write})
+            write_folder(target, self.source, files, how=how, rewritten={name: prepared.write})
 
         return Prepared(write, prepared.places, files, frozenset({name}), self.source)
 
@@ -135,7 +137,7 @@ class TableOfFiles:
         files = {name: name for name in (*self.names, *self.others)}
 
         def write(target: Path) -> None:
-            write_folder(target, self.source, files, by=how.by, rewritten=writes)
+            write_folder(target, self.source, files, how=how, rewritten=writes)
 
         places = {c.sample_id: self._place(self.located.row_of[c.sample_id], firsts) for c in changes}
         places |= {change.sample_id: "" for change in changes if change.after is None}

@@ -82,7 +82,7 @@ class TarLayout:
         files = {name: name for name in dict.fromkeys((*self.shards.names, *others))}
 
         def write(target: Path) -> None:
-            write_folder(target, root, files, by=how.by, rewritten=writes)
+            write_folder(target, root, files, how=how, rewritten=writes)
 
         return Prepared(write, places, files, frozenset(writes), root)
 

@@ -148,7 +148,7 @@ def _without_gaps(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return the texts of cells as `cell_texts` does, with a zero byte where there is none."""
     if pa.types.is_string(cells.type):
         blank = pc.equal(pc.utf8_trim_whitespace(cells), "")
-        return pc.fill_null(pc.if_else(blank, None, cells), "\x00")
+        return pc.fill_null(pc.if_else(blank, "\x00", cells), "\x00")  # of None see `cell_texts`
     return pa.chunked_array([pa.array(["\x00" if text is None else text for text in cell_texts(cells)], pa.string())])
 
 

@@ -21,6 +21,13 @@ def items_of(text: str) -> list[Any] | None:
     text = text.strip()
     if not 2 <= len(text) <= _LONGEST or _ENDS.get(text[0]) != text[-1]:
         return None
+    try:
+        return _items_of(text)
+    except (ValueError, csv.Error):  # a number of thousands of digits, a line end in the middle of a word
+        return None
+
+
+def _items_of(text: str) -> list[Any] | None:
     if _is_by_blanks(text):
         return _words(text)
     for read in (json.loads, ast.literal_eval):

@@ -3,8 +3,9 @@
     python -m tests.reliability.fuzz TARGET --seconds 300 [--corpus FOLDER]
 
 TARGET: audit (audit.json), decisions, baseline, arrays (.npz), findings (.parquet), settings (.toml), csv, json,
-parquet. With atheris (extra `fuzz`, Linux) coverage guides the mutations; without it they are blind, from the same
-corpus. The last lines say how many executions there were. A crash is written to a file and ends the run.
+parquet, import (Label Studio), cvat, record (of apply). With atheris (extra `fuzz`, Linux) coverage guides the
+mutations; without it they are blind, from the same corpus. Files are written to memory, /dev/shm, where there is one.
+The last lines say how many executions there were. A crash is written to a file and ends the run.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from labelaudit.api.import_ import read_said
 from labelaudit.core.audits import Audit
 from labelaudit.core.decisions import read_decisions
 from labelaudit.core.errors import LabelAuditError
@@ -28,9 +30,11 @@ from labelaudit.core.findings_file import read_findings_table
 from labelaudit.core.recipe import DataSettings
 from labelaudit.gate.baseline import read_baseline
 from labelaudit.gate.settings import load_settings
+from labelaudit.mending.record import read_record
 from labelaudit.sources.read import read_dataset
 from tests.mutations import mutate_bytes
 
+MEMORY = Path("/dev/shm")  # a file of a disk takes twenty times as long
 STORED = Path(__file__).parents[1] / "stored" / "table"
 BASELINE = (
     "# labelaudit baseline, version 1\ncontent_hash\tgiven_label\tverdict\tlabel\twho\twhen\twhy\tpath\n"
@@ -41,6 +45,14 @@ DECISION = b"""{"schema": 1, "sample_id": "t0", "verdict": "ok", "content_hash":
 """
 SETTINGS = b'data = "a"\n[check]\nmax_noise = 0.5\n[check.classes.cat]\nmax_noise = 1\n'
 ROWS = b'{"x": 1, "label": "a"}\n{"x": 2.5, "label": "b"}\n' * 3
+TASKS = b"""[{"data": {"sample_id": "t0", "given_label": "oak"}, "annotations": [{"completed_by": {"email": "a@b"},
+"result": [{"type": "choices", "value": {"choices": ["fir"]}}, {"type": "textarea", "value": {"text": ["why"]}}]}]}]"""
+TAGS = b'<annotations><image id="0" name="cat/1.png"><tag label="dog" source="manual"></tag></image></annotations>'
+RECORD = b"""{"schema": 1, "output": "new", "from": "old", "by": "link"}
+{"sample_id": "1.png", "before": "cat", "after": "dog"}
+{"file": "dog/1.png", "of": "cat/1.png"}
+{"file": "labels.csv", "sha256": "00"}
+"""
 FINDINGS = (STORED / "audit" / "findings.parquet").read_bytes()
 
 
@@ -66,6 +78,9 @@ TARGETS: dict[str, tuple[str, Callable[[Path], object], bytes]] = {
     "csv": ("t.csv", read_data, (STORED / "trees.csv").read_bytes()),
     "json": ("t.jsonl", read_data, ROWS),
     "parquet": ("t.parquet", read_data, FINDINGS),
+    "import": ("tasks.json", read_said, TASKS),
+    "cvat": ("a.xml", read_said, TAGS),
+    "record": ("new.changes.jsonl", lambda path: read_record(path.with_name("new")), RECORD),
 }
 
 
@@ -121,7 +136,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--corpus", type=Path)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
         fuzzed = Fuzzed(arguments.target, Path(folder))
         corpus = arguments.corpus or Path(folder) / "corpus"
         corpus.mkdir(parents=True, exist_ok=True)

@@ -1,13 +1,13 @@
 """Scan after scan in one process: what grows? And many writers at once: is any decision lost?
 
-    python -m tests.reliability.soak scans --scans 300 --seconds 500
+    python -m tests.reliability.soak scans --scans 300 --seconds 500 [--growth 40]
     python -m tests.reliability.soak markers --each 20
     python -m tests.reliability.soak review --decisions 10000 --clients 4
 
 `scans` makes up a small dataset of another kind for every scan, with another method, and prints memory, open files,
-threads and children of this process every ten scans. `markers` lets eight processes mark at once. `review` lets clients
-decide on the page, kills the server with -9 in the middle and goes on. Each ends
-with 1 where it finds a leak or a loss.
+threads and children of this process every ten scans, and with `--growth` what grew, every so many. `markers` lets eight
+processes mark at once. `review` lets clients decide on the page, kills the server with -9 in the middle and goes on.
+Each ends with 1 where it finds a leak or a loss.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ from labelaudit.gate.baseline import read_baseline
 from labelaudit.gate.settings import BASELINE_FILE
 from tests.cli.terminal import COMMAND, PLAIN
 from tests.gate_audit import Row, write_rows
+from tests.reliability.growth import Held, print_growth
+from tests.reliability.growth import held as held_in_detail
 
 LEARNERS = ("two-stage", "panel", "elr", "drpl", "bootstrap", "ce", "gce", "dividemix", "elr+", "joint", "forward")
 LOOKS_ONLY = ("texts", "probs")
@@ -91,13 +93,14 @@ def held_now() -> dict[str, int]:
     }
 
 
-def soak_scans(n: int, seconds: float, seed: int) -> int:
-    """Scan up to n times within a time; return the exit code."""
+def soak_scans(n: int, seconds: float, seed: int, *, traced_every: int | None = None) -> int:
+    """Scan up to n times within a time, and say every so many scans what grew; return the exit code."""
     from labelaudit.api.scan import scan
 
     draw, until, held, done = np.random.default_rng(seed), time.monotonic() + seconds, [held_now()], 0
     kinds = ("images", "table", "embeddings", "texts", "probs")
     used: dict[tuple[str, str], int] = {}
+    before: Held | None = None
     while done < n and time.monotonic() < until:
         kind = kinds[done % len(kinds)]
         method = None if kind in LOOKS_ONLY else (*LEARNERS, "probe")[(done // len(kinds)) % (len(LEARNERS) + 1)]
@@ -115,6 +118,11 @@ def soak_scans(n: int, seconds: float, seed: int) -> int:
             gc.collect()
             held.append(held_now())
             print(f"{done:4} scans: " + ", ".join(f"{name} {value:,}" for name, value in held[-1].items()), flush=True)
+        if traced_every and done % traced_every == 0:
+            now = held_in_detail()
+            if before is not None:
+                print_growth(before, now, traced_every)
+            before = now
     half = held[len(held) // 2 :]
     growth = (half[-1]["rss_kib"] - half[0]["rss_kib"]) / 1024 / max(1, 10 * (len(half) - 1))
     print(f"{done} scans of {len(used)} pairs of kind and method; {growth:+.3f} MiB a scan in the second half")
@@ -257,13 +265,14 @@ def main() -> int:
     parser.add_argument("what", choices=["scans", "markers", "review"])
     parser.add_argument("--scans", type=int, default=300)
     parser.add_argument("--seconds", type=float, default=3600.0)
+    parser.add_argument("--growth", type=int, help="say every so many scans what grew")
     parser.add_argument("--each", type=int, default=20, help="decisions of each marker")
     parser.add_argument("--decisions", type=int, default=10_000)
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     if asked.what == "scans":
-        return soak_scans(asked.scans, asked.seconds, asked.seed)
+        return soak_scans(asked.scans, asked.seconds, asked.seed, traced_every=asked.growth)
     if asked.what == "markers":
         return soak_markers(asked.each)
     return soak_review(asked.decisions, asked.clients, asked.seed)

@@ -98,7 +98,7 @@ def test_near_duplicates_are_taken_over(audited):
 def grown(audited, tmp_path):
     """Return the audit of the same table with twelve rows more, of which four have wrong labels."""
     shutil.copytree(audited.home.parent, tmp_path / "grown")
-    table = pd.read_csv(tmp_path / "grown" / "t.csv")
+    table = pd.read_csv(tmp_path / "grown" / "t.csv", dtype=str)
     values = np.random.default_rng(5).normal(size=(12, 3)) * 0.3 + np.eye(3)[np.arange(12) % 3] * 4
     given = np.where(np.arange(12) < 4, np.arange(12) + 1, np.arange(12)) % 3
     more = pd.DataFrame(values, columns=list("abc")).assign(label=[f"c{number}" for number in given], trusted=False)
@@ -134,7 +134,7 @@ def test_other_thresholds_hold_for_what_the_networks_never_saw(grown):
 
 def test_the_evidence_on_rows_that_are_gone_is_left_out(grown):
     data = grown.home.parent / "t.csv"
-    pd.read_csv(data).drop(index=range(20, 50)).to_csv(data, index=False)
+    pd.read_csv(data, dtype=str).drop(index=range(20, 50)).to_csv(data, index=False)
     smaller = update(grown.path, data=data, device="cpu").audit
     with np.load(grown.path / "evidence.npz") as before, np.load(smaller.path / "evidence.npz") as after:
         left = np.delete(np.arange(239), range(19, 49))  # row 5 had no label
@@ -147,7 +147,7 @@ def test_a_judged_audit_grows_with_its_thresholds(audited, tmp_path):
     shutil.copytree(audited.home.parent, tmp_path / "copy")
     strict = judge(tmp_path / "copy", overrides={"policy.suspect_below": "1e-9"})
     data = tmp_path / "copy" / "t.csv"
-    table = pd.read_csv(data)
+    table = pd.read_csv(data, dtype=str)
     more = pd.DataFrame({"a": [4.0], "b": [0.0], "c": [0.0], "label": ["c1"], "trusted": [False]})
     pd.concat([table, more]).to_csv(data, index=False)
     found = update(strict.path, data=data, device="cpu").audit.findings.set_index("sample_id")

@@ -72,8 +72,8 @@ def renewed(data):
 
 def grown(folder, *, n=40, wrong=range(5)):
     """Add rows of the same clouds to the table, some with wrong labels; return the positions of these."""
-    more = pd.read_csv(write_clouds(folder / "more.csv", n=n, wrong=wrong, seed=3))
-    table = pd.read_csv(folder / "t.csv")
+    more = pd.read_csv(write_clouds(folder / "more.csv", n=n, wrong=wrong, seed=3), dtype=str)
+    table = pd.read_csv(folder / "t.csv", dtype=str)
     pd.concat([table, more]).to_csv(folder / "t.csv", index=False)
     return [len(table) + i for i in wrong]
 
@@ -155,8 +155,8 @@ def test_a_full_scan_is_due_when_many_are_new_also_after_several_updates(copied)
     first = renewed(copied / "t.csv")
     assert first.due is None
     shutil.move(copied / "t.csv", copied / "keep.csv")
-    table = pd.read_csv(copied / "keep.csv")
-    more = pd.read_csv(write_clouds(copied / "more.csv", n=9, seed=5))
+    table = pd.read_csv(copied / "keep.csv", dtype=str)
+    more = pd.read_csv(write_clouds(copied / "more.csv", n=9, seed=5), dtype=str)
     pd.concat([table, more]).to_csv(copied / "t.csv", index=False)
     second = renewed(copied / "t.csv")
     assert (second.judged, second.kept) == (9, 129)

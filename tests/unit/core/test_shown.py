@@ -102,6 +102,11 @@ def test_common_cells_stay_as_they_are(cell):
     assert shown.in_cell(cell) == cell
 
 
+@given(st.text(alphabet="=-@;,|'\"\t\n a"))
+def test_a_cell_comes_back_as_it_was(text):
+    assert shown.out_of_cell(shown.in_cell(text)) == text
+
+
 def test_a_message_of_sarif_holds_no_link():
     assert shown.in_sarif("[x](http://evil) \x1b") == "\\[x\\](http://evil) \\x1b"
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from labelaudit.core.errors import ConfigError
+from labelaudit.core.errors import ConfigError, DataError
 from labelaudit.core.recipe import DataSettings
 from labelaudit.exports.label_sets import relabelled_table
 
@@ -52,3 +52,9 @@ def test_lists_stay_lists_in_json_lines_and_parquet(tmp_path):
 def test_another_kind_of_file_is_refused_with_the_right_name(tmp_path):
     with pytest.raises(ConfigError, match=r"are not written as parquet\.\nWrite relabelled\.csv\."):
         relabelled(tmp_path / "t.csv", 'x,labels\n1,"scab,rust"\n2,"rust,scab"\n', fmt="parquet")
+
+
+@pytest.mark.parametrize("text", ['x,labels\n1,"rust, scab"\n2,"scab, rust"\n', "x,label\n1,rust\n2,scab\n"])
+def test_a_table_with_other_labels_by_now_is_refused(tmp_path, text):
+    with pytest.raises(DataError, match="its labels are not those that were audited"):
+        relabelled(tmp_path / "t.csv", text)

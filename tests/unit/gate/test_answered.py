@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import time
 
 import numpy as np
@@ -172,6 +174,34 @@ def test_questions_go_to_a_table_and_come_back_answered(audit, tmp_path):
     wrong = [line.split(",") for line in filled[1:] if truth[line.split(",")[0]]]
     assert wrong
     assert all(suspects.loc[name, "suggested_label"] == other for name, _, _, other, *_ in wrong)
+
+
+def test_names_that_are_formulas_go_out_harmless_and_come_back(tmp_path):
+    names = ["=cat/1.png", "a;=1+1", "-dog.png", "'+2.png"]
+    classes = ("@cat", "dog")
+    rows = [Row(name, classes[k % 2], 0.3, classes[(k + 1) % 2]) for k, name in enumerate(names)]
+    written = write_rows(tmp_path, rows)
+    assert write_questions(tmp_path / "q.csv", 4, audit=written) == 4
+    lines = (tmp_path / "q.csv").read_text().splitlines()
+    assert not any(re.search(r"(^|[,;])[=@+-]", line) for line in lines)
+    assert "'@cat" in lines[1] + lines[2]
+    (tmp_path / "q.csv").write_text("\n".join([lines[0], *(line.replace(",,", ",y,") for line in lines[1:])]))
+    assert take_answers(tmp_path / "q.csv", audit=written).answered == 4
+
+
+@pytest.mark.parametrize("asked", ["2", "-1", "inf", "nan", "0", "x", "9" * 400])
+def test_a_probability_that_is_none_counts_as_chosen(audit, tmp_path, asked):
+    written, _ = audit
+    name = load(written.path).findings["sample_id"][0]
+    (tmp_path / "a.csv").write_text(f"sample_id,answer,asked\n{name},y,{asked}\n")
+    assert take_answers(tmp_path / "a.csv", audit=written, who="Ada").answers["blind"] == 0
+
+
+def test_answers_are_not_waited_for_at_a_pipe(audit, tmp_path):
+    written, _ = audit
+    os.mkfifo(tmp_path / "a.csv")
+    with pytest.raises(DataError, match="it is no file, but a pipe"):
+        take_answers(tmp_path / "a.csv", audit=written)
 
 
 def test_answers_of_chosen_samples_are_not_blind(audit, tmp_path):

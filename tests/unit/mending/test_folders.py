@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 import labelaudit
-from labelaudit.core.errors import ConfigError
+from labelaudit.core.errors import ConfigError, LabelAuditError
 from labelaudit.core.recipe import DataSettings
 from labelaudit.sources.read import read_dataset
 from tests.layouts import IDS, image, images
@@ -343,3 +343,38 @@ def test_the_arrow_files_of_a_saved_dataset_change_where_the_rows_are(tmp_path):
     changed = pa.ipc.open_stream(pa.OSFile(str(out / "train/data-1.arrow"))).read_all()
     assert changed["label"].to_pylist() == ["dog", "dog", "cat", "dog", "dog", "dog"]
     assert (out / "train/data-0.arrow").samefile(folder / "data-0.arrow")
+
+
+@pytest.mark.parametrize("by", ["link", "copy"])
+def test_a_link_that_leads_out_of_the_folder_stays_a_link_unless_it_was_followed(tmp_path, by):
+    source = photos(tmp_path)
+    (tmp_path / "secret").write_text("TOP SECRET")
+    (source / "notes.txt").symlink_to("../secret")
+    (source / "gone.txt").symlink_to("nowhere")
+    (source / "train/again.md").symlink_to("../README.md")
+    for follow_links in (False, True):
+        audit, _ = audited(tmp_path, source, follow_links=follow_links)
+        decide(audit, "train/cat/cat1.png", "dog")
+        out = labelaudit.apply(audit, by=by).output
+        assert [(out / name).is_symlink() for name in ("notes.txt", "gone.txt")] == [not follow_links, True]
+        assert (out / "notes.txt").read_text() == "TOP SECRET"
+        assert not (out / "train/again.md").is_symlink()
+        assert labelaudit.undo(out).kept == ()
+    assert (tmp_path / "secret").exists()
+
+
+def test_a_table_behind_a_link_is_not_written_through_it(tmp_path):
+    (tmp_path / "data/.store").mkdir(parents=True)
+    rows = [f"{key}.png,{key[:3]}\n" for key in IDS]
+    (tmp_path / "data/.store/labels.csv").write_text("".join(["file_name,label\n", *rows]))
+    for number, key in enumerate(IDS):
+        image(tmp_path / f"data/{key}.png", number)
+    (tmp_path / "data/labels").symlink_to(".store")
+    before = tree(tmp_path / "data")
+    try:
+        audit, dataset = audited(tmp_path, tmp_path / "data")
+        decide(audit, dataset.sample_ids[0], "dog")
+        labelaudit.apply(audit)
+    except LabelAuditError:
+        pass
+    assert tree(tmp_path / "data") == before

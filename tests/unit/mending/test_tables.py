@@ -279,6 +279,7 @@ def test_a_binary_table_keeps_its_schema_metadata_and_row_groups(tmp_path, kind)
     else:
         with pa.ipc.new_stream(str(path), schema) as writer:
             writer.write_table(source, max_chunksize=5)
+    source = pq.read_table(path) if kind == "parquet" else source  # older pyarrow knows int32 for numbers of words only
     audit, dataset = audited(tmp_path, path, label_column="label", feature_columns="x")
     for row in PLANTED:
         decide(audit, dataset.sample_ids[row], true[row] if kind != "feather" else str(names[true[row]]))
@@ -290,7 +291,8 @@ def test_a_binary_table_keeps_its_schema_metadata_and_row_groups(tmp_path, kind)
     back = pq.read_table(out) if kind == "parquet" else pa.ipc.open_stream(pa.OSFile(str(out))).read_all()
     assert back.column("label").to_pylist() == [names[label] for label in true]
     assert back.drop_columns(["label"]).equals(source.drop_columns(["label"]))
-    assert back.schema.equals(schema, check_metadata=True)
+    assert back.schema.equals(source.schema, check_metadata=True)
+    assert back.schema.metadata[b"huggingface"]
     if kind == "parquet":
         facts = pq.ParquetFile(out).metadata
         assert (facts.num_row_groups, facts.row_group(0).column(0).compression) == (4, "ZSTD")
