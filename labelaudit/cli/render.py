@@ -26,7 +26,7 @@ def print_summary(console: Console, summary: Mapping[str, Any], *, root: str = "
     """Print an audit's summary and the commands that come next."""
     _print_header(console, summary)
     print_verdict(console, summary)
-    if summary.get("worth_a_look") and not is_lost(summary):
+    if summary.get("worth_a_look"):
         console.print()
         console.print(_worst_table("Worth a look", summary["worth_a_look"]), markup=False)
     elif summary["worst"] and not summary["noise"]["quiet"] and not is_lost(summary):
@@ -237,8 +237,9 @@ def _print_next(console: Console, summary: Mapping[str, Any], root: str) -> None
     console.print(f"\nResults in {shown}", markup=False, soft_wrap=True)
     steps = []
     is_one_label = not summary.get("labels")
-    if summary["suspects"] and is_one_label:
-        steps.append((f"labelaudit review{where}", "look at the suspects in the browser, and decide"))
+    looked_at = "suspects" if summary["suspects"] else "least certain"
+    if (summary["suspects"] or summary.get("worth_a_look")) and is_one_label:
+        steps.append((f"labelaudit review{where}", f"look at the {looked_at} in the browser, and decide"))
     if summary["suspects"]:
         steps.append((f"labelaudit export --suspect.csv{where}", "the suspects as a table"))
     finish = summary.get("finish")

@@ -31,7 +31,8 @@ def print_verdict(console: Console, summary: Mapping[str, Any]) -> None:
             f" about {round(noise['expected']):,} of {noise['labels']:,}{_ends(summary)}"
         )
     _print_answers_worth(console, summary)
-    lost = " (not to be relied on)" if is_lost(summary) else ""
+    flagged = any(actions[name] for name in ("relabel", "review", "drop"))
+    lost = (" (not to be relied on)" if flagged else " (a ranking only)") if is_lost(summary) else ""
     counts = " · ".join(f"{actions[name]:,} {name}" for name in ("keep", "relabel", "review", "drop") if actions[name])
     console.print(f"Verdicts         {counts}{lost}")
     _print_witnesses(console, summary["witnesses"])

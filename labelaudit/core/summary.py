@@ -48,7 +48,7 @@ def summarise(audit_meta: Mapping[str, Any], frame: pd.DataFrame) -> dict[str, A
         "suspects": len(suspect),
         "worst": _records(undecided[~undecided["issue"].isin([*SET_ASIDE_ACTIONS])], _WORST_COLUMNS, _WORST),
         "labels": _six_digits_in(results.get("labels")),
-        "worth_a_look": _least_certain(scanned) if results.get("quiet") else [],
+        "worth_a_look": _least_certain(scanned) if results.get("quiet") or _accuses_nobody(results) else [],
         "per_class": _per_class(scanned, classes, results.get("noise_by_class")),
         "confused_pairs": _confused_pairs(suspect),
         "confusions": _six_digits_in(results.get("confusions") or []),
@@ -63,6 +63,11 @@ def summarise(audit_meta: Mapping[str, Any], frame: pd.DataFrame) -> dict[str, A
         "finish": results.get("finish"),
         "warnings": list(audit_meta.get("warnings") or []),
     }
+
+
+def _accuses_nobody(results: Mapping[str, Any]) -> bool:
+    """Whether there is a ranking only: the witnesses know too little."""
+    return any(doubt["kind"] == "not-learnt" for doubt in results.get("doubts") or [])
 
 
 def _least_certain(scanned: pd.DataFrame) -> list[dict[str, Any]]:

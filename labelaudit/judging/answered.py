@@ -204,7 +204,7 @@ def _confusions(results: Mapping[str, Any], noise: Share) -> list[dict[str, Any]
     return pairs
 
 
-_GENERAL_DOUBTS, _USEFUL_WIDTH = ("near-chance", "wide-interval"), 0.3
+_GENERAL_DOUBTS, _USEFUL_WIDTH = ("not-learnt", "near-chance", "wide-interval"), 0.3
 
 
 def _doubts(results: Mapping[str, Any], noise: Share, share: float) -> list[Any]:

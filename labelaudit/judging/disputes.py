@@ -35,8 +35,12 @@ _STRONG = 0.7  # units from which a dispute is strong
 _CLEAN_STRONG = (
     0.12  # strong ones among the disputes of clean data, at most: .02 to .11 of witnesses that know the data
 )
-_KNOWS, _GUESSES, _BLIND = 0.45, 0.65, 0.85  # disputes, as a share of those that guessing would have
-_GUESSED_STRONG = 0.4  # as _CLEAN_STRONG, of a witness that half guesses; a blind one proves nothing
+# The same by disputes as a share of those that guessing would have: who is torn more often is wrong with more certainty,
+# of many classes above all; a blind witness proves nothing.
+_GUESSING = (0.35, 0.5, 0.65, 0.85)
+_GUESSED_STRONG = (_CLEAN_STRONG, 0.25, 0.43, 1.0)
+_UNPROVEN = 0.05  # likely share up to which such a witness may flag what nothing proves
+_SURELY = 2.5  # standard errors by which its strong disputes must exceed those of clean data to prove something
 _NO_PROOF, _PROOF = 0.5, 0.67  # of _CLEAN_STRONG: below it nothing is proven, and above it by this much the noise is
 _NEARLY = 0.15  # units of agreement up to which a label is nearly disputed: people's mistakes are learnt in part
 _MILD = 0.15  # units below which a dispute is mild
@@ -114,7 +118,8 @@ def read_disputes(
     possible = max(1.0 - opinions[name].agreement for name in voting)
     share, strong = float((disputed[counted] > 0).mean()), float((disputed[counted] > _STRONG).mean())
     doubt = float(np.sqrt(strong * (1.0 - strong) / n))
-    clean = _strong_if_clean(max(share, possible) / (1.0 - 1.0 / max(len(class_counts), 2)))
+    guessing = max(share, possible) / (1.0 - 1.0 / max(len(class_counts), 2))
+    clean = _strong_if_clean(guessing)
     beyond = (strong - _CAUTION * doubt) / max(share, 1e-9) / clean  # 1 = as much as clean data may show
     proof = float(np.clip((beyond - _NO_PROOF) / (1.0 + _PROOF - _NO_PROOF), 0.0, 1.0))
     mild = 1.0 - float((disputed[counted] > _MILD).mean()) / max(share, 1e-9)
@@ -123,11 +128,14 @@ def read_disputes(
     else:
         proven_bar = float(np.interp(mild, _MILD_SHARES, _BARS))
         bar = proven_bar + (_HIGH_BAR - proven_bar) * (1.0 - proof)
-    low = max(strong - clean * share - NORMAL_90 * doubt, 0.0)
+    certain = strong - clean * share
     nearly = float((disputed[counted] > -_NEARLY).mean())
     high = min(max(nearly, possible) + NORMAL_90 * float(np.sqrt(0.25 / n)), 1.0)
-    likely = float(np.clip(_wrong_at(disputed[counted], bar).mean(), low, high))
-    return Disputes(opinions, disputed, Share(likely, low=low, high=high), bar, proof, is_learnt=clean < 1.0)
+    likely = float(np.clip(_wrong_at(disputed[counted], bar).mean(), 0.0, high))
+    is_lost = guessing > _GUESSING[0] and likely > _UNPROVEN and certain < _SURELY * doubt
+    low = 0.0 if is_lost else max(certain - NORMAL_90 * doubt, 0.0)
+    noise = Share(max(likely, low), low=low, high=high)
+    return Disputes(opinions, disputed, noise, bar, proof, is_learnt=clean < 1.0 and not is_lost)
 
 
 def _opinion(witness: Witness, given: IntN, chance: float, counted: BoolN) -> Opinion:
@@ -152,8 +160,7 @@ def _strong_if_clean(guessing: float) -> float:
     Args:
         guessing: disputes as a share of those of a witness that guesses; 0 to 1.
     """
-    places = (0.0, _KNOWS, _GUESSES, _BLIND)
-    return float(np.interp(guessing, places, (_CLEAN_STRONG, _CLEAN_STRONG, _GUESSED_STRONG, 1.0)))
+    return float(np.interp(guessing, _GUESSING, _GUESSED_STRONG))
 
 
 def _wrong_at(disputed: FloatN, bar: float) -> FloatN:

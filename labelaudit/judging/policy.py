@@ -256,12 +256,17 @@ def _by_mixture(evidence: Evidence, labels: _Labels, settings: PolicySettings) -
 def _hold_back_(
     action: NDArray[np.object_], issue: NDArray[np.object_], labels: _Labels, reading: _Reading, *, quiet: bool
 ) -> None:
-    """Send to review what is rare, strange or contradicted, and every suggestion where none can be trusted."""
+    """Send to review what is rare, strange or contradicted, and every suggestion where none can be trusted.
+
+    Witnesses that know too little accuse nobody: there is a ranking, and no flags.
+    """
     rare = (labels.class_counts[labels.given] < SMALLEST_CLASS) & (action == Action.RELABEL)
     action[rare], issue[rare] = Action.REVIEW, Issue.RARE_CLASS
     action[reading.fits_none], issue[reading.fits_none] = Action.REVIEW, Issue.OUT_OF_DISTRIBUTION
     if quiet or any(doubt.is_general for doubt in reading.doubts):
         offer_nothing_(action, issue)
+    if any(doubt.kind == "not-learnt" for doubt in reading.doubts):
+        action[:], issue[:] = Action.KEEP, Issue.NONE
     contradicted = labels.conflict & labels.asked
     action[contradicted & (action == Action.KEEP)] = Action.REVIEW
     issue[contradicted] = Issue.DUPLICATE_CONFLICT

@@ -33,7 +33,7 @@ STATES: dict[str, tuple[Share | None, dict[str, Any]]] = {
     "mixture": (None, {}),
     "disputed": (NOISY, {"disputes": HEARD}),
     "quiet-disputed": (Share(0.002, low=0.0, high=0.012), {"wrong": 0, "is_quiet": True, "disputes": HEARD}),
-    "not-learnt": (Share(0.3, low=0.0, high=0.61), {"wrong": 60, "doubts": (Doubt("not-learnt"),), "disputes": HEARD}),
+    "not-learnt": (Share(0.3, low=0.0, high=0.61), {"wrong": 0, "doubts": (Doubt("not-learnt"),), "disputes": HEARD}),
     "too-few": (None, {"wrong": 0, "is_quiet": True, "doubts": (Doubt("too-few"),)}),
     "quiet-mixture": (None, {"wrong": 0, "is_quiet": True}),
     "lost": (Share(0.3, low=0.04, high=0.61), {"wrong": 60, "doubts": (Doubt("wide-interval"),)}),
