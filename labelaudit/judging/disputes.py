@@ -35,8 +35,8 @@ _STRONG = 0.7  # units from which a dispute is strong
 _CLEAN_STRONG = (
     0.12  # strong ones among the disputes of clean data, at most: .02 to .11 of witnesses that know the data
 )
-# The same by disputes as a share of those that guessing would have: who is torn more often is wrong with more certainty,
-# of many classes above all; a blind witness proves nothing.
+# The same by disputes as a share of those that guessing would have: who disputes more is wrong with more certainty, of
+# many classes above all; a blind witness proves nothing.
 _GUESSING = (0.35, 0.5, 0.65, 0.85)
 _GUESSED_STRONG = (_CLEAN_STRONG, 0.25, 0.43, 1.0)
 _UNPROVEN = 0.05  # likely share up to which such a witness may flag what nothing proves
