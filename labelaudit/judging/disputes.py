@@ -39,8 +39,11 @@ _CLEAN_STRONG = (
 # many classes above all; a blind witness proves nothing.
 _GUESSING = (0.35, 0.5, 0.65, 0.85)
 _GUESSED_STRONG = (_CLEAN_STRONG, 0.25, 0.43, 1.0)
-_UNPROVEN = 0.05  # likely share up to which such a witness may flag what nothing proves
-_SURELY = 2.5  # standard errors by which its strong disputes must exceed those of clean data to prove something
+_UNPROVEN = 0.05  # likely share up to which a witness beyond the first of these may flag what nothing proves
+_SURELY = 2.5  # standard errors by which its disputes must exceed those of clean data to prove something
+# Units from which a dispute is extreme, and how many of those of clean data are: up to .022, of a hundred classes. A label
+# that nobody would confuse is found by these where strong disputes prove nothing; the bar is high then.
+_EXTREME, _CLEAN_EXTREME, _FAR_BAR = 2.0, 0.03, 1.5
 _NO_PROOF, _PROOF = 0.5, 0.67  # of _CLEAN_STRONG: below it nothing is proven, and above it by this much the noise is
 _NEARLY = 0.15  # units of agreement up to which a label is nearly disputed: people's mistakes are learnt in part
 _MILD = 0.15  # units below which a dispute is mild
@@ -128,14 +131,18 @@ def read_disputes(
     else:
         proven_bar = float(np.interp(mild, _MILD_SHARES, _BARS))
         bar = proven_bar + (_HIGH_BAR - proven_bar) * (1.0 - proof)
-    certain = strong - clean * share
     nearly = float((disputed[counted] > -_NEARLY).mean())
     high = min(max(nearly, possible) + NORMAL_90 * float(np.sqrt(0.25 / n)), 1.0)
-    likely = float(np.clip(_wrong_at(disputed[counted], bar).mean(), 0.0, high))
-    is_lost = guessing > _GUESSING[0] and likely > _UNPROVEN and certain < _SURELY * doubt
-    low = 0.0 if is_lost else max(certain - NORMAL_90 * doubt, 0.0)
-    noise = Share(max(likely, low), low=low, high=high)
-    return Disputes(opinions, disputed, noise, bar, proof, is_learnt=clean < 1.0 and not is_lost)
+    certain, is_learnt = strong - clean * share, clean < 1.0
+    is_weak = guessing > _GUESSING[0] and _wrong_at(disputed[counted], bar).mean() > _UNPROVEN
+    if is_weak and certain < _SURELY * doubt:
+        extreme, bar = float((disputed[counted] > _EXTREME).mean()), _FAR_BAR
+        certain, doubt = extreme - _CLEAN_EXTREME * share, float(np.sqrt(extreme * (1.0 - extreme) / n))
+        is_learnt = certain > _SURELY * doubt
+        certain = certain if is_learnt else 0.0
+    low = max(certain - NORMAL_90 * doubt, 0.0)
+    likely = float(np.clip(_wrong_at(disputed[counted], bar).mean(), low, high))
+    return Disputes(opinions, disputed, Share(likely, low=low, high=high), bar, proof, is_learnt=is_learnt)
 
 
 def _opinion(witness: Witness, given: IntN, chance: float, counted: BoolN) -> Opinion:
