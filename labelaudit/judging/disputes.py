@@ -41,8 +41,8 @@ _GUESSING = (0.35, 0.5, 0.65, 0.85)
 _GUESSED_STRONG = (_CLEAN_STRONG, 0.25, 0.43, 1.0)
 _UNPROVEN = 0.05  # likely share up to which a witness beyond the first of these may flag what nothing proves
 _SURELY = 2.5  # standard errors by which its disputes must exceed those of clean data to prove something
-# Units from which a dispute is extreme, and how many of those of clean data are: up to .022, of a hundred classes. A label
-# that nobody would confuse is found by these where strong disputes prove nothing; the bar is high then.
+# Units from which a dispute is extreme, and how many of those of clean data are: up to .022, of a hundred classes.
+# Labels that nobody would confuse are found by these where strong disputes prove nothing; the bar is high then.
 _EXTREME, _CLEAN_EXTREME, _FAR_BAR = 2.0, 0.03, 1.5
 _NO_PROOF, _PROOF = 0.5, 0.67  # of _CLEAN_STRONG: below it nothing is proven, and above it by this much the noise is
 _NEARLY = 0.15  # units of agreement up to which a label is nearly disputed: people's mistakes are learnt in part

@@ -73,7 +73,7 @@ def test_a_witness_that_is_often_wrong_and_sure_of_it_accuses_nobody_of_clean_la
 
 
 def test_labels_that_nobody_would_confuse_are_found_by_a_weak_witness_too():
-    """Wrong labels of a hundred classes stand far beyond the witness's own mistakes: so much is certain, and flagged."""
+    """Wrong labels of a hundred classes stand beyond the witness's own mistakes: so much is certain, and flagged."""
     draw = np.random.default_rng(0)
     agrees, is_wrong = draw.random(N) < 0.35, draw.random(N) < 0.08
     own = np.where(agrees, -draw.uniform(0, 1.1, N), draw.uniform(0, 1.0, N))
