@@ -132,7 +132,8 @@ def class_depth(sample_ids: Sequence[str], labels: Sequence[str]) -> int:
     for depth in range(min(map(len, parts))):
         label_of: dict[str, str] = {}
         is_told = all(
-            label_of.setdefault(part[depth], label) == label for part, label in zip(parts, labels, strict=True)
+            part[depth] and label_of.setdefault(part[depth], label) == label
+            for part, label in zip(parts, labels, strict=True)
         )
         if is_told:
             named = sum(part[depth] == label for part, label in zip(parts, labels, strict=True))

@@ -1,11 +1,11 @@
 """Scan after scan in one process: what grows? And many writers at once: is any decision lost?
 
-    python -m tests.reliability.soak scans --scans 300 --seconds 500 [--growth 40]
+    python -m tests.reliability.soak scans --scans 300 --seconds 500 [--growth 40] [--again 60]
     python -m tests.reliability.soak markers --each 20
     python -m tests.reliability.soak review --decisions 10000 --clients 4
 
 `scans` makes up a small dataset of another kind for every scan, with another method, and prints memory, open files,
-threads and children of this process every ten scans, and with `--growth` what grew, every so many. `markers` lets eight
+threads and children of this process every ten scans, and with `--growth` what grew. `markers` lets eight
 processes mark at once. `review` lets clients decide on the page, kills the server with -9 in the middle and goes on.
 Each ends with 1 where it finds a leak or a loss.
 """
@@ -93,8 +93,18 @@ def held_now() -> dict[str, int]:
     }
 
 
-def soak_scans(n: int, seconds: float, seed: int, *, traced_every: int | None = None) -> int:
-    """Scan up to n times within a time, and say every so many scans what grew; return the exit code."""
+def soak_scans(
+    n: int, seconds: float, seed: int, *, traced_every: int | None = None, again_after: int | None = None
+) -> int:
+    """Scan up to n times within a time; return the exit code.
+
+    Args:
+        n: scans.
+        seconds: after which no scan is begun.
+        seed: of the datasets.
+        traced_every: say every so many scans what grew.
+        again_after: so many scans, the same datasets are scanned by the same methods again.
+    """
     from labelaudit.api.scan import scan
 
     draw, until, held, done = np.random.default_rng(seed), time.monotonic() + seconds, [held_now()], 0
@@ -102,12 +112,14 @@ def soak_scans(n: int, seconds: float, seed: int, *, traced_every: int | None = 
     used: dict[tuple[str, str], int] = {}
     before: Held | None = None
     while done < n and time.monotonic() < until:
-        kind = kinds[done % len(kinds)]
-        method = None if kind in LOOKS_ONLY else (*LEARNERS, "probe")[(done // len(kinds)) % (len(LEARNERS) + 1)]
+        number = done % again_after if again_after else done
+        draw = np.random.default_rng([seed, number]) if again_after else draw
+        kind = kinds[number % len(kinds)]
+        method = None if kind in LOOKS_ONLY else (*LEARNERS, "probe")[(number // len(kinds)) % (len(LEARNERS) + 1)]
         with tempfile.TemporaryDirectory() as top:
             source, settings = make_data(kind, Path(top), draw)
             short: dict[str, Any] = {} if method in (None, "probe") else {"epochs_scale": 0.05}
-            audit = scan(source, root=top, method=method, seed=done, device="cpu", **short, **settings)
+            audit = scan(source, root=top, method=method, seed=number, device="cpu", **short, **settings)
             if audit.status != "finished" or audit.findings.empty:
                 print(f"scan {done}: {kind} by {method} is {audit.status}")
                 return 1
@@ -266,13 +278,14 @@ def main() -> int:
     parser.add_argument("--scans", type=int, default=300)
     parser.add_argument("--seconds", type=float, default=3600.0)
     parser.add_argument("--growth", type=int, help="say every so many scans what grew")
+    parser.add_argument("--again", type=int, help="after so many scans, the same ones again")
     parser.add_argument("--each", type=int, default=20, help="decisions of each marker")
     parser.add_argument("--decisions", type=int, default=10_000)
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     if asked.what == "scans":
-        return soak_scans(asked.scans, asked.seconds, asked.seed, traced_every=asked.growth)
+        return soak_scans(asked.scans, asked.seconds, asked.seed, traced_every=asked.growth, again_after=asked.again)
     if asked.what == "markers":
         return soak_markers(asked.each)
     return soak_review(asked.decisions, asked.clients, asked.seed)

@@ -61,7 +61,7 @@ def test_no_path_leaves_the_root(home, name):
 
 
 def test_a_zero_byte_in_a_name_is_told(home):
-    with pytest.raises(DataError, match="cannot be read: embedded null"):
+    with pytest.raises(DataError, match=r"cannot be read: (lstat: )?embedded null"):
         own_path(home / "a\0b")
 
 

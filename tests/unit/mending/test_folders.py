@@ -378,3 +378,14 @@ def test_a_table_behind_a_link_is_not_written_through_it(tmp_path):
     except LabelAuditError:
         pass
     assert tree(tmp_path / "data") == before
+
+
+def test_an_archive_with_a_path_from_the_root_is_not_guessed_at(tmp_path):
+    with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive:
+        for number, name in enumerate(["cat/1.png", "cat/2.png", "dog/3.png", "dog/4.png", "/etc/5.png"]):
+            image(tmp_path / "one.png", 20 * number)
+            archive.writestr(name, (tmp_path / "one.png").read_bytes())
+    audit, dataset = audited(tmp_path, tmp_path / "p.zip")
+    decide(audit, next(name for name in dataset.sample_ids if name.endswith("5.png")), "cat")
+    with pytest.raises(ConfigError, match="no folder on the way to the images tells their labels"):
+        labelaudit.apply(audit)
