@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labelaudit.core.audits import HOME
-from labelaudit.core.dataset import Dataset, ImageFiles
+from labelaudit.core.dataset import Dataset, FilesBelow, ImageFiles
 from labelaudit.core.errors import ConfigError, count, shorten
 from labelaudit.core.recipe import DataSettings
 from labelaudit.mending.arrow_tables import ArrowTable, ParquetTable, files_first_rows
@@ -194,5 +194,8 @@ def _columns(located: Located) -> str:
 
 
 def _note_on_paths(layout: TableLayout) -> tuple[str, ...]:
-    is_relative = isinstance(layout.dataset.content, ImageFiles) and layout.settings.image_root is None
-    return (f"its paths start from {layout.source.parent}",) if is_relative else ()
+    content = layout.dataset.samples.content
+    if not isinstance(content, ImageFiles) or layout.settings.image_root is not None:
+        return ()
+    root = content.files.folder if isinstance(content.files, FilesBelow) else layout.source.parent
+    return (f"its paths start from {root}",)
