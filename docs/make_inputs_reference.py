@@ -26,7 +26,7 @@ _OUTRO = """
 | a column | `--label-column`, `--path-column`, `--id-column`, `--text-column`, `--feature-columns` |
 | where images are | `--image-root`, `--path-template`, `--replace-prefix OLD=NEW`, `--follow-links`, `--no-images` |
 | how text is written | `--encoding`, `--delimiter`, `--quoting`, `--no-header` |
-| what labels mean | `--labels-as-written`, `--class-names FILE`, `--fold-labels` |
+| what labels mean | `--labels-as-written`, `--label-separator TEXT`, `--class-names FILE`, `--fold-labels` |
 | which part | `--split` |
 
 Read by extras: `.xlsx`, `.xls` and `.ods` with `labelaudit[sheets]`, `.heic` with `labelaudit[heif]`.

@@ -586,7 +586,7 @@ LAYOUTS = (
         "features",
     ),
     Layout(FILES, "a partitioned table", "label=cat/0.parquet label=dog/0.parquet", partitioned, "features"),
-    Layout(FILES, "compressed tables", ".csv.gz .jsonl.bz2 .tsv.xz", packed, "features"),
+    Layout(FILES, "compressed tables", ".csv.gz .jsonl.bz2 .tsv.xz .csv.zst", packed, "features"),
     Layout(FILES, "a .zip of one table", "t.zip: t.csv", zipped_table, "features"),
     Layout(FILES, "arrays of scikit-learn", ".npz: data, target, target_names", named_targets, "features"),
     Layout(FILES, "arrays", ".npz: x_train, y_train, ...", npz, classes=("0", "1")),

@@ -85,6 +85,12 @@ FIELDS: dict[str, Any] = {
         help='Take every label as it is: none means "missing", none is a list of labels.',
         rich_help_panel=_DATA,
     ),
+    "label_separator": typer.Option(
+        metavar="TEXT",
+        help='What stands between several labels in a cell: "|", " and ".',
+        show_default="the one that all labels tell",
+        rich_help_panel=_DATA,
+    ),
     "class_names": typer.Option(
         metavar="FILE",
         help="Names of numbered classes: a line each, or JSON. Also the order of the columns of --probs.",

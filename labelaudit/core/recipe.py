@@ -40,6 +40,7 @@ class DataSettings:
     prob_columns: str | None = None  # "cat,dog,-": the class of each column of probs, - = none; or a file, one a line
     fold_labels: bool = False  # read class names that differ in case or blanks only as one
     labels_as_written: bool = False  # no label means "missing", and none is a list of labels
+    label_separator: str | None = None  # between several labels in a cell; None = where it is plain
     class_names: str | None = None  # file with the name of each class number
     replace_prefix: str | None = None  # "OLD=NEW": paths of a table that begin with OLD begin with NEW instead
     no_images: bool = False  # no column of the table names images
@@ -59,6 +60,7 @@ class DataSettings:
         if self.image_size is not None:
             require(8 <= self.image_size <= 1024, "data.image_size", self.image_size, "8 to 1024 pixels")
         require(self.quoting in ("auto", "standard", "none"), "data.quoting", self.quoting, "auto, standard or none")
+        require(self.label_separator != "", "data.label_separator", self.label_separator, "one letter or more")
         both = self.embeddings is not None and self.probs is not None
         require(not both, "data.probs", self.probs, "either embeddings or probs, not both")
         one = self.annotator_column is None or self.annotator_columns is None

@@ -14,7 +14,7 @@ from labelaudit.core.arrow import holds_bytes
 from labelaudit.core.dataset import Dataset, IntN
 from labelaudit.core.errors import ConfigError, DataError, did_you_mean, shorten
 from labelaudit.sources.cells import cell_texts
-from labelaudit.sources.columns import LABEL_NAMES
+from labelaudit.sources.label_column import LABEL_NAMES
 from labelaudit.sources.paths import require_exists
 from labelaudit.sources.plain_pickle import read_plain_pickle
 from labelaudit.sources.store import Store

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labelaudit.core.dataset import Dataset, Several
-from labelaudit.core.errors import ConfigError, DataError
+from labelaudit.core.errors import ConfigError, DataError, count
 from labelaudit.core.several import opposites
 from labelaudit.mending.cells import Cell, TableFile
 from labelaudit.mending.changes import Change
@@ -96,6 +96,21 @@ def set_edits(file: TableFile, sets: Sets, row_of: Mapping[str, int], changes: I
         go = {sets.several.names[k] for k in numbers if has[k]}
         found[row, sets.columns[0]] = write(file.cell(row, sets.columns[0]), come, go)
     return found
+
+
+def note_on_emptied(sets: Sets | None, row_of: Mapping[str, int], changes: Iterable[Change]) -> tuple[str, ...]:
+    """Return what to say of samples that lose their last label."""
+    if sets is None:
+        return ()
+    has, place = sets.several.has.copy(), {row: at for at, row in enumerate(sets.rows)}
+    changed = [change for change in changes if change.after is not None]
+    for change in changed:
+        has[place[row_of[change.sample_id]], sets.label_of[change.sample_id]] ^= True
+    empty = {row for change in changed if not has[place[row := row_of[change.sample_id]]].any()}
+    if not empty:
+        return ()
+    what = "all 0" if sets.several.kind == "columns" else "left empty"
+    return (f"{count(len(empty), 'sample')} without any label now: the cells are {what}",)
 
 
 def _writer(file: TableFile, sets: Sets) -> Callable[[Any, Sequence[str], Collection[str]], Any]:

@@ -153,6 +153,7 @@ def plan_of(
     chosen = [change for change in fresh if change not in set(held)]
     target = _target(output, layout)
     _require_elsewhere(target, Path(source))
+    _require_same_kind(target, layout.output, Path(source))
     require_free_place(target)
     prepared = layout.prepare(chosen, replace(how, follow_links=settings.follow_links))
     splits = Counter(name for change in chosen if (name := split_of[change.sample_id]) is not None)
@@ -220,6 +221,15 @@ def _require_elsewhere(target: Path, source: Path) -> None:
         raise ConfigError(f"{target} is the data itself, which is never written over.", hint="Choose another --output.")
     if there.is_dir() and there in here.parents:
         raise ConfigError(f"{target} is in {source}, which it is made from.", hint="Choose an --output beside it.")
+
+
+def _require_same_kind(target: Path, usual: Path, source: Path) -> None:
+    """Raise ConfigError where a file would get a name that says another kind: nobody could read it."""
+    if source.is_file() and target.suffix.casefold() != usual.suffix.casefold():
+        raise ConfigError(
+            f"--output {target}: the corrected data is of the same kind, {usual.suffix or 'without a suffix'}.",
+            hint=f"Such as --output {target.with_suffix(usual.suffix)}; or name a folder that is there.",
+        )
 
 
 def _notes(prepared: Prepared, layout: Layout, target: Path) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from labelaudit.sources.array_table import by_split
 from labelaudit.sources.binary_tables import ARROW_SUFFIXES, SHEET_SUFFIXES
 from labelaudit.sources.list_cells import items_of, list_text
 from labelaudit.sources.parquet_file import PARQUET_SUFFIXES
-from labelaudit.sources.table_file import JSON_SUFFIXES, Table, packed_table, table_suffix
+from labelaudit.sources.table_file import JSON_SUFFIXES, Table, packed_table, packed_zstd, table_suffix, unpacked_zstd
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,8 @@ def packing(path: Path) -> tuple[bytes, Callable[[bytes], bytes]]:
         return bz2.decompress(data), bz2.compress
     if suffix == ".xz":
         return lzma.decompress(data), lzma.compress
+    if suffix == ".zst":
+        return unpacked_zstd(data), packed_zstd
     name = packed_table(path) if suffix == ".zip" else None
     if name is None:
         return data, bytes

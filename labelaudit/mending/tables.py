@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labelaudit.core.audits import HOME
-from labelaudit.core.dataset import Dataset, ImageFiles
+from labelaudit.core.dataset import Dataset, FilesBelow, ImageFiles
 from labelaudit.core.errors import ConfigError, count, shorten
 from labelaudit.core.recipe import DataSettings
 from labelaudit.mending.arrow_tables import ArrowTable, ParquetTable, files_first_rows
@@ -15,6 +15,7 @@ from labelaudit.mending.cells import CellEdits
 from labelaudit.mending.changes import Change
 from labelaudit.mending.class_folders import beside
 from labelaudit.mending.folders import visible_files, write_folder
+from labelaudit.mending.label_sets import note_on_emptied
 from labelaudit.mending.layout import How, Prepared
 from labelaudit.mending.rows import Located, cell_edits, locate_rows, of_rows, require_free
 from labelaudit.mending.table_files import open_table
@@ -57,7 +58,8 @@ class TableLayout:
             change.sample_id: "" if change.after is None else self.table.place(self.located.row_of[change.sample_id])
             for change in changes
         }
-        return Prepared(lambda target: file.write(target, edits), places, notes=_note_on_paths(self))
+        notes = (*note_on_emptied(self.located.sets, self.located.row_of, changes), *_note_on_paths(self))
+        return Prepared(lambda target: file.write(target, edits), places, notes=notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,8 @@ class FolderOfTable:
         def write(target: Path) -> None:
             write_folder(target, self.source, files, how=how, rewritten={name: prepared.write})
 
-        return Prepared(write, prepared.places, files, frozenset({name}), self.source)
+        notes = tuple(note for note in prepared.notes if not note.startswith("its paths"))
+        return Prepared(write, prepared.places, files, frozenset({name}), self.source, notes=notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,8 @@ class TableOfFiles:
 
         places = {c.sample_id: self._place(self.located.row_of[c.sample_id], firsts) for c in changes}
         places |= {change.sample_id: "" for change in changes if change.after is None}
-        return Prepared(write, places, files, frozenset(writes), self.source)
+        notes = note_on_emptied(self.located.sets, self.located.row_of, changes)
+        return Prepared(write, places, files, frozenset(writes), self.source, notes=notes)
 
     def _part(self, name: str, first: int) -> ParquetTable | ArrowTable:
         kind = ArrowTable if name.endswith(".arrow") else ParquetTable
@@ -190,5 +194,8 @@ def _columns(located: Located) -> str:
 
 
 def _note_on_paths(layout: TableLayout) -> tuple[str, ...]:
-    is_relative = isinstance(layout.dataset.content, ImageFiles) and layout.settings.image_root is None
-    return (f"its paths start from {layout.source.parent}",) if is_relative else ()
+    content = layout.dataset.samples.content
+    if not isinstance(content, ImageFiles) or layout.settings.image_root is not None:
+        return ()
+    root = content.files.folder if isinstance(content.files, FilesBelow) else layout.source.parent
+    return (f"its paths start from {root}",)

@@ -76,6 +76,7 @@ class DataOptions(TypedDict, total=False):
     prob_columns: Path | str | None
     fold_labels: bool
     labels_as_written: bool
+    label_separator: str | None
     class_names: Path | str | None
     replace_prefix: str | None
     no_images: bool

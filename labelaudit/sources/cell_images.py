@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from labelaudit.core.dataset import Remark
 from labelaudit.core.recipe import DataSettings
-from labelaudit.sources.columns import looked_at
+from labelaudit.sources.column_names import looked_at
 from labelaudit.sources.table_file import Table
 
 _FEWEST_PIXELS = 64

@@ -19,13 +19,22 @@ from labelaudit.sources.paths import require_exists
 
 _FILES = (
     *("class_names.txt", "classnames.txt", "classes.txt", "labels.txt", "label_names.txt", "categories.txt"),
-    *("LOC_synset_mapping.txt", "obj.names", "class_names.json", "class_indices.json", "classes.json", "id2label.json"),
+    *(
+        "LOC_synset_mapping.txt",
+        "synset_words.txt",
+        "obj.names",
+        "class_names.json",
+        "class_indices.json",
+        "classes.json",
+        "id2label.json",
+    ),
     *("label2id.json", "class_to_idx.json", "idx_to_class.json", "index_to_name.json", "imagenet_class_index.json"),
     *("label_map.json", "labels_map.json", "label_names.json", "labels.json", "cat_to_name.json"),
     *("label_num_to_disease_map.json", "label_map.pbtxt", "labels.pbtxt", "data.yaml", "dataset.yaml"),
     *("classes.csv", "class_names.csv", "categories.csv", "label_names.csv", "signnames.csv", "class_dict.csv"),
     *("config.json", "metadata.json"),
 )
+_SYNSET = re.compile(r"n\d{8}")  # of WordNet, as ImageNet names its classes
 _MOST_BYTES = 2**20  # of a file that is looked into unasked
 
 
@@ -112,7 +121,10 @@ def _readings(found: list[str] | Mapping[str, str]) -> list[Mapping[str, str]]:
         return [found, {value: key for key, value in found.items()}]
     from_nought = {str(place): name for place, name in enumerate(found)}
     from_one = {str(place): name for place, name in enumerate(found, start=1)}
-    return [_keyed(found), _keyed_behind(found), from_nought, from_one]
+    keyed = _keyed(found)
+    if keyed and all(map(_SYNSET.fullmatch, keyed)):  # the number of a class is its place among the synsets
+        return [keyed, {str(place): name for place, name in enumerate(keyed.values())}]
+    return [keyed, _keyed_behind(found), from_nought, from_one]
 
 
 def _keyed(lines: Sequence[str]) -> dict[str, str]:
@@ -128,15 +140,21 @@ def _keyed_behind(lines: Sequence[str]) -> dict[str, str]:
 
 
 def _candidates(source: Path | str, settings: DataSettings) -> list[Path]:
-    """Return the files beside a local table, or in a folder, that by their names hold the names of classes."""
+    """Return the files that by their names hold names of classes: in a folder, or beside a table and its images."""
     if isinstance(source, str):
         return []
-    folder = source if source.is_dir() else source.parent
+    own = source if source.is_dir() else source.parent
+    root = None if settings.image_root is None else Path(settings.image_root).expanduser()
+    folders = [own, *([root] if root is not None and root.is_dir() and root.absolute() != own.absolute() else [])]
+    return [path for folder in folders for path in _files_of_names(folder, settings) if path != source]
+
+
+def _files_of_names(folder: Path, settings: DataSettings) -> list[Path]:
     wanted = {name.casefold() for name in _FILES}
     with os.scandir(folder) as entries:  # there may be a million images
         present = {name.casefold(): name for entry in entries if (name := entry.name).casefold() in wanted}
     found = [folder / present[name.casefold()] for name in _FILES if name.casefold() in present]
-    return [path for path in found if path != source and _is_own(path, folder, settings) and _may_be_names(path)]
+    return [path for path in found if _is_own(path, folder, settings) and _may_be_names(path)]
 
 
 def _is_own(path: Path, folder: Path, settings: DataSettings) -> bool:

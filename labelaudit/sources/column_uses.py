@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from labelaudit.core.dataset import ColumnUse, Vectors
 from labelaudit.core.recipe import DataSettings
 from labelaudit.sources.columns import Roles
+from labelaudit.sources.label_column import is_called_label
 from labelaudit.sources.nested_cells import is_vector_column
 from labelaudit.sources.table_file import Table
 from labelaudit.sources.table_images import Samples
@@ -48,7 +49,7 @@ def _with_a_role(roles: Roles, settings: DataSettings) -> dict[str, tuple[str, s
         "id": (roles.sample_id, settings.id_column, "by its name; --id-column changes it"),
         "path": (roles.path, settings.path_column, "it leads to files; --path-column changes it"),
         "image": (roles.image, settings.path_column, "its cells hold images; --path-column changes it"),
-        "label": (roles.label, settings.label_column, "by its name; --label-column changes it"),
+        "label": (roles.label, settings.label_column, f"{_why_label(roles.label)}; --label-column changes it"),
     }
     uses = {
         name: (use, "as asked" if asked is not None else why)
@@ -57,6 +58,10 @@ def _with_a_role(roles: Roles, settings: DataSettings) -> dict[str, tuple[str, s
     }
     why = "as asked" if settings.text_column else "its cells are sentences; --text-column changes it"
     return uses | dict.fromkeys(roles.texts, ("text", why))
+
+
+def _why_label(name: str) -> str:
+    return "by its name" if is_called_label(name) else "no other column can be"
 
 
 def _learnt(samples: Samples) -> dict[str, tuple[str, str]]:

@@ -4,57 +4,26 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from labelaudit.core.dataset import Content, Dataset, FilesBelow, ImageFiles, Remark, SetAside, Texts
-from labelaudit.core.errors import DataError, shorten
+from labelaudit.core.errors import DataError
 from labelaudit.core.files import read_regular
 from labelaudit.core.ids import id_of, ids_of
-from labelaudit.core.installed import pip_install
 from labelaudit.core.recipe import DataSettings
-from labelaudit.core.shown import in_shell
 from labelaudit.functional.images import begins_like_image, image_suffixes
 from labelaudit.sources.inside import MOST_LEVELS, is_within, leads_to_file, leads_to_folder
 from labelaudit.sources.label_tables import DATA_FOLDERS
 from labelaudit.sources.labels import encode_labels
 from labelaudit.sources.split_folders import Levels, TopFolder, find_levels
 from labelaudit.sources.splits import choose_split_folders, is_split_name
-from labelaudit.sources.table_file import TABLE_SUFFIXES
+from labelaudit.sources.tally import Tally, nothing_found, tally_remarks
 
-_UNREAD = {  # suffixes of images that need more than Pillow
-    ".heic": "{heif} reads .heic",  # a command that installs the extra
-    ".heif": "{heif} reads .heif",
-    ".dcm": "convert .dcm (DICOM) to PNG first, such as by dcmj2pnm",
-    ".nii": "cut .nii volumes into images first",
-    ".svg": "draw .svg as PNG first",
-    ".pdf": "convert .pdf to PNG first",
-}
-
-
-_COMPANIONS = 0.2  # share of the images, from which it is said
-_TABLES = frozenset({".csv", ".tsv", ".parquet", ".jsonl", ".xlsx"})
-
-
-@dataclass(slots=True)
-class Tally:
-    """What one reading of the folder has met so far."""
-
-    root: str  # with symbolic links resolved; the address of a folder that is not local
-    suffixes: frozenset[str]
-    samples: list[tuple[str, str]] = field(default_factory=list)  # (sample id, class name)
-    unlabelled: list[str] = field(default_factory=list)  # images above the class folders
-    empty: list[str] = field(default_factory=list)  # class folders without an image
-    other_files: Counter[str] = field(default_factory=Counter)  # by suffix
-    links_out: int = 0  # symbolic links to places outside of the root, or to nowhere
-    loops: int = 0  # symbolic links to a folder around themselves, or behind another link
-    follow_links: bool = False  # out of the root
-    no_files: int = 0  # pipes, sockets and devices
-    too_deep: int = 0  # folders below more of them than anybody means
-    lost_links: int = 0  # symbolic links to images out of the root, of those that leave it
+_TEXT_SUFFIXES = frozenset({".txt", ".text", ".md", ""})
+_LOOKED_AT = 20  # files that tell whether those without suffix are texts
 
 
 def read_folder(source: Path, settings: DataSettings) -> Dataset:
@@ -70,11 +39,12 @@ def read_folder(source: Path, settings: DataSettings) -> Dataset:
     tally = Tally(os.path.realpath(source), image_suffixes(), follow_links=settings.follow_links)
     chosen, remarks = _walk(source, settings, tally)
     if not tally.samples and _are_texts(tally.other_files):
-        tally = Tally(tally.root, frozenset({".txt"}), follow_links=settings.follow_links)
-        chosen, remarks = _walk(source, settings, tally)
-        return _dataset_of_texts(source, tally, chosen, remarks, settings)
+        of_texts = Tally(tally.root, _TEXT_SUFFIXES, follow_links=settings.follow_links, noun="text")
+        chosen, remarks = _walk(source, settings, of_texts)
+        if of_texts.samples and all(_is_text(source / name) for name, _ in of_texts.samples[:_LOOKED_AT]):
+            return _dataset_of_texts(source, of_texts, chosen, remarks, settings)
     if not tally.samples:
-        raise _nothing_found(source, tally)
+        raise nothing_found(source, tally)
     _require_class_folders(source, tally)
     tally.samples.sort()
     root = source.absolute()
@@ -99,13 +69,19 @@ def _walk(source: Path, settings: DataSettings, tally: Tally) -> tuple[list[str]
     tally.links_out = tally.loops = tally.lost_links = 0
     tally.other_files.clear()
     for level in [levels.splits[name] for name in chosen] or [""]:
-        _read_level(source, f"{base}/{level}".strip("/"), tally)
+        _read_level(source, f"{base}/{level}".strip("/"), tally, skip=levels.skip if not chosen else ())
     return chosen, [*levels.remarks, *remarks, *_split_classes(tops, levels)]
 
 
 def _are_texts(files: Counter[str]) -> bool:
     """Return whether most files are texts."""
-    return files[".txt"] > files.total() / 2
+    return sum(files[suffix or "no suffix"] for suffix in _TEXT_SUFFIXES) > files.total() / 2
+
+
+def _is_text(path: Path) -> bool:
+    """Return whether a file begins with no zero byte."""
+    with path.open("rb") as file:
+        return b"\0" not in file.read(1024)
 
 
 def _dataset_of_texts(
@@ -153,6 +129,9 @@ def folder_dataset(
 def _unwrapped(source: Path, tally: Tally) -> tuple[str, dict[str, TopFolder]]:
     """Return the folder that all others lie in, relative to the root, and the folders right below it."""
     base, tops = "", _top_folders(source, tally)
+    full = [name for name, top in tops.items() if top.folders or top.has_images]
+    if len(full) == 1 < len(tops) and full[0].casefold() in DATA_FOLDERS and len(tops[full[0]].folders) > 1:
+        base, tops = full[0], _top_folders(source / full[0], tally)  # beside folders of lists and notes
     while len(tops) == 1:
         name, top = next(iter(tops.items()))
         is_class = top.has_images or not top.folders or is_split_name(name)
@@ -207,9 +186,11 @@ def _top_folder(folder: Path, tally: Tally) -> TopFolder:
     return TopFolder(frozenset(folders), has_images)
 
 
-def _read_level(source: Path, prefix: str, tally: Tally) -> None:
-    """Add the class folders of one level to the tally."""
+def _read_level(source: Path, prefix: str, tally: Tally, *, skip: Collection[str] = ()) -> None:
+    """Add the class folders of one level to the tally, but for some."""
     for entry in _visible(str(source / prefix)):
+        if entry.name in skip:
+            continue
         name = f"{prefix}/{entry.name}" if prefix else entry.name
         if _is_folder(entry, tally):
             before = len(tally.samples)
@@ -296,66 +277,3 @@ def _suffix(name: str) -> str:
     """Return `PurePosixPath(name).suffix.lower()` of a name that begins with no dot, in a tenth of its time."""
     dot = name.rfind(".")
     return name[dot:].lower() if 0 < dot < len(name) - 1 else ""
-
-
-def _companions(tally: Tally) -> list[Remark]:
-    """Return a warning where many images are called like another with a word behind, as masks are."""
-    names = {name.rpartition(".")[0] for name, _ in tally.samples}
-    parts = (name.rpartition("_") for name in names if "_" in name)
-    words = Counter(word for before, _, word in parts if word.isalpha() and before in names)
-    found = [(word, n) for word, n in words.most_common(3) if n >= _COMPANIONS * len(names)]
-    if not found:
-        return []
-    shown = shorten(f"'_{word}' ({n:,})" for word, n in found)
-    text = f"Images called like another with a word behind, as masks and copies are: {shown}; all are read as samples."
-    return [Remark("warning", text)]
-
-
-def tally_remarks(tally: Tally) -> list[Remark]:
-    """Return remarks on files that were left out."""
-    remarks: list[Remark] = []
-    if tally.unlabelled:
-        names = shorten(sorted(tally.unlabelled), show=3)
-        text = f"Images above the class folders, without a label and left out: {len(tally.unlabelled):,} ({names})."
-        remarks.append(Remark("warning", text))
-    if tally.empty:
-        text = f"Class folders without an image: {len(tally.empty):,} ({shorten(sorted(tally.empty))})."
-        remarks.append(Remark("warning", text))
-    remarks += _companions(tally)
-    if tally.other_files:
-        kinds = shorten(f"{suffix} {count:,}" for suffix, count in sorted(tally.other_files.items()))
-        text = f"Files that Pillow does not read as images, left out: {tally.other_files.total():,} ({kinds})"
-        unread = [
-            hint.format(heif=pip_install("heif")) for suffix, hint in _UNREAD.items() if suffix in tally.other_files
-        ]
-        if _TABLES & tally.other_files.keys():
-            unread.append("labels are from the folders; a table of labels is read where it is named itself")
-        remarks.append(Remark("warning" if unread else "note", "; ".join([text, *unread]) + "."))
-    if tally.no_files:
-        remarks.append(Remark("warning", f"Pipes, sockets and devices, left out: {tally.no_files:,}."))
-    if tally.too_deep:
-        text = f"Folders more than {MOST_LEVELS} levels deep, left out: {tally.too_deep:,}."
-        remarks.append(Remark("warning", text))
-    if tally.links_out or tally.loops:
-        text = f"{tally.links_out:,} leave the folder, {tally.loops:,} lead in circles"
-        total = tally.links_out + tally.loops
-        hint = f"; --follow-links reads those to images ({tally.lost_links:,})" if tally.lost_links else ""
-        remarks.append(Remark("warning", f"Symbolic links that are not followed: {total:,} ({text}){hint}."))
-    return remarks
-
-
-def _nothing_found(source: Path, tally: Tally) -> DataError:
-    tables = [path for path in source.iterdir() if path.suffix.lower() in TABLE_SUFFIXES]
-    if tables:
-        likeliest = min(tables, key=lambda path: (TABLE_SUFFIXES.index(path.suffix.lower()), path))  # JSON is the last
-        hint = f"To read the labels from a table: labelaudit scan {in_shell(likeliest)}"
-    elif tally.links_out:
-        hint = f"{tally.links_out:,} symbolic links leave the folder: --follow-links reads what they lead to."
-    else:
-        hint = "Put them in one folder per class, such as cats/1.jpg, or give a table of paths and labels (CSV)."
-    if tally.unlabelled:
-        return DataError(
-            f"{source}: {len(tally.unlabelled):,} images, but none in a class folder: no labels.", hint=hint
-        )
-    others = f"; {tally.other_files.total():,} other files" if tally.other_files else ""
-    return DataError(f"{source}: no images in class folders{others}.", hint=hint)

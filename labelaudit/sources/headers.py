@@ -11,12 +11,17 @@ from labelaudit.functional.images import image_suffixes
 from labelaudit.sources.labels import is_number
 from labelaudit.sources.urls import Place
 
+_SENTENCE = 4  # words from which a cell is one; names of columns have fewer
+_LOOKED_AT = 50  # rows
+
 
 def begins_with_data(rows: Sequence[Sequence[str]]) -> bool:
     """Return whether each cell of the first row is a number, an image's name, or found again below it."""
     first = rows[0]
     if not first or (len(first) < 2 and not is_number(first[0])) or _counts_columns(first):
         return False
+    if _holds_a_sentence(rows):
+        return True
     suffixes = image_suffixes()
     return all(
         is_number(cell)
@@ -24,6 +29,19 @@ def begins_with_data(rows: Sequence[Sequence[str]]) -> bool:
         or (bool(cell.strip()) and any(cell == row[position] for row in rows[1:] if position < len(row)))
         for position, cell in enumerate(first)
     )
+
+
+def _holds_a_sentence(rows: Sequence[Sequence[str]]) -> bool:
+    """Return whether the first row has a number above numbers, and a sentence above sentences: texts, no names."""
+    below = rows[1 : 1 + _LOOKED_AT]
+    columns = [(cell, [row[place] for row in below if place < len(row)]) for place, cell in enumerate(rows[0])]
+    numbers = any(is_number(cell) and cells and all(map(is_number, cells)) for cell, cells in columns)
+    return numbers and any(_words([cell]) >= _SENTENCE <= _words(cells) for cell, cells in columns)
+
+
+def _words(cells: Sequence[str]) -> float:
+    """Return how many words cells have on average."""
+    return sum(len(cell.split()) for cell in cells) / max(1, len(cells))
 
 
 def headless_remark(source: Place, first: Sequence[str], *, asked: bool) -> Remark:

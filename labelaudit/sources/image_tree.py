@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,9 @@ from labelaudit.sources.inside import leads_to_folder
 _DEPTH = 8  # levels of folders below the root
 _MOST_FOLDERS = 50_000  # more than any layout of images beside a table needs
 _FOREIGN_SHARE = 50  # a beginning that is cut off must serve one path of so many, not a single stray one
+_FOREIGN = 4  # how near a file's name is that has another beginning or other zeros; 3 is another suffix
+_UPLOADED = re.compile(r"[0-9a-f]{8}-(.+)")  # as Label Studio names what it is given
+_NUMBER = re.compile(r"0*(\d+?)(?:\.0)?")  # without zeros before it, which spreadsheets and pandas take away
 _DOUBTFUL_SHARE = 2  # and where it may be a folder of this dataset, one of so many
 
 
@@ -49,6 +53,7 @@ class ImageTree:
 
     root: Path
     _by_stem: dict[str, list[str]] | None = None
+    _by_number: dict[str, list[str]] | None = None
     count: int = field(default=0)
 
     def find(self, texts: Mapping[int, str], total: int) -> Match:
@@ -91,11 +96,31 @@ class ImageTree:
         index = self._index()
         stems = dict.fromkeys((loose(base), loose(_stem(base))))
         found = [(_kind(base, file), _tail(heads, file), file) for stem in stems for file in index.get(stem, ())]
+        found = found or [(_FOREIGN, _tail(heads, file), file) for file in self._by_other_names(base)]
         if not found:
             return {}
         best = min((-tail, kind) for kind, tail, _ in found)
         exact = [file for kind, tail, file in found if (-tail, kind) == best]
         return {_way(text, heads, file, -best[0]): file for file in dict.fromkeys(exact)}
+
+    def _by_other_names(self, base: str) -> Sequence[str]:
+        """Return the files by what a name was before a tool changed it; none where several fit."""
+        index = self._index()
+        plain = _stem(base.partition("?")[0])  # what follows is for a web server
+        names = [plain, *(found[1] for found in [_UPLOADED.fullmatch(plain)] if found)]
+        files = next((index[loose(name)] for name in names if loose(name) in index), ())
+        if not files and (number := _NUMBER.fullmatch(plain)):
+            files = self._numbers().get(number[1], ())
+        return files if len({file.rpartition("/")[0] for file in files}) == len(files) else ()
+
+    def _numbers(self) -> Mapping[str, Sequence[str]]:
+        """Return the files whose names are numbers, by these without zeros before them."""
+        if self._by_number is None:
+            self._by_number = defaultdict(list)
+            for stem, files in self._index().items():
+                if found := _NUMBER.fullmatch(stem):
+                    self._by_number[found[1]] += files
+        return self._by_number
 
     def _index(self) -> Mapping[str, Sequence[str]]:
         if self._by_stem is None:
@@ -156,7 +181,7 @@ def _way(text: str, heads: Sequence[str], file: str, tail: int) -> Way:
     cut = "".join(f"{name}/" for name in heads[: len(heads) - tail])
     front = "".join(f"{name}/" for name in folders[: len(folders) - tail])
     wanted, rest = text[len(cut) :], file[len(front) :]
-    added = rest[len(wanted) :] if rest.startswith(wanted) else ""
+    added = rest.removeprefix(wanted) if rest.startswith(f"{wanted}.") else ""
     return Way(cut, front, added, is_exact=rest == wanted + added)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from labelaudit.core.dataset import Remark
+from labelaudit.core.errors import ConfigError, shorten
 from labelaudit.sources.cells import is_list, label_texts
 from labelaudit.sources.label_sets import LabelSets, set_text
 from labelaudit.sources.labels import is_number
@@ -18,10 +20,13 @@ from labelaudit.sources.table_file import Table
 
 # Not "none", "null" or "NA": those are names of classes, too (nothing there; sodium).
 _MISSING = frozenset({"nan", "n/a", "#n/a", "#na", "<na>", "nat"})
-_DOUBTFUL = frozenset({"?", "-", "--", "unknown", "unlabeled", "unlabelled", "todo", "tbd", "missing", "undefined"})
+_DOUBTFUL = frozenset(
+    {"?", "-", "--", "none", "null", "na", "unknown", "unlabeled", "unlabelled", "todo", "tbd", "missing", "undefined"}
+)
 _FEWEST_NUMBERS = 3  # classes 0, 1, 2, ... beside which -1 means none; of -1, 0 and 1 it is one
 _SEPARATORS = ("|", ";", ",", "/", "+", "&", " ")
 _CLEAR = frozenset("|;")  # that names of classes hardly hold
+_WORDS = (" and ", "_", "-")  # that names of classes often hold: they are asked about, never taken for separators
 _MOST_DISTINCT = 20_000  # labels that are looked into
 
 
@@ -34,13 +39,17 @@ class Labels:
     sets: LabelSets | None = None  # what the texts stand for, where cells hold several labels
 
 
-def read_labels(table: Table, column: str, *, as_written: bool) -> Labels:
+def read_labels(table: Table, column: str, *, as_written: bool, separator: str | None = None) -> Labels:
     """Return the label of each row, or the set of its labels.
 
     Args:
         table: all rows.
         column: of the labels.
         as_written: take each cell for a class, whatever it says.
+        separator: between several labels in a cell; None = the one that the labels tell.
+
+    Raises:
+        ConfigError: no label holds the separator.
     """
     if not as_written and is_list(table.columns[column].type):
         lists = _sets_of_lists(table, column)
@@ -58,8 +67,11 @@ def read_labels(table: Table, column: str, *, as_written: bool) -> Labels:
     missing = {text: n for text, n in counts.items() if _is_missing(text, counts)}
     remarks = (*_missing_remark(column, missing), *_doubtful_remark(column, counts))
     texts = [None if text in missing else text for text in texts] if missing else texts
-    sets = _sets_in_cells(column, counts, missing)
-    return Labels(texts, remarks) if sets is None else _as_sets(texts, sets, remarks)
+    labels = [text for text in counts if text not in missing]
+    sets = _sets_in_cells(column, labels) if separator is None else _sets_by(column, labels, separator)
+    if sets is None:
+        return Labels(texts, (*remarks, *_joined_remark(column, counts)))
+    return _as_sets(texts, sets, remarks)
 
 
 def _as_sets(texts: Sequence[str | None], sets: LabelSets, remarks: tuple[Remark, ...] = ()) -> Labels:
@@ -136,17 +148,48 @@ def _list_items(text: str) -> list[str] | None:
     return None if items is None else [str(item) for item in items]
 
 
-def _sets_in_cells(column: str, counts: Counter[str], missing: Collection[str]) -> LabelSets | None:
+def _sets_in_cells(column: str, labels: Sequence[str]) -> LabelSets | None:
     """Return what cells that seem to hold several labels stand for; None where they do not."""
-    if len(counts) > _MOST_DISTINCT or all(map(is_number, counts)):
+    if len(labels) > _MOST_DISTINCT or all(map(is_number, labels)):
         return None
-    labels = [text for text in counts if text not in missing]
     for separator in _SEPARATORS:
         several = _several(labels, separator)
         if several:
             sets = {text: _parts(text, separator) for text in labels}
             return LabelSets("cells", sets, column, separator, tuple(several))
     return None
+
+
+def _sets_by(column: str, labels: Sequence[str], separator: str) -> LabelSets:
+    """Return what cells stand for whose labels are separated as the user says."""
+    sets = {text: _parts(text, separator) for text in labels}
+    several = tuple(text for text, parts in sets.items() if len(parts) > 1)
+    if not several:
+        raise ConfigError(f"--label-separator {separator!r}: it stands in no label of column {column!r}.")
+    return LabelSets("cells", sets, column, separator, several)
+
+
+def _joined_remark(column: str, counts: Counter[str]) -> tuple[Remark, ...]:
+    """Return a warning where a class is called like others in a row: "rust and scab"."""
+    if len(counts) > _MOST_DISTINCT or all(map(is_number, counts)):
+        return ()
+    for separator in (*_SEPARATORS[:-1], *_WORDS, " "):
+        joined = {text: n for text, n in counts.items() if _is_joined(text, separator, counts)}
+        if joined:
+            names = shorten((f"{text!r} ({n:,})" for text, n in joined.items()), show=3)
+            said = f"Labels in column {column!r} that seem to be several, read as classes: {names}"
+            how = f"--label-separator {shlex.quote(separator)} reads them as several"
+            return (Remark("warning", f"{said}; {how}, --labels-as-written keeps them."),)
+    return ()
+
+
+def _is_joined(text: str, separator: str, known: Collection[str]) -> bool:
+    """Return whether the parts of a label are labels by themselves; one is enough where a name hardly holds such."""
+    parts = _parts(text, separator)
+    if len(parts) < 2:
+        return False
+    found = [part in known for part in parts]
+    return all(found) or (any(found) and separator in (*_SEPARATORS[:-1], " and "))
 
 
 def _several(labels: Iterable[str], separator: str) -> list[str]:

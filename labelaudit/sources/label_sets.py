@@ -101,9 +101,10 @@ def several_labels(dataset: Dataset) -> DataError:
             f"{shorten(map(repr, several.names))} hold 0 and 1, and up to {int(ones.max())} of them are 1.",
             hint=f"Audit one label against the rest: --label-column {several.names[0]!r}",
         )
+    between = _SEPARATED.get(several.between, f"separated by {several.between!r}")
     return DataError(
         f"{dataset.source}: the cells of label column {several.column!r} seem to hold several labels, "
-        f"{_SEPARATED[several.between]}: {several.example}.",
+        f"{between}: {several.example}.",
         hint="Give each label a column of 0 and 1, and take one against the rest: --label-column NAME. If each "
         "combination is a class of its own: --labels-as-written",
     )

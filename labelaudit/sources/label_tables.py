@@ -18,14 +18,14 @@ from labelaudit.sources.inside import is_own_file
 from labelaudit.sources.splits import choose_splits, is_split_name, split_of_words
 from labelaudit.sources.table_file import DELIMITED_SUFFIXES, JSON_SUFFIXES
 
-_TABLES = ("metadata.csv", "metadata.jsonl", "metadata.parquet", "_classes.csv")
+_TABLES = ("metadata.csv", "metadata.jsonl", "metadata.parquet", "_classes.csv", "_annotations.coco.json")
 _BESIDE_DATA = ("labels.csv", "labels.json", "labels.jsonl")  # beside a folder data/ or images/
 DATA_FOLDERS = frozenset({"data", "images", "imgs", "image", "img", "jpegimages", "photos", "pictures", "pics"})
 _READ = (*DELIMITED_SUFFIXES, *JSON_SUFFIXES, *LIST_SUFFIXES, *ARROW_SUFFIXES, ".parquet")
 _LOOKED_AT, _TEXTS = 1_000, 2  # entries of a folder, and texts among them from which it may be a class of texts
 _NO_LABELS = (  # what a name that tells of something else begins with
     *("readme", "license", "licence", "requirements", "notes", "changelog", "citation", "sample_submission"),
-    *("class", "labels_map", "label_map", "label_names", "categories", "dataset_info", "config", "package"),
+    *("class", "labels_map", "label_map", "label_names", "categories", "dataset_info", "features", "config", "package"),
 )
 
 
@@ -58,7 +58,11 @@ def find_label_table(folder: Path, settings: DataSettings) -> LabelTable | None:
     if within and all(is_split_name(name) for name in within):
         return _chosen(within, settings, folder)
     if all(map(_holds_no_classes, tops)):
-        return _among(folder, tables_in(folder), settings)
+        tables = tables_in(folder)
+        inner = tops[0] if len(tops) == 1 and tops[0].name.casefold() in DATA_FOLDERS and not tables else None
+        if inner is not None and not _has_images(entry.name for entry in islice(inner.iterdir(), _LOOKED_AT)):
+            tables = tables_in(inner)
+        return _among(folder, tables, settings)
     return None
 
 

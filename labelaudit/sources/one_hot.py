@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from labelaudit.core.dataset import Remark
 from labelaudit.core.errors import ConfigError, did_you_mean, shorten
 from labelaudit.core.recipe import DataSettings
-from labelaudit.sources.columns import LABEL_NAMES, columns_named, names_samples
+from labelaudit.sources.column_names import columns_named
+from labelaudit.sources.columns import names_samples
+from labelaudit.sources.label_column import LABEL_NAMES, answers_hint
 from labelaudit.sources.table_file import Table
 
 _FEWEST = 3  # columns; two are labels only where there is nothing else to learn from
@@ -99,7 +101,9 @@ def _label_sets(table: Table, read: dict[str, NDArray[np.int64]]) -> Table:
     bits = np.stack(list(read.values()), axis=1)  # (rows, L)
     lists = [[names[k] for k in np.flatnonzero(row)] for row in bits]
     columns = {name: cells for name, cells in table.columns.items() if name not in read}
-    remark = Remark("note", f"{table.name}: {len(names)} columns of 0 and 1 are labels: {shorten(map(repr, names))}.")
+    people = answers_hint(names)
+    text = f"{table.name}: {len(names)} columns of 0 and 1 are labels: {shorten(map(repr, names))}."
+    remark = Remark("warning" if people else "note", f"{text}{people}")
     return dataclasses.replace(
         table,
         columns={**columns, "labels": pa.chunked_array([pa.array(lists, pa.list_(pa.string()))])},

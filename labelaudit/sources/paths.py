@@ -86,7 +86,7 @@ def template_columns(template: str, table: Table) -> list[str]:
     Raises:
         ConfigError: a column that does not exist, no column, or braces that do not match.
     """
-    names = [match[1] for match in _FIELD.finditer(template) if match[1]]
+    names = [_zeros(match[1], table)[0] for match in _FIELD.finditer(template) if match[1]]
     rest = _FIELD.sub("", template)
     if "{" in rest or "}" in rest:
         wrong = "expected '}'" if "{" in rest else "'}' without '{'"
@@ -112,13 +112,23 @@ def fill_template(template: str, table: Table, rows: IntN) -> list[str | None]:
     filled: list[str | None] = []
     for position in range(len(rows)):
         values = {name: cells[name][position] for name in names}
-        filled.append(None if None in values.values() else _filled(template, values))
+        filled.append(None if None in values.values() else _filled(template, values, table))
     return filled
 
 
-def _filled(template: str, values: Mapping[str, str | None]) -> str:
+def _zeros(field: str, table: Table) -> tuple[str, int]:
+    """Return the column of "{column}" or "{column:05}", and how many digits it is to have at least."""
+    name, _, digits = field.rpartition(":")
+    return (name, int(digits)) if name in table.columns and digits.isdecimal() else (field, 0)
+
+
+def _filled(template: str, values: Mapping[str, str | None], table: Table) -> str:
+    def cell(field: str) -> str:
+        name, digits = _zeros(field, table)
+        return (values[name] or "").zfill(digits)
+
     # not str.format: a column may be called "image.name" or "a:b"
-    return _FIELD.sub(lambda match: values[match[1]] or "" if match[1] else match[0][0], template)
+    return _FIELD.sub(lambda match: cell(match[1]) if match[1] else match[0][0], template)
 
 
 def locate(
@@ -218,11 +228,16 @@ def _found_remarks(match: Match, total: int, root: Path, column: str, lost: Mapp
 def _otherwise(text: str, file: str) -> str:
     """Return what makes a file's name another one than it looks."""
     is_same = text != file and unicodedata.normalize("NFC", text) == unicodedata.normalize("NFC", file)
-    return " (the same letters, in another Unicode form)" if is_same else ""
+    if is_same:
+        return " (the same letters, in another Unicode form)"
+    stem = PurePosixPath(file).stem
+    return " (without its zeros)" if stem.isdecimal() and stem != PurePosixPath(text).stem else ""
 
 
 def _by_template(text: str, file: str) -> bool:
-    return text in file
+    """Return whether a file is called as its path says, below some folder, maybe with a suffix."""
+    _, found, rest = f"/{file}".rpartition(f"/{text}")
+    return bool(found) and rest[:1] in ("", ".")
 
 
 def _with_prefix(texts: Sequence[str | None], replace: str | None) -> list[str | None]:
@@ -251,13 +266,20 @@ def none_found(located: Located, table: Table, tree: ImageTree | None, root: Pla
         name = f"{{{column or next(iter(table.columns))}}}{ending}"
         hint = (
             f"Name their folder with --image-root, how names become paths (--path-template 'images/{name}'), "
-            "or how paths begin here (--replace-prefix OLD=NEW). Without images: --no-images"
+            f"or how paths begin here (--replace-prefix OLD=NEW).{_on_zeros(located, column)} "
+            "Without images: --no-images"
         )
     below = "" if tree is None else f" ({tree.n_images():,} other images do)" if tree.n_images() else ""
     return DataError(
         f"{table.source}: none of its {len(located.files):,} images exist below {root}{below}; tried {tried}.",
         hint=hint,
     )
+
+
+def _on_zeros(located: Located, column: str | None) -> str:
+    """Return how a template puts zeros before numbers, where paths are numbers."""
+    are_numbers = column is not None and all(path.isdecimal() for path in located.shown if path)
+    return f" With zeros before numbers: 'img_{{{column}:05}}.jpg'." if are_numbers else ""
 
 
 def _cut(text: str) -> str:

@@ -11,11 +11,13 @@ from labelaudit.core.dataset import Content, Dataset, StreamedImages
 from labelaudit.core.errors import DataError
 from labelaudit.core.recipe import DataSettings
 from labelaudit.functional.images import image_suffixes
-from labelaudit.sources.folder import Tally, folder_dataset, tally_remarks
+from labelaudit.sources.folder import folder_dataset
 from labelaudit.sources.remote_paths import PlacedImages
 from labelaudit.sources.split_folders import TopFolder, find_levels
 from labelaudit.sources.splits import choose_split_folders
 from labelaudit.sources.store import Store
+from labelaudit.sources.table_file import DELIMITED_SUFFIXES
+from labelaudit.sources.tally import Tally, tally_remarks
 from labelaudit.sources.urls import Url
 
 
@@ -64,8 +66,9 @@ def read_listed_folder(
     chosen, remarks = choose_split_folders(settings.split, levels.splits, source)
     remarks = [*levels.remarks, *remarks]
     for parts in visible:
-        if not levels.splits or parts[0] in chosen:
+        if parts[0] in chosen or (not levels.splits and parts[0] not in levels.skip):
             _count(parts, 1 if levels.splits else 0, tally)
+    _require_no_tables(source, tally)
     _note_empty_classes(visible, 2 if levels.splits else 1, tally)
     if not tally.samples:
         raise _nothing_found(source, tally)
@@ -109,6 +112,16 @@ def _note_empty_classes(names: list[list[str]], depth: int, tally: Tally) -> Non
     full = {name.split("/")[depth - 1] for name, _ in tally.samples}
     seen = {parts[depth - 1] for parts in names if len(parts) > depth}
     tally.empty += sorted(seen - full)
+
+
+def _require_no_tables(source: Url | Path, tally: Tally) -> None:
+    """Raise DataError where an archive holds a table, and class folders are none: the labels are in the table."""
+    found = sorted(suffix for suffix in tally.other_files if suffix in DELIMITED_SUFFIXES)
+    if found and isinstance(source, Path) and len({label for _, label in tally.samples}) < 2:
+        raise DataError(
+            f"{source}: no images in class folders, but tables ({', '.join(found)}), which are not read in an archive.",
+            hint="Unpack it, and scan the table or the folder.",
+        )
 
 
 def _nothing_found(source: Url | Path, tally: Tally) -> DataError:

@@ -29,6 +29,7 @@ class Levels:
 
     splits: Mapping[str, str]  # split -> folder of its class folders; empty where they lie at the top
     remarks: tuple[Remark, ...] = ()
+    skip: frozenset[str] = frozenset()  # folders at the top that are no classes
 
 
 def find_levels(tops: Mapping[str, TopFolder], asked: str, source: object) -> Levels:
@@ -52,9 +53,35 @@ def find_levels(tops: Mapping[str, TopFolder], asked: str, source: object) -> Le
             _require_classes(tops, source)
         return _levels(tops, sorted(called))
     with_classes = [name for name in called if len(tops[name].folders) >= _FEWEST_CLASSES]
-    if with_classes and not any(top.has_images for name, top in tops.items() if name not in called):
+    others = [top for name, top in tops.items() if name not in called]
+    if with_classes and (len(called) > 1 or not any(top.has_images for top in others)):
         return _levels(tops, sorted(called))
-    return Levels({}, _warned_of_alike(alike, nested))
+    copies = frozenset(name for name, top in nested.items() if _is_copy(top, tops.keys() - {name}))
+    said = (*_warned_of_copies(copies), *(_warned_of_alike(alike, nested) or _warned_of_inner(tops)))
+    return Levels({}, said, copies)
+
+
+def _is_copy(top: TopFolder, siblings: Set[str]) -> bool:
+    """Return whether a folder holds folders called like those beside it, and nothing else."""
+    return not top.has_images and len(top.folders & siblings) >= max(_FEWEST_CLASSES, len(top.folders) / 2)
+
+
+def _warned_of_copies(copies: Set[str]) -> tuple[Remark, ...]:
+    if not copies:
+        return ()
+    text = f"Folders that hold the class folders again, a copy, left out: {shorten(sorted(copies))}."
+    return (Remark("warning", text),)
+
+
+def _warned_of_inner(tops: Mapping[str, TopFolder]) -> tuple[Remark, ...]:
+    """Return a warning where every class folder holds nothing but folders, which may be the classes."""
+    hold_others = [top for top in tops.values() if top.has_images or len(top.folders) < _FEWEST_CLASSES]
+    inner = [name for top in tops.values() for name in top.folders]
+    if len(tops) < _FEWEST_CLASSES or hold_others or len(set(inner)) < len(inner):
+        return ()
+    name, top = min(tops.items(), key=lambda item: item[0])
+    text = f"Class folders that hold nothing but folders, such as {name}/{min(top.folders)}, are read as {name}"
+    return (Remark("warning", f"{text}; if the inner ones are the classes, scan each outer one by itself."),)
 
 
 def _levels(tops: Mapping[str, TopFolder], splits: Sequence[str]) -> Levels:

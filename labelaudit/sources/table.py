@@ -18,8 +18,9 @@ from labelaudit.sources.arrays import embedding_rows, read_matrix
 from labelaudit.sources.cell_images import with_cell_images
 from labelaudit.sources.cells import cell_texts
 from labelaudit.sources.class_names import class_order_of
+from labelaudit.sources.column_names import looked_at
 from labelaudit.sources.column_uses import column_uses
-from labelaudit.sources.columns import Roles, find_roles, looked_at
+from labelaudit.sources.columns import Roles, find_roles
 from labelaudit.sources.features import feature_names, read_features, require_categories
 from labelaudit.sources.image_tree import ImageTree
 from labelaudit.sources.label_sets import several_labels, with_label_sets

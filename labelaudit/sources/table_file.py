@@ -33,10 +33,23 @@ from labelaudit.sources.store import Store
 from labelaudit.sources.urls import Place
 
 DELIMITED_SUFFIXES = (".csv", ".tsv")
+
+
+def unpacked_zstd(data: bytes) -> bytes:
+    """Return what was compressed by zstd; raises OSError where it is something else."""
+    return bytes(pa.CompressedInputStream(pa.BufferReader(data), "zstd").read())
+
+
+def packed_zstd(data: bytes) -> bytes:
+    """Return data compressed by zstd."""
+    return bytes(pa.Codec("zstd").compress(data, asbytes=True))
+
+
 _UNPACK: Mapping[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.decompress,
     ".bz2": bz2.decompress,
     ".xz": lzma.decompress,
+    ".zst": unpacked_zstd,
 }
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".manifest", ".json")
 MOST_TABLE = 8 * 2**30  # bytes of a table that is read as a whole

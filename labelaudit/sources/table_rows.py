@@ -81,7 +81,7 @@ def describe_rows(table: Table, roles: Roles, settings: DataSettings, rows: IntN
     Raises:
         DataError: ids are missing or occur twice, or labels or trust cannot be read.
     """
-    labels = read_labels(table, roles.label, as_written=settings.labels_as_written)
+    labels = read_labels(table, roles.label, as_written=settings.labels_as_written, separator=settings.label_separator)
     trusted = np.zeros(len(table), dtype=np.bool_) if roles.trusted is None else yes_or_no(table, roles.trusted)
     paths = path_texts(table, roles, settings, rows)
     roles, said = _with_usable_ids(table, roles, settings, rows)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from labelaudit.core.errors import ConfigError, DataError, did_you_mean, shorten
-from labelaudit.sources.columns import LABEL_NAMES
+from labelaudit.sources.label_column import LABEL_NAMES
 from labelaudit.sources.labels import is_number
 from labelaudit.sources.range_file import read_part
 from labelaudit.sources.store import Store

@@ -18,8 +18,8 @@ from labelaudit.core.ids import ids_of
 from labelaudit.core.recipe import DataSettings
 from labelaudit.functional.images import hash_content
 from labelaudit.sources.cells import cell_texts, label_texts, yes_or_no
-from labelaudit.sources.columns import LABEL_NAMES
 from labelaudit.sources.folder import read_folder
+from labelaudit.sources.label_column import LABEL_NAMES
 from labelaudit.sources.paths import require_exists
 from labelaudit.sources.store import Store
 from labelaudit.sources.table_file import TABLE_SUFFIXES, Table, load_table

@@ -9,7 +9,7 @@ MISTAKES = {
     "missing-folder": (["scan", "photoss"], 2),
     "missing-table": (["scan", "elsewhere/labels.csv"], 2),
     "unknown-label-column": (["scan", "flowers.csv", "--label-column", "specie"], 2),
-    "no-label-column": (["scan", "flowers.csv"], 2),
+    "no-label-column": (["scan", "kinds.csv"], 2),
     "option-without-value": ([*FLOWERS, "-o", "epochs"], 2),
     "option-unknown": ([*FLOWERS, "-o", "epoch=3"], 2),
     "option-out-of-range": ([*FLOWERS, "-o", "epochs=0"], 2),
@@ -43,7 +43,8 @@ MISTAKES = {
 
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_says_what_is_wrong_and_what_to_try(name, here, labelaudit, golden):
-    write_flowers(here, n=30)
+    flowers = write_flowers(here, n=30)
+    (here / "kinds.csv").write_text(flowers.read_text().replace("species", "petals", 1))
     write_photos(here, n=8)
     arguments, exit_code = MISTAKES[name]
     run = labelaudit(*arguments)

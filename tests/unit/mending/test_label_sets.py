@@ -6,7 +6,9 @@ import io
 import json
 
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import feather
 
 from labelaudit.api.apply import apply
 from labelaudit.api.mark import mark
@@ -17,7 +19,13 @@ from tests.review_desk import write_audit_of
 
 
 @pytest.fixture
-def mended(tmp_path):
+def said():
+    """Return a list that gets what apply says."""
+    return []
+
+
+@pytest.fixture
+def mended(tmp_path, said):
     """Mark labels of a table as wrong, apply that, and return the new file's bytes."""
 
     def run(path, wrong, columns=None):
@@ -27,6 +35,7 @@ def mended(tmp_path):
         mark(wrong, verdict="wrong", why="seen", who="Ann", audit=audit)
         done = apply(audit, data=path)
         assert (len(done.difference.relabelled), done.difference.stale) == (len(wrong), ())
+        said.extend(done.difference.notes)
         return done.output.read_bytes()
 
     return run
@@ -94,3 +103,58 @@ def test_a_label_of_several_has_two_answers(tmp_path):
         mark(["t.csv:2"], verdict="wrong", why="seen", audit=audit)
     with pytest.raises(ConfigError, match="there or it is not"):
         apply(audit, wrong_as="other", data=path)
+
+
+def lists(path):
+    frame = pd.read_feather(path) if path.suffix == ".feather" else pa.ipc.open_file(path).read_all().to_pandas()
+    return [list(each) for each in frame["labels"]]
+
+
+@pytest.mark.parametrize("name", ["t.feather", "t.arrow"])
+def test_lists_in_arrow_files_keep_their_type(tmp_path, mended, name):
+    frame = pa.table({"id": ["a", "b", "c"], "labels": [["u", "v"], ["v"], ["u"]], "x": [1.5, 2.5, 3.5]})
+    path = tmp_path / name
+    if name == "t.feather":
+        feather.write_feather(frame, path)
+    else:
+        with pa.ipc.new_file(path, frame.schema) as writer:
+            writer.write_table(frame)
+    (tmp_path / f"new-{name}").write_bytes(mended(path, ["a#u", "b#u"]))
+    assert lists(tmp_path / f"new-{name}") == [["v"], ["v", "u"], ["u"]]
+
+
+def test_cells_of_several_labels_in_a_sheet_change_alone(tmp_path, mended):
+    pytest.importorskip("openpyxl", reason="needs openpyxl of the extra sheets")
+    path = tmp_path / "t.xlsx"
+    pd.DataFrame({"id": ["a", "b", "c"], "labels": ["u; v", "v; u", "u"], "x": [1.5, 2.5, 3.5]}).to_excel(
+        path, index=False
+    )
+    found = pd.read_excel(io.BytesIO(mended(path, ["a#u", "c#v"])), engine="openpyxl")
+    assert found["labels"].tolist() == ["v", "v; u", "u; v"]
+    assert found["x"].tolist() == [1.5, 2.5, 3.5]
+
+
+def test_lists_in_one_json_value_change_in_place(tmp_path, mended):
+    path = tmp_path / "t.json"
+    path.write_text('[{"x": 1, "labels": ["u", "v"]},\n {"x": 2, "labels": ["v"]}, {"x": 3, "labels": []}]')
+    after = '[{"x": 1, "labels": ["v"]},\n {"x": 2, "labels": ["v", "u"]}, {"x": 3, "labels": ["u"]}]'
+    assert mended(path, ["0#u", "1#u", "2#u"]).decode() == after
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong", "note"),
+    [
+        (
+            "n,labels\n1,x y\n2,y x\n3,x\n4,y\n",
+            ["2#x", "3#x"],
+            "1 sample without any label now: the cells are left empty",
+        ),
+        ("n,u,v,w\n5,x,x,\n6,x,,\n7,,x,\n", ["1#u", "2#v"], "2 samples without any label now: the cells are all 0"),
+        ("n,labels\n1,x y\n2,y x\n3,x\n4,y\n", ["2#x", "2#y"], ""),
+    ],
+)
+def test_samples_that_lose_their_last_label_are_counted(tmp_path, mended, said, text, wrong, note):
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    mended(path, wrong, None if "labels" in text else "u,v,w")
+    assert [each for each in said if "without any label" in each] == ([note] if note else [])

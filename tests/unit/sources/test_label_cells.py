@@ -182,3 +182,32 @@ def test_more_pairs_than_memory_is_for_are_refused(tmp_path, monkeypatch):
     source = table(tmp_path, ["rust scab", "scab rust", "ok", "rust", "ok"])
     with pytest.raises(DataError, match=r"5 samples with 3 labels are 15 pairs; 14 are audited at most"):
         read_dataset(source, DataSettings(), several=True)
+
+
+@pytest.mark.parametrize("between", [" and ", " & ", "+", "/", "_", " "])
+def test_a_class_that_seems_to_be_several_is_said_and_can_be_read_as_such(tmp_path, between):
+    source = table(tmp_path, ["rust", "scab", f"rust{between}scab"] * 4)
+    found = read(source)
+    assert found.n_classes == 3
+    (said,) = (text for text in texts(found) if "seem to be several" in text)
+    assert f"'rust{between}scab' (4); --label-separator" in said
+    several = read_dataset(source, DataSettings(label_separator=between), several=True).samples.several
+    assert several is not None
+    assert (several.names, several.has[:3].tolist()) == (("rust", "scab"), [[True, False], [False, True], [True, True]])
+    assert not any("several" in text for text in texts(read(source, labels_as_written=True)))
+
+
+def test_names_of_other_words_are_not_asked_about(tmp_path):
+    found = read(table(tmp_path, ["hot_dog", "dog", "black and white", "cat", "New York", "sit-in"] * 4))
+    assert not any("several" in text for text in texts(found))
+
+
+def test_a_separator_that_no_label_holds_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"--label-separator ';': it stands in no label of column 'label'"):
+        read(table(tmp_path, ["rust", "scab"] * 4), label_separator=";")
+
+
+def test_words_that_may_mean_no_label_are_said(tmp_path):
+    found = read(table(tmp_path, ["cat", "dog", "None", "NA"] * 4))
+    assert (found.n_classes, found.set_aside) == (4, ())
+    assert "that there is none, read as classes: 'None' (4), 'NA' (4)" in " ".join(texts(found))
