@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from labelaudit.core.arrays import BoolN, IntN
 from labelaudit.core.audits import Audit, find_audit
@@ -131,7 +132,10 @@ def _require_pairs(audit: Audit, given: IntN, evidence: Evidence, n_labels: int)
     label = np.arange(len(given)) % n_labels
     if len(given) % n_labels or (given // 2 != label).any():
         raise damaged(audit.findings_path, "its rows are not all pairs of a sample and a label")
-    told = [evidence.top_labels, *(witness.predicted[:, None] for witness in evidence.witnesses.values())]
+    told: list[NDArray[Any]] = [
+        evidence.top_labels,
+        *(witness.predicted[:, None] for witness in evidence.witnesses.values()),
+    ]
     if any((numbers // 2 != label[:, None]).any() for numbers in told):
         raise damaged(audit.evidence_path, "it tells of other labels than those of its pairs")
 

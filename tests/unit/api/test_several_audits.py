@@ -1,6 +1,7 @@
 """Audits of samples with several labels each whose files do not fit each other: refused, whoever laid them out."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,7 +43,8 @@ def write_leaves(folder, *, several=None, rows=None, results=None, top=None, pre
         found.losses, found.given_probs, found.top_labels[:, :2] if top is None else top, found.top_probs[:, :2],
         scores=dict(found.scores), witnesses={"look": other},
     )  # fmt: skip
-    np.savez(audit.path / "evidence.npz", **evidence.arrays())
+    arrays: dict[str, Any] = evidence.arrays()
+    np.savez(audit.path / "evidence.npz", **arrays)
     meta = json.loads((audit.path / "audit.json").read_text())
     meta["dataset"]["several"] = SEVERAL | (several or {})
     (audit.path / "audit.json").write_text(json.dumps(meta))
