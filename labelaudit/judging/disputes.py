@@ -35,10 +35,11 @@ _STRONG = 0.7  # units from which a dispute is strong
 _CLEAN_STRONG = (
     0.12  # strong ones among the disputes of clean data, at most: .02 to .11 of witnesses that know the data
 )
-# The same by disputes as a share of those that guessing would have: who disputes more is wrong with more certainty, of
-# many classes above all; a blind witness proves nothing.
-_GUESSING = (0.35, 0.5, 0.65, 0.85)
-_GUESSED_STRONG = (_CLEAN_STRONG, 0.25, 0.43, 1.0)
+# The same by the share of labels that are disputed: who disputes more is wrong with more certainty, of many classes
+# above all; who disputes nearly as many as guessing would is blind and proves nothing.
+_DISPUTING = (0.32, 0.45, 0.59, 0.77)
+_DISPUTING_STRONG = (_CLEAN_STRONG, 0.25, 0.43, 1.0)
+_BLIND = 0.85  # disputes, as a share of those that guessing would have
 _UNPROVEN = 0.05  # likely share up to which a witness beyond the first of these may flag what nothing proves
 _SURELY = 2.5  # standard errors by which its disputes must exceed those of clean data to prove something
 # Units from which a dispute is extreme, and how many of those of clean data are: up to .022, of a hundred classes.
@@ -121,8 +122,8 @@ def read_disputes(
     possible = max(1.0 - opinions[name].agreement for name in voting)
     share, strong = float((disputed[counted] > 0).mean()), float((disputed[counted] > _STRONG).mean())
     doubt = float(np.sqrt(strong * (1.0 - strong) / n))
-    guessing = max(share, possible) / (1.0 - 1.0 / max(len(class_counts), 2))
-    clean = _strong_if_clean(guessing)
+    disputing = max(share, possible)
+    clean = _strong_if_clean(disputing, len(class_counts))
     beyond = (strong - _CAUTION * doubt) / max(share, 1e-9) / clean  # 1 = as much as clean data may show
     proof = float(np.clip((beyond - _NO_PROOF) / (1.0 + _PROOF - _NO_PROOF), 0.0, 1.0))
     mild = 1.0 - float((disputed[counted] > _MILD).mean()) / max(share, 1e-9)
@@ -134,7 +135,7 @@ def read_disputes(
     nearly = float((disputed[counted] > -_NEARLY).mean())
     high = min(max(nearly, possible) + NORMAL_90 * float(np.sqrt(0.25 / n)), 1.0)
     certain, is_learnt = strong - clean * share, clean < 1.0
-    is_weak = guessing > _GUESSING[0] and _wrong_at(disputed[counted], bar).mean() > _UNPROVEN
+    is_weak = disputing > _DISPUTING[0] and _wrong_at(disputed[counted], bar).mean() > _UNPROVEN
     if is_weak and certain < _SURELY * doubt:
         extreme, bar = float((disputed[counted] > _EXTREME).mean()), _FAR_BAR
         certain, doubt = extreme - _CLEAN_EXTREME * share, float(np.sqrt(extreme * (1.0 - extreme) / n))
@@ -161,13 +162,16 @@ def _with_votes(opinions: dict[str, Opinion]) -> dict[str, Opinion]:
     }
 
 
-def _strong_if_clean(guessing: float) -> float:
+def _strong_if_clean(disputing: float, n_classes: int) -> float:
     """Return the most strong ones among the disputes of clean data; 1 where nothing can be proven.
 
     Args:
-        guessing: disputes as a share of those of a witness that guesses; 0 to 1.
+        disputing: share of the labels that are disputed.
+        n_classes: C.
     """
-    return float(np.interp(guessing, _GUESSING, _GUESSED_STRONG))
+    if disputing >= _BLIND * (1.0 - 1.0 / max(n_classes, 2)):
+        return 1.0
+    return float(np.interp(disputing, _DISPUTING, _DISPUTING_STRONG))
 
 
 def _wrong_at(disputed: FloatN, bar: float) -> FloatN:
