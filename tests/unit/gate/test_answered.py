@@ -255,3 +255,13 @@ def test_a_table_of_a_hundred_thousand_is_judged_in_a_moment(tmp_path, monkeypat
     start = time.process_time()
     standing(written, columns, decided_rows(columns, decisions.known), decisions)
     assert time.process_time() - start < 2.0
+
+
+def test_a_pass_of_an_audit_that_cannot_tell_says_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [Row(f"{i}.png", "ab"[i % 2], 0.9) for i in range(40)]
+    doubts = [{"kind": "not-learnt", "classes": [], "text": "the witnesses know too little"}]
+    write_rows(tmp_path, rows, results={"noise_interval": [0.0, 0.6], "doubts": doubts})
+    report = check()
+    assert report.passed
+    assert any("a pass does not say that they are right" in note for note in report.notes)

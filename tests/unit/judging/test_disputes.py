@@ -30,9 +30,9 @@ def made_up(wrong: float, *, unsure: float = 0.15, seed: int = 0, skill: float =
     return Witness(against.astype(np.float32), seen.astype(np.int32), is_taught=False), given, is_wrong
 
 
-def read(witnesses: dict[str, Witness], given: Any, counted: Any = None) -> Any:
+def read(witnesses: dict[str, Witness], given: Any, counted: Any = None, *, n_classes: int = C) -> Any:
     every = np.ones(len(given), dtype=bool)
-    counts = np.bincount(given, minlength=C)
+    counts = np.bincount(given, minlength=C) if n_classes == C else np.full(n_classes, len(given) // n_classes)
     return read_disputes(witnesses, given, counts, counted=every if counted is None else counted)
 
 
@@ -64,9 +64,7 @@ def test_a_witness_that_is_often_wrong_and_sure_of_it_accuses_nobody_of_clean_la
     agrees = draw.random(N) < 0.45
     units = np.where(agrees, -draw.uniform(0, 1.1, N), draw.uniform(0, 1.0, N))
     witness = Witness(units.astype(np.float32), np.where(agrees, 0, 1).astype(np.int32), is_taught=False)
-    disputes = read_disputes(
-        {"head": witness}, np.zeros(N, dtype=np.int64), np.full(100, N // 100), counted=np.ones(N, dtype=bool)
-    )
+    disputes = read({"head": witness}, np.zeros(N, dtype=np.int64), n_classes=100)
     assert float((disputes.disputed > 0.7).mean()) > 0.15
     assert not disputes.is_learnt
     assert disputes.noise.low == 0
@@ -79,9 +77,7 @@ def test_labels_that_nobody_would_confuse_are_found_by_a_weak_witness_too():
     own = np.where(agrees, -draw.uniform(0, 1.1, N), draw.uniform(0, 1.0, N))
     against = np.where(is_wrong, draw.uniform(1.0, 3.5, N), own)
     witness = Witness(against.astype(np.float32), np.where(against < 0, 0, 1).astype(np.int32), is_taught=False)
-    disputes = read_disputes(
-        {"head": witness}, np.zeros(N, dtype=np.int64), np.full(100, N // 100), counted=np.ones(N, dtype=bool)
-    )
+    disputes = read({"head": witness}, np.zeros(N, dtype=np.int64), n_classes=100)
     flagged = disputes.wrong() > 0.5
     assert disputes.is_learnt
     assert 0.01 < disputes.noise.low <= is_wrong.mean() <= disputes.noise.high
