@@ -71,10 +71,12 @@ def combine(voices: Mapping[str, Voice], *, tolerance: float = math.inf) -> tupl
     best = max(voices[name].accuracy for name in heard)
     raw = {name: math.exp((voices[name].accuracy - best) / tolerance) for name in heard}
     weights = {name: raw.get(name, 0.0) / sum(raw.values()) for name in voices}
-    total = np.zeros(voices[heard[0]].log_probs.shape, dtype=np.float32)
-    for name in heard:
-        total += voices[name].log_probs * np.float32(weights[name])
-    return log_softmax(total), weights
+    found = np.empty(voices[heard[0]].log_probs.shape, dtype=np.float32)
+    for start in range(0, len(found), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        total = sum(voices[name].log_probs[part] * np.float64(weights[name]) for name in heard)
+        found[part] = log_softmax(np.asarray(total))
+    return found, weights
 
 
 def fit_temperature(logits: FloatNC, given: IntN) -> float:

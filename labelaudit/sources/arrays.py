@@ -16,6 +16,7 @@ from labelaudit.core.errors import ConfigError, DataError, shorten
 from labelaudit.sources.parquet_file import PARQUET_SUFFIXES, load_parquet
 from labelaudit.sources.paths import require_exists
 
+_BLOCK = 65_536  # rows at a time: a copy of all would be there twice
 _NPY_MAGIC = b"\x93NUMPY"
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _ID_NAMES = frozenset(
@@ -71,8 +72,11 @@ def read_matrix(path: str, option: str, *, rows: int) -> Matrix:
 
 def embedding_rows(matrix: Matrix, rows: IntN) -> tuple[FloatND, dict[int, str]]:
     """Return some rows as float32, and what is wrong with those that are not finite, by position in `rows`."""
+    values = np.empty((len(rows), matrix.values.shape[1]), dtype=np.float32)
     with np.errstate(over="ignore"):  # beyond float32: infinite, and told below
-        values = np.array(matrix.values[rows], dtype=np.float32)
+        for start in range(0, len(rows), _BLOCK):
+            part = slice(start, start + _BLOCK)
+            values[part] = matrix.values[rows[part]]
     bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
     return values, {int(i): f"{matrix.source.name} row {rows[i]}: not a finite number" for i in bad}
 

@@ -120,11 +120,14 @@ def speakers(features: Tensor, n_classes: int, options: Options, *, seed: int) -
     scaled = standardised(features)
     is_several = len(features) > 1
     if options.neighbours and is_several:
-        among = scaled if options.scaling == "columns" else features.float()
-        yield partial(_neighbours_say, *_neighbours(among, options, seed), n_classes)
-    if options.head_epochs:
-        yield partial(_heads_say, principal_components(scaled, options.components), n_classes, options, seed)
+        asked = scaled if options.scaling == "columns" else features.float()
+        found = [partial(_neighbours_say, *_neighbours(asked, options, seed), n_classes)]
+        del asked
+        yield found.pop()  # given away, as what the heads see is: of a million samples a gibibyte each
+    seen = [principal_components(scaled, options.components)] if options.head_epochs else []
     del scaled
+    if options.head_epochs:
+        yield partial(_heads_say, seen.pop(), n_classes, options, seed)
     if options.trees and is_several:
         yield partial(_trees_say, features.float(), n_classes, options, seed)
 
@@ -135,6 +138,7 @@ def opinion_on(speaking: Iterable[Speaker], given: Tensor) -> Opinion:
     voices = {}
     for speak in speaking:
         said = speak(given)
+        del speak  # with the vectors that it saw
         for name in list(said):
             voices[name] = hear(said.pop(name), labels)
     by_chance = 0.5 / math.sqrt(len(labels))  # at most so much is an accuracy off, as a standard error
