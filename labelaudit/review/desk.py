@@ -82,6 +82,11 @@ class Desk:
         """Stop reckoning."""
         self._reckoner.stop()
 
+    @property
+    def accuses(self) -> bool:
+        """Whether there is any suspect; else there is a ranking only."""
+        return bool(self._orders.suspect.any())
+
     def has_row(self, row: int) -> bool:
         """Whether a row is one that can be looked at."""
         return 0 <= row < len(self.columns) and bool(self._scanned[row])

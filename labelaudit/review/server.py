@@ -78,6 +78,7 @@ def about(review: Review, asked: Asked) -> Any:
         "kind": review.sight.kind,
         "classes": list(desk.classes),
         "several": desk.is_several,
+        "accuses": desk.accuses,
         "reviewer": review.reviewer,
         "steps": desk.last_steps(_who(asked, review)),
     }

@@ -156,6 +156,16 @@ def test_another_class_back_and_undo(tmp_path, serve, visit):
     assert tab.problems == []
 
 
+def test_where_nobody_is_accused_the_page_says_that_it_is_a_ranking(tmp_path, serve, visit):
+    write_audit(tmp_path, [Row(f"cat/{at}.png", "cat", 0.9 + at / 200) for at in range(9)], results=SURE)
+    tab = visit(serve())
+    tab.wait("document.body.innerText.includes('There are no suspects')")
+    tab.page.keyboard.press("Enter")
+    tab.wait("document.body.dataset.seen")
+    assert tab.row() == 0
+    assert tab.problems == []
+
+
 def test_a_note_goes_with_the_decision_and_comes_back_with_undo(tmp_path, serve, visit):
     audit = write_audit(tmp_path, many(12), results=SURE)
     tab = visit(serve())

@@ -207,14 +207,14 @@ function showQuestionsDone() {
 function showSuspectsDone() {
   const next = latest?.progress?.next;
   const skipped = latest?.suspects_open ?? 0;
-  const lines = ["What follows is probably right."];
+  const lines = [!about.accuses ? "What follows is a ranking: the least certain first." : "What follows is probably right."];
   if (next) lines.push(`The next ${several(next.looks, "look")} hold ${range(next.low, next.high)} errors.`);
   const goOn = () => {
     isPastSuspects = true;
     forward().catch(complain);
   };
   const again = { text: `Those that were skipped (${count(skipped)})`, press: () => begin("suspicion").catch(complain) };
-  const title = skipped ? "Through the suspects" : "All suspects are looked at";
+  const title = !about.accuses ? "There are no suspects" : skipped ? "Through the suspects" : "All suspects are looked at";
   notice(title, lines, [{ text: "Go on", press: goOn, main: true }, ...(skipped ? [again] : [])]);
 }
 
