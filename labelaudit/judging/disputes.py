@@ -119,31 +119,47 @@ def read_disputes(
     voting = [name for name, opinion in opinions.items() if opinion.has_vote]
     units = np.stack([witnesses[name].against / opinions[name].unit for name in voting])
     disputed: FloatN = units.mean(axis=0, dtype=np.float64)
+    asked = disputed[counted]
     possible = max(1.0 - opinions[name].agreement for name in voting)
-    share, strong = float((disputed[counted] > 0).mean()), float((disputed[counted] > _STRONG).mean())
-    doubt = float(np.sqrt(strong * (1.0 - strong) / n))
+    share = float((asked > 0).mean())
     disputing = max(share, possible)
     clean = _strong_if_clean(disputing, len(class_counts))
-    beyond = (strong - _CAUTION * doubt) / max(share, 1e-9) / clean  # 1 = as much as clean data may show
-    proof = float(np.clip((beyond - _NO_PROOF) / (1.0 + _PROOF - _NO_PROOF), 0.0, 1.0))
-    mild = 1.0 - float((disputed[counted] > _MILD).mean()) / max(share, 1e-9)
+    proof, bar = _proof_and_bar(asked, share, clean)
     if any(witnesses[name].is_directed for name in voting):
         proof, bar = 1.0, 0.0  # what flows one way and does not come back is noise, and the log odds know it
-    else:
-        proven_bar = float(np.interp(mild, _MILD_SHARES, _BARS))
-        bar = proven_bar + (_HIGH_BAR - proven_bar) * (1.0 - proof)
-    nearly = float((disputed[counted] > -_NEARLY).mean())
-    high = min(max(nearly, possible) + NORMAL_90 * float(np.sqrt(0.25 / n)), 1.0)
-    certain, is_learnt = strong - clean * share, clean < 1.0
-    is_weak = disputing > _DISPUTING[0] and _wrong_at(disputed[counted], bar).mean() > _UNPROVEN
-    if is_weak and certain < _SURELY * doubt:
-        extreme, bar = float((disputed[counted] > _EXTREME).mean()), _FAR_BAR
-        certain, doubt = extreme - _CLEAN_EXTREME * share, float(np.sqrt(extreme * (1.0 - extreme) / n))
-        is_learnt = certain > _SURELY * doubt
-        certain = certain if is_learnt else 0.0
-    low = max(certain - NORMAL_90 * doubt, 0.0)
-    likely = float(np.clip(_wrong_at(disputed[counted], bar).mean(), low, high))
+    certain, error = _excess(asked, _STRONG, clean * share)
+    is_learnt = clean < 1.0
+    is_weak = disputing > _DISPUTING[0] and _wrong_at(asked, bar).mean() > _UNPROVEN
+    if is_weak and certain < _SURELY * error:
+        bar = _FAR_BAR
+        certain, error = _excess(asked, _EXTREME, _CLEAN_EXTREME * share)
+        is_learnt = certain > _SURELY * error
+    low = max(certain - NORMAL_90 * error, 0.0) if is_learnt else 0.0
+    high = min(max(float((asked > -_NEARLY).mean()), possible) + NORMAL_90 * float(np.sqrt(0.25 / n)), 1.0)
+    likely = float(np.clip(_wrong_at(asked, bar).mean(), low, high))
     return Disputes(opinions, disputed, Share(likely, low=low, high=high), bar, proof, is_learnt=is_learnt)
+
+
+def _excess(disputed: FloatN, units: float, clean: float) -> tuple[float, float]:
+    """Return which share of labels is disputed by more than some units, less that of clean data; its standard error."""
+    found = float((disputed > units).mean())
+    return found - clean, float(np.sqrt(found * (1.0 - found) / len(disputed)))
+
+
+def _proof_and_bar(disputed: FloatN, share: float, clean: float) -> tuple[float, float]:
+    """Return how far strong disputes prove noise, 0 to 1, and the bar that follows from it.
+
+    Args:
+        disputed: (N,) units.
+        share: of the labels that are disputed.
+        clean: the most strong ones among the disputes of clean data.
+    """
+    strong, error = _excess(disputed, _STRONG, 0.0)
+    beyond = (strong - _CAUTION * error) / max(share, 1e-9) / clean  # 1 = as much as clean data may show
+    proof = float(np.clip((beyond - _NO_PROOF) / (1.0 + _PROOF - _NO_PROOF), 0.0, 1.0))
+    mild = 1.0 - float((disputed > _MILD).mean()) / max(share, 1e-9)
+    proven_bar = float(np.interp(mild, _MILD_SHARES, _BARS))
+    return proof, proven_bar + (_HIGH_BAR - proven_bar) * (1.0 - proof)
 
 
 def _opinion(witness: Witness, given: IntN, chance: float, counted: BoolN) -> Opinion:
