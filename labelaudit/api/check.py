@@ -11,8 +11,8 @@ import numpy as np
 from labelaudit.core.audits import Audit, list_audits
 from labelaudit.core.dataset import BoolN
 from labelaudit.core.errors import DataError, shorten
+from labelaudit.core.issues import has_general_doubt
 from labelaudit.core.recipe import DataSettings, TrainSettings
-from labelaudit.core.wording import GENERAL_DOUBTS
 from labelaudit.gate.baseline import ratcheted
 from labelaudit.gate.changes import changed_files, changed_rows, changed_samples, repository_root
 from labelaudit.gate.columns import FindingColumns, read_given_labels
@@ -232,8 +232,7 @@ def _notes(opened: Opened, examined: Examined, now: DataNow | str) -> list[str]:
             notes.append(f"{text}; labelaudit baseline --ratchet drops them")
     if isinstance(now, DataNow) and not examined.has_baseline and not examined.suspect.any():
         notes.append("no suspects, and no baseline: labelaudit baseline keeps it so")
-    doubts = (opened.audit.meta.get("results") or {}).get("doubts") or []
-    if any(doubt.get("kind") in GENERAL_DOUBTS for doubt in doubts):
+    if has_general_doubt((opened.audit.meta.get("results") or {}).get("doubts")):
         notes.append(
             "the scan cannot tell right labels from wrong ones here, so a pass does not say that they are right"
         )

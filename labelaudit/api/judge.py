@@ -26,12 +26,13 @@ from labelaudit.core.findings import (
     read_table,
     write_findings,
 )
+from labelaudit.core.issues import has_general_doubt
 from labelaudit.core.recipe import PolicySettings, Recipe, with_overrides
 from labelaudit.core.several import HAS, several_of
 from labelaudit.judging.policy import Verdicts
 from labelaudit.judging.policy import judge as judge_evidence
 from labelaudit.judging.several import joined_verdicts, judge_labels, parted_evidence
-from labelaudit.scanning.past_findings import decide_unseen, has_general_doubt, joined_results, unseen_rows
+from labelaudit.scanning.past_findings import decide_unseen, joined_results, unseen_rows
 from labelaudit.scanning.results import judged_results, labels_results
 
 _OWN_FACTS = frozenset(
@@ -88,7 +89,7 @@ def judge(audit: Audit | Path | str | None = None, *, overrides: Mapping[str, st
     judged = judged_anew(table, scanned[seen], verdicts.judged, meta["dataset"]["classes"])
     results = judged_results(verdicts, meta["dataset"]["classes"]) | about_labels
     if len(seen) < len(scanned):
-        judged = _decided_anew(judged, scanned[unseen], recipe.policy, is_lost=has_general_doubt(results))
+        judged = _decided_anew(judged, scanned[unseen], recipe.policy, is_lost=has_general_doubt(results.get("doubts")))
         results = joined_results(results, np.asarray(judged["clean_prob"])[scanned], unseen)
     facts = {name: value for name, value in meta.items() if name not in _OWN_FACTS}
     facts |= {"recipe": recipe.to_dict(), "judged_from": old.path.name}

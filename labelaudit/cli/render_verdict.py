@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from labelaudit.cli.render_answers import print_answers
 from labelaudit.core.errors import count
-from labelaudit.core.wording import GENERAL_DOUBTS, ends_of, is_lost, percent, quiet_headline, range_of
+from labelaudit.core.issues import GENERAL_DOUBTS
+from labelaudit.core.wording import ends_of, is_lost, percent, quiet_headline, range_of
 
 if TYPE_CHECKING:
     from rich.console import Console

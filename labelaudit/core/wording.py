@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-GENERAL_DOUBTS = ("too-few", "not-learnt", "near-chance", "wide-interval")  # of all labels, not of some classes
+from labelaudit.core.issues import has_general_doubt
 
 Summary = Mapping[str, Any]  # what `summarise` returns
 
@@ -34,7 +34,7 @@ def duration(seconds: float) -> str:
 
 def is_lost(summary: Summary) -> bool:
     """Whether nothing can be told of any label."""
-    return any(doubt["kind"] in GENERAL_DOUBTS for doubt in summary["noise"]["doubts"])
+    return has_general_doubt(summary["noise"]["doubts"])
 
 
 def headline(summary: Summary) -> str:

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from labelaudit.core.arrays import BoolN, FloatC, FloatN, IntN, Table
+from labelaudit.core.issues import GENERAL_DOUBTS
 from labelaudit.core.shares import Share
 
 # Chosen by scans with a known truth, see "When nothing can be told" in docs/how-to/trusted-set.md.
@@ -41,7 +42,7 @@ class Doubt:
     @property
     def is_general(self) -> bool:
         """Whether no suggestion can be trusted, of whatever class."""
-        return self.kind in ("too-few", "not-learnt", "near-chance", "wide-interval")
+        return self.kind in GENERAL_DOUBTS
 
 
 def is_quiet(low: float, flagged: float) -> bool:

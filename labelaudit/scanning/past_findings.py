@@ -16,11 +16,11 @@ from labelaudit.core.dataset import BoolN, Dataset, IntN, Vectors
 from labelaudit.core.errors import DataError, shorten
 from labelaudit.core.evidence import Evidence, FloatN, read_evidence
 from labelaudit.core.findings import SET_ASIDE_ACTIONS, Judged, build_findings, read_table
-from labelaudit.core.issues import Action, Issue
+from labelaudit.core.issues import Action, Issue, has_general_doubt
 from labelaudit.core.recipe import PolicySettings
 from labelaudit.core.stored_arrays import read_arrays, require_array
 from labelaudit.functional.near import HashN, near_row_hashes
-from labelaudit.judging.doubts import Doubt, is_quiet
+from labelaudit.judging.doubts import is_quiet
 from labelaudit.judging.policy import best_other, decide, offer_nothing_
 from labelaudit.judging.reckoning import review_effort, review_facts
 
@@ -42,7 +42,7 @@ class Past:
         audit.require_labels(set(chain.from_iterable(self.table["top_labels"].to_pylist())))
         self.policy = audit.section(PolicySettings, "policy")
         self.noise_rate = float(audit.fact("results").get("noise_rate") or 0.0)
-        self.is_lost = has_general_doubt(audit.fact("results"))
+        self.is_lost = has_general_doubt(audit.fact("results").get("doubts"))
         self.aside = set(table.filter(pa.array(~scanned))["sample_id"].to_pylist())
         self.evidence_path = audit.evidence_path
         self.unseen = unseen_rows(audit, len(self))  # (N,) judged by networks that never saw them
@@ -151,11 +151,6 @@ def findings_of(columns: Mapping[str, Any], dataset: Dataset, rows: IntN, hashes
         content_hashes=hashes,
         details=part["detail"],
     )
-
-
-def has_general_doubt(results: Mapping[str, Any]) -> bool:
-    """Whether the results say that no suggestion can be trusted, of whatever class."""
-    return any(Doubt(doubt["kind"]).is_general for doubt in results.get("doubts") or ())
 
 
 def decide_unseen(
