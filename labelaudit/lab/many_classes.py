@@ -8,6 +8,7 @@ labels are ranked, what is said of their noise, and what is flagged, beside what
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,9 +17,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from labelaudit.core.arrays import BoolN, FloatN, IntN, Table
+from labelaudit.core.arrays import BoolN, FloatN, FloatND, IntN
 from labelaudit.functional.metrics import average_precision, f1
 from labelaudit.judging.disputes import read_disputes
+from labelaudit.lab.people import best_f1
 from labelaudit.training.probing import Options, probe, unseen_evidence
 
 SIZES = ((3000, 30), (3000, 100), (2000, 100), (1500, 50))  # samples, classes
@@ -31,23 +33,26 @@ class Made:
     """A set of N samples."""
 
     name: str
-    vectors: Table  # (N, D)
+    vectors: FloatND  # (N, D)
     true: IntN
     given: IntN
     n_classes: int
 
 
-def main(path: Path) -> None:
+def main() -> int:
     """Print a row for every set."""
-    sys.stdout.write("set                      wrong  robust agrees     AP  said                   F1 / best\n")
-    with np.load(path) as stored:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("vectors", type=Path)
+    with np.load(parser.parse_args().vectors, allow_pickle=False) as stored:
         vectors, true, given = (stored[name] for name in ("x", "true", "given"))
+    sys.stdout.write("set                      wrong  robust agrees     AP  said                   F1 / best\n")
     for made in sets(vectors.astype(np.float32), true.astype(np.int64), given.astype(np.int64)):
         sys.stdout.write(f"{row(made)}\n")
         sys.stdout.flush()
+    return 0
 
 
-def sets(vectors: Table, true: IntN, given: IntN) -> Iterator[Made]:
+def sets(vectors: FloatND, true: IntN, given: IntN) -> Iterator[Made]:
     """Yield samples of all classes, and pairs of samples whose classes are pairs, with labels of each kind."""
     draw = np.random.default_rng(0)
     for n in SMALL:
@@ -76,12 +81,12 @@ def row(made: Made) -> str:
     ranked = _ap(is_wrong, -evidence.scores["margin"])
     return (
         f"{made.name:<24} {is_wrong.mean():5.2f}  {opinion.voices['robust']['accuracy']:13.2f}"
-        f"  {ranked:5.3f}  {said:<20}  {f1(flagged, is_wrong):.2f} / {_best_f1(disputes.disputed, is_wrong):.2f}"
+        f"  {ranked:5.3f}  {said:<20}  {f1(flagged, is_wrong):.2f} / {best_f1(disputes.disputed, is_wrong):.2f}"
     )
 
 
 def _with_labels(
-    name: str, vectors: Table, true: IntN, given: IntN, n_classes: int, draw: np.random.Generator
+    name: str, vectors: FloatND, true: IntN, given: IntN, n_classes: int, draw: np.random.Generator
 ) -> Iterator[Made]:
     yield Made(f"{name} of {n_classes}, right", vectors, true, true, n_classes)
     yield Made(f"{name} of {n_classes}, people", vectors, true, given, n_classes)
@@ -95,10 +100,5 @@ def _ap(is_wrong: BoolN, against: FloatN) -> float:
     return average_precision(against, is_wrong) if is_wrong.any() else float("nan")
 
 
-def _best_f1(against: FloatN, is_wrong: BoolN) -> float:
-    found = np.cumsum(is_wrong[np.argsort(-against)])
-    return float((2 * found / (np.arange(1, len(found) + 1) + max(is_wrong.sum(), 1))).max())
-
-
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    sys.exit(main())

@@ -21,6 +21,7 @@ from labelaudit.core.arrays import BoolN, FloatN, IntN, Probs
 from labelaudit.core.issues import Action
 from labelaudit.core.recipe import PolicySettings
 from labelaudit.core.seeds import numpy_generator
+from labelaudit.functional.metrics import f1
 from labelaudit.judging.out_of_sample import evidence_on_unseen
 from labelaudit.judging.policy import Verdicts, judge
 
@@ -80,11 +81,6 @@ def judged(probs: Probs, given: IntN) -> Verdicts:
         conflict=nobody,
         class_counts=np.bincount(given, minlength=n_classes),
     )
-
-
-def f1(flagged: BoolN, wrong: BoolN) -> float:
-    """Return the harmonic mean of precision and recall."""
-    return 2 * float((flagged & wrong).sum()) / max(float(flagged.sum() + wrong.sum()), 1.0)
 
 
 def best_f1(suspicion: FloatN, wrong: BoolN) -> float:

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from labelaudit.lab.people import best_f1, described, f1, has_truth, measured
+from labelaudit.functional.metrics import f1
+from labelaudit.lab.people import best_f1, described, has_truth, measured
 
 
 def test_f1_by_hand():
