@@ -18,6 +18,8 @@ from labelaudit.mending.changes import Change
 from labelaudit.mending.folders import is_as_brought
 from labelaudit.mending.layout import By, Prepared
 
+_MOST = 2**31  # bytes of a record: some 150 for each file
+_BY_HAND = "Remove the output by hand."
 RECORD_SCHEMA = 1
 _ENDING = ".changes.jsonl"
 
@@ -181,8 +183,6 @@ def _inside(value: Any, key: str) -> None:
         raise Misfit(key, value, "a file in the output")
 
 
-_MOST = 2**31  # bytes of a record: some 150 for each file
-_BY_HAND = "Remove the output by hand."
 _FILE = record_of({"sha256": text})
 _FOLDER = record_of({"from": text, "by": one_of("link", "copy", "symlink")})
 

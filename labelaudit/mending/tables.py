@@ -94,7 +94,7 @@ class FolderOfTable:
         def write(target: Path) -> None:
             write_folder(target, self.source, files, how=how, rewritten={name: prepared.write})
 
-        notes = tuple(note for note in prepared.notes if not note.startswith("its paths"))
+        notes = note_on_emptied(self.table.located.sets, self.table.located.row_of, changes)
         return Prepared(write, prepared.places, files, frozenset({name}), self.source, notes=notes)
 
 

@@ -19,15 +19,8 @@ from labelaudit.sources.paths import require_exists
 
 _FILES = (
     *("class_names.txt", "classnames.txt", "classes.txt", "labels.txt", "label_names.txt", "categories.txt"),
-    *(
-        "LOC_synset_mapping.txt",
-        "synset_words.txt",
-        "obj.names",
-        "class_names.json",
-        "class_indices.json",
-        "classes.json",
-        "id2label.json",
-    ),
+    *("LOC_synset_mapping.txt", "synset_words.txt", "obj.names"),
+    *("class_names.json", "class_indices.json", "classes.json", "id2label.json"),
     *("label2id.json", "class_to_idx.json", "idx_to_class.json", "index_to_name.json", "imagenet_class_index.json"),
     *("label_map.json", "labels_map.json", "label_names.json", "labels.json", "cat_to_name.json"),
     *("label_num_to_disease_map.json", "label_map.pbtxt", "labels.pbtxt", "data.yaml", "dataset.yaml"),

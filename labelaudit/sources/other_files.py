@@ -17,19 +17,12 @@ _WAYS = {
     (".sas7bdat", ".xpt"): "Save a table: pandas.read_sas(path).to_parquet(...)",
     (".orc",): "Save a table: pandas.read_orc(path).to_parquet(...)",
     (".avro",): "Save a table: a JSON object for each record, one a line (.jsonl)",
-    (
-        ".wav",
-        ".mp3",
-        ".flac",
-        ".ogg",
-        ".m4a",
-        ".aac",
-        ".opus",
-    ): "Sounds are not read: make a vector of each, and give a table of labels with --embeddings FILE.npy.",
+    (".wav", ".mp3", ".flac", ".ogg", ".m4a", ".aac", ".opus"): (
+        "Sounds are not read: make a vector of each, and give a table of labels with --embeddings FILE.npy."
+    ),
     (".mp4", ".avi", ".mov", ".mkv", ".webm"): "Films are not read: take images from them, into class folders.",
     (".pdf", ".docx", ".doc", ".html", ".htm"): "Save their texts as .txt, in the same folders.",
-    (".mdb",): "Write its samples as class folders, or as tar shards.",
-    (".tfrecord", ".tfrecords", ".lmdb", ".beton"): "Write its samples as class folders, or as tar shards.",
+    (".tfrecord", ".tfrecords", ".lmdb", ".mdb", ".beton"): "Write its samples as class folders, or as tar shards.",
     (".libsvm", ".svm", ".svmlight"): "Write a column for each feature: sklearn.datasets.load_svmlight_file(path)",
     (".xml", ".yaml", ".yml"): "Give a table of paths and labels, and --image-root for the images.",
 }

@@ -189,11 +189,12 @@ def test_names_that_are_formulas_go_out_harmless_and_come_back(tmp_path):
     assert take_answers(tmp_path / "q.csv", audit=written).answered == 4
 
 
-@pytest.mark.parametrize("asked", ["2", "-1", "inf", "nan", "0", "x", "9" * 400])
-def test_a_probability_that_is_none_counts_as_chosen(audit, tmp_path, asked):
+@pytest.mark.parametrize("asked", [None, "2", "-1", "inf", "nan", "0", "x", "9" * 400])
+def test_answers_without_a_probability_are_of_chosen_samples_and_not_blind(audit, tmp_path, asked):
     written, _ = audit
     name = load(written.path).findings["sample_id"][0]
-    (tmp_path / "a.csv").write_text(f"sample_id,answer,asked\n{name},y,{asked}\n")
+    table = f"sample_id,answer\n{name},y\n" if asked is None else f"sample_id,answer,asked\n{name},y,{asked}\n"
+    (tmp_path / "a.csv").write_text(table)
     assert take_answers(tmp_path / "a.csv", audit=written, who="Ada").answers["blind"] == 0
 
 
@@ -202,13 +203,6 @@ def test_answers_are_not_waited_for_at_a_pipe(audit, tmp_path):
     os.mkfifo(tmp_path / "a.csv")
     with pytest.raises(DataError, match="it is no file, but a pipe"):
         take_answers(tmp_path / "a.csv", audit=written)
-
-
-def test_answers_of_chosen_samples_are_not_blind(audit, tmp_path):
-    written, _ = audit
-    name = load(written.path).findings["sample_id"][0]
-    (tmp_path / "a.csv").write_text(f"sample_id,answer\n{name},y\n")
-    assert take_answers(tmp_path / "a.csv", audit=written, who="Ada").answers["blind"] == 0
 
 
 def test_a_table_that_makes_no_sense_is_refused_and_nothing_recorded(audit, tmp_path):
