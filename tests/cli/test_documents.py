@@ -124,6 +124,17 @@ def test_every_command_line_of_a_page_is_understood(page):
         parse(words[:end])
 
 
+def test_a_command_line_that_is_none_is_found_and_refused():
+    text = "Run `labelaudit scan photos/ --nonsense`, or\n\n```sh\n$ labelaudit frobnicate photos/\n```\n"
+    assert command_lines(text) == ["frobnicate photos/", "scan photos/ --nonsense"]
+    with pytest.raises(Exception, match="nonsense"):
+        parse(["scan", "photos/", "--nonsense"])
+    with pytest.raises(KeyError):
+        parse(["frobnicate", "photos/"])
+    with pytest.raises(AssertionError, match="scan"):
+        require_call(labelaudit.scan, ["nonsense"])
+
+
 def command_lines(text: str) -> list[str]:
     """Return what stands after "labelaudit" in the blocks and the sentences of a page."""
     text = re.sub(r"\\\n *", "", text)
